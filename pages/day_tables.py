@@ -5,6 +5,7 @@ from decimal import Decimal
 from heapq import nsmallest
 from typing import Any, Final
 
+from market.clock import iso_time
 from market.exact_json import JsonObject
 from pages.markup import Html, element
 from pages.parts import table
@@ -23,6 +24,7 @@ def tables(document: JsonObject, quote: str | None) -> Iterable[Html | None]:
     if metrics := document.get("metrics"):
         yield _metrics(metrics, quote)
     yield _markouts(document.get("markouts") or [])
+    yield _round_trips(document.get("round_trips") or {"n": 0, "rows": []}, document.get("symbols", {}))
     yield _worst_fills(document.get("trade_history", ()), document.get("quoting"))
     yield _worst_closings(document.get("trade_history", ()), quote)
     yield _flows(document.get("flows") or [])
@@ -96,6 +98,33 @@ def _markouts(rows: Sequence[JsonObject]) -> Html | None:
         for row in rows
     ]
     return table("Markouts, bps", ("Side, after", "Mean", "95 %", "Adverse", "n"), told, wide=(3,))
+
+
+def _round_trips(trips: JsonObject, parts: Mapping[str, Any]) -> Html | None:
+    """Return the last lots that were closed to the last unit, and how long each was held."""
+    last = trips["rows"][: -_FILLS_MAX - 1 : -1]
+    told = [
+        (
+            iso_time(trip["closed_ms"])[11:19],
+            "long" if trip["side"] == "BUY" else "short",
+            f"{trip['qty']:,f}",
+            _held_text(trip["closed_ms"] - trip["opened_ms"]),
+            gain_text(trip["net"], parts[trip["symbol"]]["quote"]),
+            gain_text(trip["gross"], parts[trip["symbol"]]["quote"]),
+        )
+        for trip in last
+    ]
+    names = ("Closed", "Side", "Quantity", "Held", "Net", "Before fees")
+    title = f"Round trips: the last {len(last):,} of {trips['n']:,}"
+    return table(title, names, told, wide=(2, 5), printed=_FILLS_PRINTED)
+
+
+def _held_text(held_ms: int) -> str:
+    """Return a time in the largest unit of which it has two."""
+    for name, size_ms in (("h", 3_600_000), ("min", 60_000)):
+        if held_ms >= 2 * size_ms:
+            return f"{held_ms / size_ms:,.0f} {name}"
+    return f"{held_ms / 1_000:,.0f} s"
 
 
 def _worst_fills(rows: Iterable[JsonObject], quoting: JsonObject | None) -> Html | None:

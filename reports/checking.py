@@ -16,6 +16,7 @@ _CHECKED: Final = ("buys", "sells", "bought_qty", "sold_qty", "bought_quote", "s
 _AMOUNTS: Final = ("volume", "maker_volume", "gross", "realized_fees", "open_fees")
 _SINCE_SCHEMA: Final = ("volume", "fees", "rebates")  # of `trades`
 _OF_BALANCES: Final = ("equity", "identity", "metrics")
+_LATER: Final = ("round_trips",)  # that files of the same schema need not have
 _MADE_AGAIN: Final = ("trades", "symbols", "fees", *_OF_BALANCES)
 
 
@@ -97,7 +98,7 @@ def _amounts(differences: Mapping[str, Any]) -> str:
 def _check_figures(document: JsonObject, book: DayBook) -> None:
     has_strays = "trades_of_other_days" in document.get("reconciliation", {})
     again = refigured(document, book)
-    for name in _MADE_AGAIN:
+    for name in (*_MADE_AGAIN, *(name for name in _LATER if name in document)):
         if has_strays and name in _OF_BALANCES:
             continue  # they need the other days' files
         if (where := _differs(again[name], document.get(name), name)) is not None:
@@ -112,6 +113,11 @@ def _differs(expected: Any, told: Any, where: str) -> str | None:
         for name in dict.fromkeys([*expected, *told]):
             if (found := _differs(expected.get(name), told.get(name), f"{where}.{name}")) is not None:
                 return found
+    if isinstance(expected, list) and isinstance(told, list) and len(expected) == len(told):
+        parts = (_differs(*each, f"{where}[{index}]") for index, each in enumerate(zip(expected, told, strict=True)))
+        return next(filter(None, parts), None)
+    if isinstance(expected, list) and isinstance(told, list):
+        return f"{where} must have {len(expected)} entries by the trades, has {len(told)}"
     if isinstance(expected, Decimal) and isinstance(told, int | Decimal):
         return f"{where} must be {expected:,f} by the trades, was {told:,f}, by {told - expected:+,f}"
     return f"{where} must be {expected} by the trades, was {told}"

@@ -48,6 +48,7 @@ from reports.metrics import metrics
 from reports.pnl import FifoBook
 from reports.reconciliation import balances_to_json, flow_from_json, flow_to_json, opening_of
 from reports.trade_history import FillDetail, HistoryRow, TradeKey, fee_value, row_from_json
+from reports.trips import last_trips
 
 
 @dataclass(frozen=True, slots=True)
@@ -298,4 +299,5 @@ def figures_of(
         "flows": [flow_to_json(flow) for flow in book.flows],
         "metrics": metrics(book, marks, found["equity"], quoting),
         "markouts": [],
+        "round_trips": last_trips(one.fifo for one in book.symbols.values()),
     }

@@ -18,9 +18,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
+from typing import Final, NamedTuple
 
 from market.account import VenueTrade
 from market.codes import Side
+
+TRIPS_KEPT: Final = 100  # of a symbol, and in a daily file, which its tracker writes again and again
 
 _ZERO = Fraction(0)
 
@@ -52,6 +55,13 @@ class Lot:
         return 1 if self.side is Side.BUY else -1
 
 
+class Ended(NamedTuple):
+    """A lot that was closed to the last unit, and when."""
+
+    lot: Lot
+    closed_ms: int
+
+
 class FifoBook:
     """The open lots of one symbol and what the closed ones earned, fill by fill; its sums cost the same at any length.
 
@@ -62,17 +72,19 @@ class FifoBook:
         open_fees: the fees already paid for the open lots.
         round_trips: how many lots were closed to the last unit. `wins` of them earned something after all their fees;
             of `undecided` fees of unknown value may have taken that.
+        ended: the last round trips, oldest first.
         won, lost: what the round trips with a gain have brought after fees, and what those with a loss have cost.
         paid_fees: all fees of the fills that have a value.
         unvalued_fees: fees in third assets of unknown price, by asset and in it; in no other figure.
     """
 
-    def __init__(self, base: str) -> None:
-        """Begin flat; `base` is the symbol's base asset."""
+    def __init__(self, base: str, trips_kept: int | None = TRIPS_KEPT) -> None:
+        """Begin flat; `base` is the symbol's base asset, and of round trips the last so many are kept, None: all."""
         self._base = base
         self._open_qty = self._open_cost = _ZERO  # of the open lots, all of one side
         self._cash = self._position = _ZERO  # what moved in the account, see `identity_gap`
         self.open_lots: deque[Lot] = deque()
+        self.ended: deque[Ended] = deque(maxlen=trips_kept)
         self.realized_gross = self.realized_fees = self.open_fees = self.paid_fees = _ZERO
         self.won = self.lost = _ZERO
         self.unvalued_fees: dict[str, Fraction] = {}
@@ -167,7 +179,8 @@ class FifoBook:
             if not lot.left:
                 self._end_trip(self.open_lots.popleft(), fill.trade)
 
-    def _end_trip(self, lot: Lot, last: VenueTrade) -> None:  # noqa: ARG002 - a book that keeps its trips wants to know
+    def _end_trip(self, lot: Lot, last: VenueTrade) -> None:
+        self.ended.append(Ended(lot, last.time_ms))
         self.round_trips += 1
         net = lot.gross - lot.fees
         self.won += max(net, _ZERO)

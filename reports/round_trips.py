@@ -1,34 +1,10 @@
-"""The round trips of a day, one by one: made of its document when somebody asks, for the file holds their fills."""
+"""All round trips of a day, one by one: made of its document when somebody asks, for the file holds the last ones."""
 
-from market.account import VenueTrade
 from market.exact_json import JsonObject
-from reports.exact import figure
 from reports.performance import book_of, day_of
-from reports.pnl import FifoBook, Lot
+from reports.pnl import FifoBook
 from reports.trade_history import fee_value
-
-
-class _ToldBook(FifoBook):
-    """A book that keeps its round trips as a document would tell them."""
-
-    def __init__(self, base: str) -> None:
-        super().__init__(base)
-        self.trips: list[JsonObject] = []
-
-    def _end_trip(self, lot: Lot, last: VenueTrade) -> None:
-        super()._end_trip(lot, last)
-        self.trips.append(
-            {
-                "opened_ms": lot.trade.time_ms,
-                "closed_ms": last.time_ms,
-                "symbol": lot.trade.symbol,
-                "side": lot.side.name,
-                "qty": figure(lot.opened),
-                "gross": figure(lot.gross),
-                "fees": figure(lot.fees),
-                "net": figure(lot.gross - lot.fees),
-            }
-        )
+from reports.trips import trip_to_json
 
 
 def round_trips(document: JsonObject) -> list[JsonObject]:
@@ -41,11 +17,12 @@ def round_trips(document: JsonObject) -> list[JsonObject]:
     if "trade_history" not in document:
         return []
     book = book_of(day_of(document), document)
-    told = {symbol: _ToldBook(one.base) for symbol, one in book.instruments.items()}
+    told = {symbol: FifoBook(one.base, trips_kept=None) for symbol, one in book.instruments.items()}
     for symbol, one in told.items():
         for lot in book.carried.of(symbol):
             one.carry(lot)
     for row in book.rows:
         symbol = row.trade.symbol
         told[symbol].apply(row.trade, fee_value(row, book.instruments[symbol]))
-    return sorted((trip for one in told.values() for trip in one.trips), key=lambda trip: int(trip["closed_ms"]))
+    ended = sorted((each for one in told.values() for each in one.ended), key=lambda each: each.closed_ms)
+    return list(map(trip_to_json, ended))

@@ -3,10 +3,13 @@
 from decimal import Decimal
 from fractions import Fraction
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from market.account import VenueTrade
+from market.codes import Side
+from reports.checking import checked_book
 from reports.day_book import DayBook
 from reports.identity import identity_and_equity
 from reports.metrics import metrics
@@ -14,7 +17,7 @@ from reports.pnl import arrived
 from reports.round_trips import round_trips
 from reports.trade_history import FillDetail, key_of
 from tests.reports.documents import performance_document
-from tests.reports.fills import BTC, DAY, FILLS, NOON_MS, account, buy, sell, snapshot
+from tests.reports.fills import BTC, DAY, ETH, FILLS, NOON_MS, account, buy, fill, sell, snapshot
 
 
 def test_tells_each_lot_that_was_closed() -> None:
@@ -33,9 +36,43 @@ def test_tells_each_lot_that_was_closed() -> None:
         "net": Decimal("6.6"),
     }
     assert (second["side"], second["qty"], second["gross"], second["net"]) == ("SELL", 1, -3, Decimal("-3.1"))
+    assert document["round_trips"] == {"n": 2, "rows": [first, second]}
     part = document["symbols"]["BTCUSDT"]
     assert (part["round_trips"], part["pnl"]) == (2, first["net"] + second["net"])
     assert round_trips({"date": "2025-11-30"}) == []
+
+
+def test_file_holds_the_last_ones_and_says_how_many_there_were() -> None:
+    """Guards the size of the file, which is written again and again: of 130 in two symbols the last 100."""
+    fills = []
+    for number in range(1, 131):
+        symbol = "BTCUSDT" if number % 3 else "ETHUSDT"
+        for side, price in ((Side.BUY, "100"), (Side.SELL, str(100 + number))):
+            at = NOON_MS + 10 * number + (side is Side.SELL)
+            fills.append(fill(2 * number + (side is Side.SELL), side, "1", price, symbol=symbol, time_ms=at))
+    pairs = (BTC, ETH)
+    document = performance_document(snapshot(account(BTC="1", ETH="1", USDT="1"), fills, instruments=pairs), None)
+    found = document["round_trips"]
+    assert (found["n"], [int(row["gross"]) for row in found["rows"]]) == (130, list(range(31, 131)))
+    assert found["rows"] == round_trips(document)[-100:]
+    assert [row["symbol"] for row in found["rows"][:3]] == ["BTCUSDT", "BTCUSDT", "ETHUSDT"]
+
+
+@pytest.mark.parametrize("name", ["opened_ms", "closed_ms", "side", "qty", "gross", "fees", "net"])
+def test_round_trip_that_does_not_follow_makes_a_file_damaged(name: str) -> None:
+    """Guards every figure of the rows; and a file of before, without them, is read."""
+    document = performance_document(
+        snapshot(account(BTC="1", USDT="1000"), [buy(1, "1", "99"), sell(2, "1", "103")]), None
+    )
+    assert checked_book(document) is not None
+    assert checked_book({key: part for key, part in document.items() if key != "round_trips"}) is not None
+    (row,) = document["round_trips"]["rows"]
+    row[name] = "SELL" if name == "side" else row[name] + 1
+    with pytest.raises(ValueError, match=rf"round_trips\.rows\[0\]\.{name} must be"):
+        checked_book(document)
+    document["round_trips"]["rows"].clear()
+    with pytest.raises(ValueError, match=r"round_trips\.rows must have 1 entries by the trades, has 0"):
+        checked_book(document)
 
 
 @settings(deadline=None)
