@@ -7,6 +7,7 @@ from pathlib import Path
 
 from market.lock import is_locked, lock
 from market.mendable import MendableError
+from market.whole_file import make_folder
 
 LOOK_S_MAX = 0.2  # somebody who only looks whether a lock is held holds it for an instant
 WATCHDOG = "watchdog"  # of the maker: the name of its lock
@@ -35,7 +36,7 @@ def prepare_run_dir(run_dir: Path) -> bool:
     os.umask(0o077)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     try:
-        run_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_folder(run_dir)
         found = run_dir.stat()
         if found.st_uid != os.geteuid():
             raise NodeError(f"the run directory {run_dir} belongs to another user (uid {found.st_uid}): take another")

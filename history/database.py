@@ -13,6 +13,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from history.schema import REVISION
 from market.lock import locked_folder
 from market.mendable import MendableError
+from market.whole_file import make_folder
 
 FILE_NAME: Final = "history.sqlite3"
 BUSY_S: Final = 2.0  # for which a writer waits for another one
@@ -117,7 +118,7 @@ def _file_at(path: Path) -> tuple[int, int] | None:
 def _engine_of(path: Path, *, is_read_only: bool) -> Engine:
     if not is_read_only:
         try:
-            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_folder(path.parent)
         except OSError as error:
             raise HistoryError(f"cannot make {path.parent}: {error.strerror or error}") from error
     mode = "ro" if is_read_only else "rwc"

@@ -25,6 +25,7 @@ from journal.replay import Replay, replay
 from market.clock import NS_PER_MS, monotonic_ns
 from market.limits import JOURNAL_FILE_BYTES_MAX, JOURNAL_FILES_MAX
 from market.lock import lock_folder
+from market.whole_file import make_folder
 
 _CLOSED: Final = -1
 
@@ -270,7 +271,7 @@ class Journal(Generic[R]):
 def _locked(folder: Path) -> int:
     """Return a descriptor of the folder that keeps others out; the kernel lets go whatever happens to us."""
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_folder(folder)
         return lock_folder(folder)
     except BlockingIOError:
         raise JournalBusyError(f"another process keeps the journal in {folder}") from None

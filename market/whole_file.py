@@ -44,7 +44,7 @@ def write_new(path: Path, content: bytes) -> None:
         FileExistsError: if there is one.
         OSError: if the disk does not take it; then there is none.
     """
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_folder(path.parent)
     part = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}")
     _remove(part)
     try:
@@ -53,6 +53,24 @@ def write_new(path: Path, content: bytes) -> None:
     finally:
         _remove(part)
     sync_folder(path.parent)
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder for its owner alone, and those above it, so that its name lasts through a power failure.
+
+    Without that a file that was synced in it could be gone with the whole folder. One that is there is left alone.
+
+    Raises:
+        OSError: if it cannot be made, or the disk does not say that it has it.
+    """
+    if path.is_dir():
+        return
+    make_folder(path.absolute().parent)
+    path.mkdir(mode=0o700, exist_ok=True)
+    try:
+        sync_folder(path.absolute().parent)
+    except PermissionError:  # we may make names there, and not read them
+        os.sync()
 
 
 def put_aside(folder: Path) -> None:
@@ -65,6 +83,7 @@ def put_aside(folder: Path) -> None:
     if aside.exists():
         shutil.rmtree(aside)
     folder.rename(aside)
+    sync_folder(folder.absolute().parent)  # or a power failure could bring it back in place of the next one
 
 
 def sync_folder(path: Path) -> None:

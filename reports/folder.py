@@ -11,7 +11,7 @@ from typing import Final
 from market.exact_json import JsonObject
 from market.lock import lock_folder
 from market.mendable import MendableError
-from market.whole_file import sync_folder, write_whole
+from market.whole_file import make_folder, sync_folder, write_whole
 from reports.checking import checked_book
 from reports.daily_file import FILE_BYTES_MAX, decode, encode
 from reports.day_book import DayBook
@@ -171,7 +171,7 @@ class ReportsFolder:
         Raises:
             FolderBusyError: if another process has not let go within 5 s.
         """
-        self.path.mkdir(parents=True, exist_ok=True)
+        make_folder(self.path)
         try:
             folder = lock_folder(self.path, _LOCK_S_MAX)
         except BlockingIOError as error:

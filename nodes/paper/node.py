@@ -20,6 +20,7 @@ from desk.operator import set_halted
 from desk.run_dir import StayDownError
 from desk.settings import Settings
 from market.clock import NS_PER_MS, NS_PER_US, monotonic_ns, now, time_ns
+from market.whole_file import make_folder
 from nodes.http import serving, url_of
 from nodes.listener import bind
 from nodes.node import Node, run_async
@@ -169,7 +170,7 @@ class PaperNode:
 async def _serve(node: Node) -> None:
     settings = node.settings
     folder = settings.run_dir / "paper"
-    folder.mkdir(mode=0o700, exist_ok=True)
+    make_folder(folder)
     account_folder = AccountFolder(settings.keys_file, folder / ACCOUNTS_FOLDER)
     accounts = account_folder.load()
     token = load_or_create_token(folder / TOKEN_FILE)
