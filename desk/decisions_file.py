@@ -9,7 +9,7 @@ import contextlib
 import os
 from datetime import date
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import BinaryIO, Final, NamedTuple
 
 from market.clock import NS_PER_MS, iso_time, utc_date
 from market.exact_json import JsonObject, dumps, loads
@@ -17,6 +17,21 @@ from market.exact_json import JsonObject, dumps, loads
 DAYS_MAX: Final = 14  # of which files are kept
 DAY_SIZE_MAX: Final = 64 * 1024 * 1024  # of a day's file; some 250,000 decisions
 _TAIL_SIZE: Final = 512 * 1024  # what is read for the last ones
+_AROUND_MS: Final = 60_000  # by which the time of an order may be another one than that of its decision
+
+
+class Placing(NamedTuple):
+    """What an order was placed for; None is what a maker of a former version did not tell.
+
+    Attributes:
+        rule: its code.
+        level: of its quote, 1 nearest to the mid.
+        model: that wanted the quote.
+    """
+
+    rule: str
+    level: int | None
+    model: str | None
 
 
 def decisions_path(run_dir: Path, day: date) -> Path:
@@ -83,6 +98,44 @@ def decisions_until(run_dir: Path, time_ns: int) -> list[JsonObject]:
         if found := [each for line in lines if (each := _decision(line)) is not None]:
             return found
     return []
+
+
+def placing_of(run_dir: Path, client_order_id: str, time_ms: int) -> Placing | None:
+    """Return what an order was placed for that was entered at a time, ms since 1970 UTC; None if no file has it.
+
+    It is looked for a minute around that time, which costs the same however long the day is, and if it is not there in
+    all of the day: a clock may have been set meanwhile.
+
+    Raises:
+        OSError: if a file cannot be read.
+    """
+    times = [iso_time(time_ms + each) for each in (-_AROUND_MS, _AROUND_MS)]
+    days = sorted({utc_date((time_ms + each) * NS_PER_MS) for each in (-_AROUND_MS, _AROUND_MS)}, reverse=True)
+    files = [path for day in days if (path := decisions_path(run_dir, day)).exists()]
+    name = f'"client_order_id": {dumps(client_order_id)}'.encode()
+    for first, last in (times, (None, None)):
+        for path in files:
+            with path.open("rb") as file:
+                start = 0 if first is None else _end_of(file, first)
+                end = file.seek(0, os.SEEK_END) if last is None else _end_of(file, last)
+                file.seek(start)
+                text = file.read(end - start)
+            if (found := _placing_in(text, name)) is not None:
+                return found
+    return None
+
+
+def _placing_in(text: bytes, name: bytes) -> Placing | None:
+    """Return what the last line with a name and the action `place` tells."""
+    at = text.rfind(name)
+    while at >= 0:
+        start = text.rfind(b"\n", 0, at) + 1
+        end = text.find(b"\n", at)
+        told = _decision(text[start : end if end >= 0 else len(text)])
+        if told is not None and told.get("action") == "place":
+            return Placing(told["rule"], told.get("level"), told.get("model"))
+        at = text.rfind(name, 0, start)
+    return None
 
 
 def _end_of(file: BinaryIO, until: str) -> int:

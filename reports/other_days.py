@@ -125,7 +125,8 @@ class OtherDays:
                     changed += [day] if said else []
                 elif self._may_make(day, trades, snapshot, newest):
                     carried = self.carried_into(day, snapshot.account_id)
-                    document = unseen_document(day, trades, snapshot.instruments, snapshot.mark_prices, carried)
+                    known = snapshot.instruments, snapshot.mark_prices
+                    document = unseen_document(day, trades, *known, carried, snapshot.details)
                     changed.append(day)
                     path = self._folder.write(day, document)
                     notes.append(f"{path.name} was made of {counted(len(trades), 'trade')}: nobody saw that day")
@@ -151,7 +152,8 @@ class OtherDays:
         reason = changed_id(document.get("account_id", ""), snapshot) or reset_reason(history_of(document), trades)
         if reason is not None:
             return [f"the report of {day} is of an older account, late trades are not added: {reason}"]
-        completed = with_late_trades(document, trades, snapshot.instruments, snapshot.mark_prices)
+        known = snapshot.instruments, snapshot.mark_prices, snapshot.details
+        completed = with_late_trades(document, trades, *known)
         if completed is document:
             return []
         path = self._folder.write(day, completed)

@@ -32,6 +32,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
+from types import MappingProxyType
 
 from market.account import Balance, VenueOrder, VenueTrade, order_json
 from market.clock import NS_PER_MS, utc_date, utc_datetime
@@ -173,15 +174,18 @@ def unseen_document(
     instruments: Iterable[Instrument],
     mark_prices: Mapping[str, Decimal],
     carried: Carried | None = None,
+    details: Mapping[TradeKey, FillDetail] = MappingProxyType({}),
 ) -> JsonObject:
     """Return the document of a day that nobody saw, from its trades, and the lots that it began with.
+
+    `details` are what is known of the trades besides.
 
     Raises:
         ValueError: for a trade in a symbol that is not among `instruments`.
     """
     book = DayBook(day, {one.symbol: one for one in instruments})
     book.carry(carried or Carried())
-    book.add(trades, mark_prices)
+    book.add(trades, mark_prices, details)
     last_ms = book.rows[-1].trade.time_ms
     return {
         "date": day.isoformat(),
@@ -198,8 +202,9 @@ def with_late_trades(
     trades: Iterable[VenueTrade],
     instruments: Sequence[Instrument],
     mark_prices: Mapping[str, Decimal],
+    details: Mapping[TradeKey, FillDetail] = MappingProxyType({}),
 ) -> JsonObject:
-    """Return `document`, of a day gone by, with those `trades` of its day that it lacks.
+    """Return `document`, of a day gone by, with those `trades` of its day that it lacks, and what is known of them.
 
     A document that lacks none, or that has no `trade_history` to add to, comes back as it is. Balances, open orders,
     marks and reconciliation stay those of its last sight of the account.
@@ -208,7 +213,7 @@ def with_late_trades(
         return document
     book = book_of(day_of(document), document, instruments)
     known = list(book.rows)
-    book.add(trades, mark_prices)
+    book.add(trades, mark_prices, details)
     return document if book.rows == known else with_history(refigured(document, book), book)
 
 

@@ -6,17 +6,19 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Final
 
-from market.account import VenueAccount, VenueTrade
+from market.account import VenueAccount, VenueOrder, VenueTrade
 from market.clock import NS_PER_MS, Clock, day_bounds_ns, utc_date
 from market.exact_json import JsonObject
 from market.instrument import Instrument
 from nodes.tracker.fill_mids import FillMids
+from nodes.tracker.fill_orders import FillOrders
 from nodes.tracker.mids import Mids
 from reports.bookkeeping import Recorded, Recorder
+from reports.day_book import DayBook
 from reports.folder import FolderBusyError, ReportsFolder
 from reports.performance import AccountSnapshot
 from reports.reconciliation import opening_totals
-from reports.trade_history import TradeKey, key_of, past_key
+from reports.trade_history import FillDetail, TradeKey, key_of, past_key
 from venues.binance_documents import UNKNOWN_SYMBOL_CODES
 from venues.venue import Venue, VenueRefusedError
 
@@ -37,6 +39,7 @@ class Bookkeeper:
         quoting: tells how well the maker has quoted on a day, if anybody knows.
         pairs: all that the desk knows: whose base asset has moved since the day's opening was traded by somebody.
         mids: of the others in that pair, as far as somebody follows it.
+        fill_orders: knows what the orders of fills were placed for.
 
     Attributes:
         snapshot: what the venue told last, of which the daily file has been made.
@@ -52,6 +55,7 @@ class Bookkeeper:
         pairs: Sequence[Instrument] = (),
         quoting: Callable[[date], JsonObject | None] = lambda _: None,
         mids: Mids | None = None,
+        fill_orders: FillOrders | None = None,
     ) -> None:
         self._venue = venue
         self._instrument = instrument
@@ -62,6 +66,8 @@ class Bookkeeper:
         self._quoting = quoting
         self._recorder = Recorder(folder, now)
         self._fill_mids = FillMids(instrument, mids or Mids())
+        self._fill_orders = fill_orders
+        self._described: DayBook | None = None  # of which every fill was looked at once
         self.snapshot: AccountSnapshot | None = None
         self._refused: set[str] = set()  # symbols that the venue does not trade
 
@@ -122,8 +128,25 @@ class Bookkeeper:
             unsure=reading.fresh,
             market=self._market,
             quoting=self._quoting(today),
-            details=self._fill_mids.details_of(reading.trades, self._recorder.book.detail_of),
+            details=self._details(instruments, reading.trades, open_orders),
         )
+
+    def _details(
+        self, instruments: Sequence[Instrument], trades: Sequence[VenueTrade], open_orders: Sequence[VenueOrder]
+    ) -> dict[TradeKey, FillDetail]:
+        """Return what is known now of fills besides what the venue tells of them."""
+        book = self._recorder.book
+        found = self._fill_mids.details_of(trades, book.detail_of)
+        if self._fill_orders is None:
+            return found
+        of_before = [] if book is self._described else [row.trade for row in book.rows]
+        self._described = book
+
+        def known(trade: VenueTrade) -> FillDetail | None:
+            return found.get(key_of(trade)) or book.detail_of(trade)
+
+        self._fill_orders.see(open_orders)
+        return found | self._fill_orders.details_of(instruments, [*of_before, *trades], known)
 
     def _instruments(self) -> list[Instrument]:
         """Return the desk's pair, and what else was traded today: all of it moves the balances."""

@@ -94,7 +94,7 @@ class HistoryStep:
         times_ms = {key_of(trade): trade.time_ms for trade in self.snapshot.trades}
         if details:
             with self.database.transaction() as connection:
-                told = {key: (times_ms[key], detail) for key, detail in details.items()}
+                told = {key: (times_ms[key], detail) for key, detail in details.items() if key in times_ms}
                 keeping.keep_mids(connection, self.kept.account, told)
 
     def take_orders(self, instrument: Instrument) -> None:

@@ -9,6 +9,7 @@ from desk.venue import desk_line, desk_venue
 from market.clock import NS_PER_MS, monotonic_ns, now, time_ns
 from nodes.node import Node
 from nodes.tracker.bookkeeper import Bookkeeper
+from nodes.tracker.fill_orders import fill_orders_of
 from nodes.tracker.following import MarketFollower
 from reports.day_figures import day_figures
 from reports.folder import FolderBusyError, ReportsFolder
@@ -95,7 +96,10 @@ def run(node: Node) -> None:
     line = desk_line(settings, venue, monotonic_ns)
     follower = MarketFollower(line, settings.instrument, lambda: time_ns() + venue.ahead_ms * NS_PER_MS)
     pairs = settings.instruments
-    bookkeeper = Bookkeeper(venue, settings.instrument, folder, now, settings.market, pairs, quoting, follower.mids)
+    orders = fill_orders_of(settings, venue)
+    bookkeeper = Bookkeeper(
+        venue, settings.instrument, folder, now, settings.market, pairs, quoting, follower.mids, orders
+    )
     keep = settings.tracker.keep_days, settings.tracker.keep_details_days
     historian = Historian(folder.path / FILE_NAME, venue, settings.venue.name, settings.run_dir, now, keep)
     try:

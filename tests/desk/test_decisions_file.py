@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 
 from desk import decisions_file
-from desk.decisions_file import DAYS_MAX, DecisionsFile, decisions_path, last_decisions
-from market.clock import NS_PER_SECOND, utc_date
+from desk.decisions_file import DAYS_MAX, DecisionsFile, Placing, decisions_path, last_decisions, placing_of
+from market.clock import NS_PER_MS, iso_time, utc_date
 
-DAY_NS = 86_400 * NS_PER_SECOND
+DAY_MS = 86_400_000
+DAY_NS = DAY_MS * NS_PER_MS
 START_NS = 20_000 * DAY_NS
 ONE = {"rule": "TOLERANCE", "numbers": {"off_ticks": 24}}
 
@@ -79,3 +80,38 @@ def test_last_ones_of_a_large_file_are_found_without_reading_it(tmp_path: Path) 
     DecisionsFile(tmp_path).write([{"number": number, "why": "x" * 100} for number in range(5_000)], START_NS)
     assert [each["number"] for each in last_decisions(tmp_path, 3)] == [4_997, 4_998, 4_999]
     assert last_decisions(tmp_path, 0) == []
+
+
+def _decide(run_dir: Path, name: str, time_ms: int, action: str = "place", **more: object) -> None:
+    row = {"time": iso_time(time_ms), "action": action, "client_order_id": name, "rule": "WANTED", **more}
+    DecisionsFile(run_dir).write([row], time_ms * NS_PER_MS)
+
+
+def test_tells_what_an_order_was_placed_for(tmp_path: Path) -> None:
+    """Of all lines with its id the one that has placed it; an id that is the beginning of another one is another."""
+    noon_ms = START_NS // NS_PER_MS + DAY_MS // 2
+    for number in range(300):
+        _decide(tmp_path, f"tb-1-{number}", noon_ms + number * 1_000, level=number, model="glft")
+        _decide(tmp_path, f"tb-1-{number}", noon_ms + number * 1_000 + 400, "cancel", level=None, model=None)
+    path = decisions_path(tmp_path, utc_date(START_NS))
+    path.write_bytes(path.read_bytes() + b'{"time": "2024-')  # cut by a crash
+    for number in (0, 1, 29, 150, 299):
+        told = placing_of(tmp_path, f"tb-1-{number}", noon_ms + number * 1_000 + 20)
+        assert told == Placing("WANTED", number, "glft")
+    assert placing_of(tmp_path, "tb-1-300", noon_ms) is None
+    assert placing_of(tmp_path, 'by "hand"', noon_ms) is None
+    assert placing_of(tmp_path, "tb-1-1", noon_ms + 5 * DAY_MS) is None, "there is no file"
+
+
+def test_finds_what_placed_an_order_around_midnight_and_after_a_clock_was_set(tmp_path: Path) -> None:
+    """The maker's clock is not the venue's; what a former version wrote has neither level nor model."""
+    midnight_ms = START_NS // NS_PER_MS
+    _decide(tmp_path, "before", midnight_ms - 10)
+    _decide(tmp_path, "after", midnight_ms + 10)
+    assert placing_of(tmp_path, "before", midnight_ms + 20) == Placing("WANTED", None, None)
+    assert placing_of(tmp_path, "after", midnight_ms - 20) == Placing("WANTED", None, None)
+    _decide(tmp_path, "late", midnight_ms + 7_200_000)
+    _decide(tmp_path, "set-back", midnight_ms + 3_600_000)
+    _decide(tmp_path, "far", midnight_ms + 7_300_000)
+    for name in ("set-back", "far"):
+        assert placing_of(tmp_path, name, midnight_ms + 1_800_000) == Placing("WANTED", None, None)
