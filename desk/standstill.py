@@ -18,7 +18,7 @@ from desk.run_dir import WATCHDOG, holder_pid
 from market.clock import monotonic_ns
 from market.mendable import MendableError
 
-STILL_S_MAX: Final = 1.0  # then they go on whatever becomes of us; a maker's watchdog acts after more than that
+STILL_S_MAX: Final = 0.5  # then they go on whatever becomes of us; a maker's watchdog acts after more than that
 _LOOK_S: Final = 0.000_2
 _OTHERS: Final = (DESK_LOCK, f"{WATCHDOG}.lock")  # they keep nothing that nodes go on from
 
@@ -37,7 +37,8 @@ class Standstill:
 def standstill(run_dir: Path) -> Iterator[Standstill]:
     """Hold every node of a run directory still meanwhile; none, if none runs.
 
-    Whatever becomes of this process, they go on after `STILL_S_MAX`: a process of its own sees to it.
+    Whatever becomes of this process, they go on after `STILL_S_MAX`: a process of its own sees to it. One that somebody
+    has stopped before stays so.
 
     Raises:
         NotStillError: at the end, if not all of them stood still all the time: nothing that was seen may be used.
@@ -49,17 +50,18 @@ def standstill(run_dir: Path) -> Iterator[Standstill]:
         if node_pids(run_dir):
             raise NotStillError("a node has started meanwhile")
         return
-    guardian, lifeline = _guardian_of(pids)
+    held = frozenset(pid for pid in pids if not _is_still(pid))
+    guardian, lifeline = _guardian_of(held)
     started_ns = monotonic_ns()
     try:
-        for pid in pids:
+        for pid in held:
             _signal(pid, signal.SIGSTOP)
         _wait_until_still(pids)
         yield told
         if node_pids(run_dir) != pids or not all(map(_is_still, pids)):
             raise NotStillError("a node has started, ended or gone on meanwhile")
     finally:
-        for pid in pids:
+        for pid in held:
             _signal(pid, signal.SIGCONT)
         told.lasted_ns = monotonic_ns() - started_ns
         os.close(lifeline)

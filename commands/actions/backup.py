@@ -27,8 +27,8 @@ from market.words import counted
 
 VERSION: Final = 1
 MANIFEST: Final = "MANIFEST.json"
-_TRIES: Final = 20
-_PAUSE_S: Final = 0.1
+_TRIES: Final = 5
+_PAUSE_S: Final = 1.0  # for the desk to catch up: a try may have held it still for half a second
 _CHUNK: Final = 1 << 20
 _SQLITE: Final = b"SQLite format 3\0"
 _NOT_KEPT: Final = ("*.lock", "*.ipc", "*.tmp", "*-wal", "*-shm", "*.new")  # made anew, or half written

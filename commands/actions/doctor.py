@@ -73,10 +73,13 @@ def _findings(run_dir: Path) -> Iterator[Finding]:
     try:
         settings = desk_settings(run_dir)
         left = None if (kept := kept_settings(run_dir)) is None else kept.left
-    except (SettingsError, DeskError) as error:
+    except SettingsError as error:
         lines = str(error).splitlines()
         yield wrong("settings", lines[0], "mend what it names; `config show` says where each setting is from")
         yield from (wrong("settings", line) for line in lines[1:])
+        return
+    except DeskError as error:  # it is just starting
+        yield note("settings", str(error), "ask again in some seconds")
         return
     yield ok("settings", f"{settings.venue.name}, {settings.symbol}")
     yield from _process_findings(run_dir, left)

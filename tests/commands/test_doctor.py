@@ -17,6 +17,7 @@ import commands.actions.doctor as doctor
 from commands.actions.doctor import desk_health
 from desk.halted_file import HaltedFile
 from desk.risk_file import RISK_FILE
+from desk.run_dir import LockFile
 from desk.settings import load_settings
 from history.database import Database
 from journal.format import JournalMode
@@ -128,6 +129,16 @@ def test_names_settings_that_cannot_be_used(run_dir: Path, monkeypatch: pytest.M
     monkeypatch.delenv("TICKBUS_MAKER__HALF_SPREAD")
     (run_dir / "desk.json").write_text("{")
     assert "desk.json is damaged" in only(run_dir, "settings")["what"]
+
+
+def test_waits_for_a_desk_that_is_just_starting(run_dir: Path) -> None:
+    """Its lock is held, its settings are not written: nothing is wrong, and nothing is known."""
+    lock = LockFile(run_dir / "desk.lock", "the desk")
+    try:
+        assert "just starting" in found_in(run_dir, "settings", "note")[0]["what"]
+        assert desk_health(run_dir)[0]["is_sound"]
+    finally:
+        lock.release()
 
 
 def test_tells_what_a_killed_desk_and_one_with_orders_left_have_said(run_dir: Path) -> None:

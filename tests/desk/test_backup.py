@@ -105,6 +105,16 @@ def test_uses_nothing_that_was_seen_while_a_node_went_on(counting: tuple[Path, s
             disturb()
 
 
+def test_leaves_a_node_stopped_that_somebody_has_stopped(counting: tuple[Path, subprocess.Popen[str]]) -> None:
+    """A person who holds one still to look at it has not said that it may go on."""
+    run_dir, process = counting
+    process.send_signal(signal.SIGSTOP)
+    os.waitid(os.P_PID, process.pid, os.WSTOPPED | os.WNOWAIT)
+    with standstill(run_dir):
+        pass
+    assert Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
+
+
 def test_leaves_out_what_is_made_anew(tmp_path: Path) -> None:
     """Locks, sockets, logs, half-written files, what was put aside; a folder of a day is not."""
     run_dir = tmp_path / "run"
