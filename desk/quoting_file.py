@@ -19,6 +19,7 @@ from trading.quoting_day import FillSums, QuotingDay
 DAYS_MAX: Final = 14  # of which files are kept
 
 _TUNED: Final = ("model", "half_spread", "skew", "inventory", "notional")
+_COUNTS: Final = ("orders", "orders_filled")
 _SUMS: Final = ("notional", "marked_notional", "markout")
 
 
@@ -44,7 +45,10 @@ def read_quoting(run_dir: Path, day: date, symbol: str) -> QuotingDay | None:
         present_ns = {int(minute): int(count) for minute, count in found["present_ns"].items()}
         fills, picked_off = (_sums_of(found[kind]) for kind in ("fills", "picked_off"))
         seen = seen_of(found["seen"]) if "seen" in found else Estimates()  # former versions kept none
-        return QuotingDay(day, int(found["since_ns"]), int(found["until_ns"]), present_ns, fills, picked_off, seen)
+        span = int(found["since_ns"]), int(found["until_ns"])
+        orders, orders_filled = (int(found.get(name, 0)) for name in _COUNTS)  # former versions kept none
+        unfilled = {str(name) for name in found.get("unfilled", ())}
+        return QuotingDay(day, *span, present_ns, fills, picked_off, seen, orders, orders_filled, unfilled)
     except (ArithmeticError, AttributeError, KeyError, TypeError) as error:
         raise ValueError(f"expected a day of quoting: {error!r}") from None
 
@@ -75,6 +79,8 @@ def write_quoting(run_dir: Path, day: QuotingDay, symbol: str) -> None:
         "fills": _sums_to(day.fills),
         "picked_off": _sums_to(day.picked_off),
         "seen": seen_json(day.seen),
+        **{name: getattr(day, name) for name in _COUNTS},
+        "unfilled": sorted([*day.unfilled, *day.ended]),
     }
     path = quoting_path(run_dir, day.day)
     is_first = not path.exists()

@@ -38,7 +38,8 @@ def metrics(book: DayBook, marks: Mapping[str, Decimal], equity: JsonObject, quo
         "picked_off_cost": _picked_off(quoting),
         **_round_trips(traded),
         "max_drawdown": _drawdown(book, marks),
-        **_ratios(book, traded, quoting),
+        **_ratios(book, traded),
+        **_of_orders(book, quoting),
         "presence": _presence(quoting),
         "hold_benchmark": _held(equity),
     }
@@ -117,23 +118,27 @@ def _drawdown(book: DayBook, marks: Mapping[str, Decimal]) -> JsonObject:
     return _value(book.curve.drawdown(marks), book.curve.count)
 
 
-def _ratios(book: DayBook, traded: list[SymbolBook], quoting: JsonObject | None) -> JsonObject:
+def _ratios(book: DayBook, traded: list[SymbolBook]) -> JsonObject:
     count = len(book.rows)
     if not count:
-        return dict.fromkeys(("maker_ratio", "fill_ratio", "order_to_trade", "turnover"), _missing(_NO_TRADES))
+        return dict.fromkeys(("maker_ratio", "turnover"), _missing(_NO_TRADES))
     volumes = [volume for one in traded for volume in one.volumes.values()]
     made, volume = (sum((Fraction(getattr(one, name)) for one in volumes), _ZERO) for name in ("maker_quote", "quote"))
     found = {"maker_ratio": _ratio(made / volume, count) if volume else _missing("nothing was paid")}
-    placed = (quoting or {}).get("orders")
-    if placed:
-        filled = len({(row.trade.symbol, row.trade.order_id) for row in book.rows})
-        found |= {
-            "fill_ratio": _ratio(Fraction(filled, placed), placed),
-            "order_to_trade": _ratio(Fraction(placed, count), count),
-        }
-    else:
-        found |= dict.fromkeys(("fill_ratio", "order_to_trade"), _missing("how many orders were placed is not known"))
     return found | {"turnover": _turnover(traded)}
+
+
+def _of_orders(book: DayBook, quoting: JsonObject | None) -> JsonObject:
+    """Return what became of the orders that the maker has placed on the day, in the pair that it quotes."""
+    if quoting is None or "orders_filled" not in quoting:
+        why = "how many orders were placed is not known" if book.rows else _NO_TRADES  # as files of before have it
+        return dict.fromkeys(("fill_ratio", "order_to_trade"), _missing(why))
+    placed, filled = quoting["orders"], quoting["orders_filled"]
+    if not placed:
+        return dict.fromkeys(("fill_ratio", "order_to_trade"), _missing("no order is known to have been placed"))
+    fills = sum(row.trade.symbol == quoting["symbol"] for row in book.rows)
+    found = {"fill_ratio": _ratio(Fraction(filled, placed), placed)}
+    return found | {"order_to_trade": _ratio(Fraction(placed, fills), fills) if fills else _missing(_NO_TRADES)}
 
 
 def _turnover(traded: list[SymbolBook]) -> JsonObject:

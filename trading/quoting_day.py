@@ -20,6 +20,7 @@ from trading.quoting import Estimates
 
 MINUTE_NS: Final = 60 * NS_PER_SECOND
 MARKOUT_NS: Final = 10 * NS_PER_SECOND
+ENDED_MAX: Final = 100  # orders that have ended unfilled, of which late news may still tell a fill
 
 
 @dataclass(slots=True)
@@ -54,6 +55,10 @@ class QuotingDay:
         fills: all of them.
         picked_off: those of them whose order was being cancelled.
         seen: what the market was like, when it was last looked at.
+        orders: how many orders were placed on the day, and taken by the venue.
+        orders_filled: how many of these have traded on the day, in part or whole.
+        unfilled: the client order ids of those that have not, and still may.
+        ended: likewise of those that have ended since; the oldest are forgotten.
     """
 
     day: date
@@ -63,6 +68,10 @@ class QuotingDay:
     fills: FillSums = field(default_factory=FillSums)
     picked_off: FillSums = field(default_factory=FillSums)
     seen: Estimates = field(default_factory=Estimates)
+    orders: int = 0
+    orders_filled: int = 0
+    unfilled: set[str] = field(default_factory=set)
+    ended: deque[str] = field(default_factory=lambda: deque(maxlen=ENDED_MAX))
 
     @property
     def presence(self) -> Decimal:
@@ -91,6 +100,8 @@ class QuotingDay:
             "minutes_on_target": sum(part >= target for part in parts),
             "fills": self.fills.document(),
             "picked_off": self.picked_off.document(),
+            "orders": self.orders,
+            "orders_filled": self.orders_filled,
         }
 
 
@@ -127,9 +138,26 @@ class QuotingRecord:
         while mid is not None and self._unmarked and self._unmarked[0].due_ns <= now_ns:
             self._mark(self._unmarked.popleft(), mid)
 
-    def fill(self, now_ns: int, side: Side, price: Decimal, qty: Decimal, *, is_picked_off: bool) -> None:
-        """Take a fill of ours."""
+    def placed(self, now_ns: int, name: str) -> None:
+        """Take that the venue has taken an order of ours."""
         self._count(now_ns)
+        self.day.orders += 1
+        self.day.unfilled.add(name)
+
+    def ended(self, name: str) -> None:
+        """Take that what was left of an order is gone."""
+        if name in self.day.unfilled:
+            self.day.unfilled.remove(name)
+            self.day.ended.append(name)
+
+    def fill(self, now_ns: int, name: str, side: Side, price: Decimal, qty: Decimal, *, is_picked_off: bool) -> None:
+        """Take a fill of an order of ours; of the day's orders the first one counts, of those of before none."""
+        self._count(now_ns)
+        day = self.day
+        for those in (day.unfilled, day.ended):
+            if name in those:
+                those.remove(name)
+                day.orders_filled += 1
         for sums in self._kinds(is_picked_off):
             sums.count += 1
             sums.notional += price * qty

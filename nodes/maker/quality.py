@@ -44,9 +44,8 @@ class MakerQuality:
         for note in outbox.notes:
             if isinstance(note, notes.Looked):
                 self._mid = None if note.mid_ticks_x2 is None else note.mid_ticks_x2 * self._tick_size / 2
-            elif isinstance(note, notes.Filled):
-                order, is_picked_off = note.order, note.is_picked_off
-                self._record.fill(now_ns, order.side, order.price, note.qty, is_picked_off=is_picked_off)
+            else:
+                self._take(now_ns, note)
         if not outbox.notes:
             return
         prices = {side: [order.price for order in own.standing.values() if order.side == side] for side in Side}
@@ -55,6 +54,20 @@ class MakerQuality:
         if now_ns - self._kept_ns >= KEEP_NS:
             self._kept_ns = now_ns
             self.keep()
+
+    def _take(self, now_ns: int, note: notes.Note) -> None:
+        match note:
+            case notes.Quoted(order):
+                self._record.placed(now_ns, order.client_order_id)
+            case notes.Settled(name, True):
+                self._record.placed(now_ns, name)
+            case notes.Filled(order, qty, is_picked_off):
+                name = order.client_order_id
+                self._record.fill(now_ns, name, order.side, order.price, qty, is_picked_off=is_picked_off)
+            case notes.Ended(order) | notes.Forgotten(order):
+                self._record.ended(order.client_order_id)
+            case _:
+                pass
 
     def see(self, seen: Estimates) -> None:
         """Take what the market is like."""

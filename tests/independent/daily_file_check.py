@@ -65,12 +65,15 @@ def metrics_of(document: Json, books: dict[str, Book], results: list[Fraction], 
     }
     if quoting is None:
         return found | dict.fromkeys(("picked_off_cost", "presence", "fill_ratio", "order_to_trade"), metric(None, 0))
-    picked, orders = quoting["picked_off"], Fraction(quoting.get("orders", 0))
-    filled = len({(row["symbol"], row["order_id"]) for row in rows})
+    picked, orders = quoting["picked_off"], int(quoting.get("orders", 0))
+    filled = int(quoting.get("orders_filled", 0))
+    fills = sum(row["symbol"] == quoting.get("symbol") for row in rows)
     found["picked_off_cost"] = metric(-Fraction(picked["markout"]), int(picked["count"]))
     found["presence"] = metric(rounded(Fraction(quoting["presence"]), 6), int(quoting["minutes"]))
-    found["fill_ratio"] = metric(rounded(filled / orders, 6) if orders else None, int(orders))
-    found["order_to_trade"] = metric(rounded(orders / fills, 6) if orders and fills else None, fills if orders else 0)
+    found["fill_ratio"] = metric(rounded(Fraction(filled, orders), 6) if orders else None, orders)
+    found["order_to_trade"] = metric(
+        rounded(Fraction(orders, fills), 6) if orders and fills else None, fills if orders else 0
+    )
     return found
 
 

@@ -21,6 +21,20 @@ _START = account(BTC="10", USDT="100000", BNB="5", XYZ="7")
 _FIGURES = ("trades", "total_trades", "symbols", "fees", "equity", "identity", "metrics", "markouts", "reconciliation")
 _INPUTS = {"why", "tick_size", "lot_size", "base", "quote"}
 
+_SUMS = {"count": 3, "notional": Decimal(300), "markout": Decimal("-0.12"), "markout_bps": Decimal(-4)}
+_QUOTING = {
+    "presence": Decimal("0.8125"),
+    "within": Decimal("0.005"),
+    "target": Decimal("0.75"),
+    "minutes": 96,
+    "minutes_on_target": 80,
+    "fills": _SUMS,
+    "picked_off": _SUMS,
+    "orders": 700,
+    "orders_filled": 231,
+    "symbol": "BTCUSDT",
+}
+
 
 def _fills(dice: random.Random, day: int, count: int, spread_ms: int) -> dict[VenueTrade, FillDetail]:
     """Return fills after noon with what was seen of the market around them."""
@@ -51,7 +65,8 @@ def make_days(folder: Path, count: int, spread_ms: int = 60_000, seed: int = 1) 
         for late_ms, usdt in ((0, 0), (1_000, 500 * day), (2_000, 500 * day)):
             held = after(_START | account(USDT=str(100_000 + usdt)), done)
             seen = snapshot(held, list(fills), marks={"BTCUSDT": "101.25", "BNBUSDT": "600"}, time_ms=end_ms + late_ms)
-            record(writer, replace(seen, details={key_of(trade): detail for trade, detail in fills.items()}))
+            details = {key_of(trade): detail for trade, detail in fills.items()}
+            record(writer, replace(seen, details=details, quoting=_QUOTING if day else None))
     return sorted(folder.glob("performance_????????.json"))
 
 

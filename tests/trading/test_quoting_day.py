@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from market.clock import NS_PER_SECOND, day_bounds_ns, utc_date
 from market.codes import Side
-from trading.quoting_day import MARKOUT_NS, MINUTE_NS, QuotingDay, QuotingRecord
+from trading.quoting_day import ENDED_MAX, MARKOUT_NS, MINUTE_NS, QuotingDay, QuotingRecord
 
 DAY = utc_date(1_795_910_400 * NS_PER_SECOND)
 START_NS, END_NS = day_bounds_ns(DAY)
@@ -54,7 +54,7 @@ def test_the_next_day_begins_anew() -> None:
     """With the quotes that stand, which do until we know otherwise: over a whole day without a look, too."""
     record = QuotingRecord(WITHIN, END_NS - 30 * NS_PER_SECOND)
     record.look(END_NS - 30 * NS_PER_SECOND, MID, BID, ASK)
-    record.fill(END_NS - 30 * NS_PER_SECOND, Side.BUY, BID, Decimal(1), is_picked_off=False)
+    record.fill(END_NS - 30 * NS_PER_SECOND, "a", Side.BUY, BID, Decimal(1), is_picked_off=False)
     record.look(END_NS + 2 * MINUTE_NS, MID, BID, ASK)
     assert record.day.day == utc_date(END_NS)
     assert record.day.present_ns == {0: MINUTE_NS, 1: MINUTE_NS}
@@ -84,7 +84,7 @@ def test_picked_off_fills_are_priced_apart() -> None:
     for side, price, qty, is_picked_off in (
         (Side.BUY, 9_990, 1, False), (Side.BUY, 9_980, 2, True), (Side.SELL, 10_010, 3, False)
     ):  # fmt: skip
-        record.fill(START_NS, side, Decimal(price), Decimal(qty), is_picked_off=is_picked_off)
+        record.fill(START_NS, "a", side, Decimal(price), Decimal(qty), is_picked_off=is_picked_off)
     record.look(START_NS + MARKOUT_NS - 1, Decimal(1), BID, ASK)
     assert record.day.fills.document()["markout_bps"] is None, "not before its time"
     record.look(START_NS + MARKOUT_NS, None, BID, ASK)
@@ -93,6 +93,33 @@ def test_picked_off_fills_are_priced_apart() -> None:
         "count": 1, "notional": 19_960, "markout": -20, "markout_bps": Decimal("-10.0200")
     }  # fmt: skip
     assert (record.day.fills.count, record.day.fills.markout) == (3, Decimal(-20 - 20 + 120))
+
+
+def _filled(record: QuotingRecord, now_ns: int, name: str) -> tuple[int, int]:
+    record.fill(now_ns, name, Side.BUY, BID, Decimal(1), is_picked_off=False)
+    return record.day.orders, record.day.orders_filled
+
+
+def test_of_the_orders_of_a_day_each_is_filled_once() -> None:
+    """In two parts, after its end, and never of an order of the day before: no more are filled than were placed."""
+    record = QuotingRecord(WITHIN, END_NS - 10)
+    for name in ("old", "a"):
+        record.placed(END_NS - 10, name)
+    assert _filled(record, END_NS - 9, "a") == (2, 1)
+    assert _filled(record, END_NS - 8, "a") == (2, 1)
+    assert _filled(record, END_NS + 1, "old") == (0, 0)
+    record.placed(END_NS + 2, "b")
+    record.ended("b")
+    record.ended("nobody's")
+    assert _filled(record, END_NS + 3, "b") == (1, 1)
+    assert _filled(record, END_NS + 4, "b") == (1, 1)
+    for number in range(ENDED_MAX + 1):
+        record.placed(END_NS + 5, f"c{number}")
+        record.ended(f"c{number}")
+    assert _filled(record, END_NS + 6, "c1") == (ENDED_MAX + 2, 2)
+    assert _filled(record, END_NS + 6, "c0") == (ENDED_MAX + 2, 2), "of so many that have ended it is forgotten"
+    told = record.day.document(Decimal(1), WITHIN)
+    assert (told["orders"], told["orders_filled"]) == (ENDED_MAX + 2, 2)
 
 
 @given(

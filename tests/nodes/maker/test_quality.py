@@ -71,6 +71,44 @@ def test_a_fill_after_its_cancel_was_sent_is_picked_off(tmp_path: Path, venue: S
     assert abs(Decimal(figures["picked_off_markout"]) - loss) < Decimal("0.1")
 
 
+def test_placed_and_filled_orders_are_counted_over_a_restart_and_a_kill(tmp_path: Path, venue: ScriptedVenue) -> None:
+    """A fill of an order that a killed maker did not live to count is none of the counted ones, nor is it placed."""
+
+    def counts() -> tuple[int, int]:
+        told = quoting_document(load_settings({"run_dir": tmp_path}).settings, utc_date(venue.now[0]))
+        assert told is not None
+        return told["orders"], told["orders_filled"]
+
+    with a_maker(tmp_path, venue, levels=2) as one:
+        one.cycle()
+        one.maker._quality.keep()
+        assert counts() == (4, 0)
+        bid, _, _, ask = sorted(venue.orders, key=lambda name: venue.orders[name].price)
+        venue.fill(bid, Decimal("0.001"))
+        one.cycle()
+        venue.fill(bid)
+        one.cycle()
+        one.maker._quality.keep()
+        assert counts()[1] == 1
+        before = set(venue.orders)
+        venue.mid_ticks = 9_300_000
+        one.cycle()  # all are moved, and nobody keeps that: it is killed
+    assert not before & set(venue.orders), "all are of what was not counted"
+    counted = counts()
+    with a_maker(tmp_path, venue, levels=2) as other:
+        for name in list(venue.orders):
+            venue.fill(name)
+        other.cycle()
+        other.maker._quality.keep()
+        orders, filled = counts()
+        assert (orders > counted[0], filled) == (True, 1)
+        venue.fill(next(iter(venue.orders)))
+        other.cycle()
+        other.stop()
+    assert counts()[1] == 2
+    assert ask not in venue.orders
+
+
 def test_a_damaged_file_is_told_and_begun_anew(tmp_path: Path, venue: ScriptedVenue, told: Told) -> None:
     """It stops nobody."""
     path = quoting_path(tmp_path, utc_date(venue.now[0]))
