@@ -11,9 +11,11 @@ from pages.markup import Html, element
 from pages.parts import Tile, chart, grid, page, section, table, tiles, words
 from pages.plot import Plot, amounts_axis, names_axis
 from pages.words import rate_text, short
+from reports.markouts import HORIZONS_S
 from screens.money import gain_text, money_text, percent_text
 
 _ROWS_MAX: Final = 31
+_HORIZON_S: Final = 10  # of the chart
 _STATES: Final = {"missing": "no report", "before": "before the first report", "damaged": "damaged"}
 
 
@@ -29,8 +31,9 @@ def week_page(week: JsonObject, source: str, warnings: Iterable[str] = ()) -> st
     body = [
         *words([*warnings, *_warnings(days)]),
         tiles(_tiles(week, quote)),
-        section("Day by day", _charts(days, quote)),
+        section("Day by day", _charts(days, quote, week.get("markouts"))),
         section("Days", _days_table(days, quote)),
+        *_markouts_section(week.get("markouts")),
         *_advice(week["recommendations"]),
     ]
     foot = f"Made from the files in {source}. Days are UTC. What each figure means: docs/reports.md."
@@ -72,7 +75,7 @@ def _tiles(week: JsonObject, quote: str | None) -> list[Tile]:
     return found
 
 
-def _charts(days: Sequence[JsonObject], quote: str | None) -> Html:
+def _charts(days: Sequence[JsonObject], quote: str | None, markouts: JsonObject | None) -> Html:
     """Return the days beside each other, from the first one with a report; a day that is not known has no bar."""
     shown = [day for day in days if day["state"] != "before"]
     known = [day for day in shown if day["state"] == "reported"]
@@ -89,6 +92,8 @@ def _charts(days: Sequence[JsonObject], quote: str | None) -> Html:
     ):
         if any(day.get(key) is not None for day in shown):
             drawn.append(_bars(title, [day.get(key) for day in shown], names, caption))
+    if markouts is not None and markouts["days"]:
+        drawn.append(_markouts(markouts["days"], [day["date"] for day in shown], names))
     return grid("charts", drawn)
 
 
@@ -116,6 +121,41 @@ def _bars(title: str, values: Sequence[Any], names: Sequence[str], caption: str)
     plot.bars((bar for bar in known if bar[1]), "plain")
     told = "; ".join(f"{names[int(index)]} {value:,.8g}" for index, value in known)
     return chart(title, plot.svg(f"{title} of each day: {told}."), caption)
+
+
+def _markouts(days: Sequence[JsonObject], dates: Sequence[str], names: Sequence[str]) -> Html:
+    """Return the markout of each day with its interval; a day without one has no mark."""
+    found = {day["date"]: row for day in days for row in day["rows"] if row["horizon_s"] == _HORIZON_S}
+    known = [(float(place), row) for place, date in enumerate(dates) if (row := found.get(date)) and row["n"]]
+    spans = [(x, float(row["low_bps"]), float(row["high_bps"])) for x, row in known if row["low_bps"] is not None]
+    means = [(x, float(row["mean_bps"])) for x, row in known]
+    plot = Plot(
+        names_axis(names), amounts_axis([*(y for _, y in means), *(y for span in spans for y in span[1:])], short)
+    )
+    plot.whiskers(spans, "plain")
+    plot.marks(means, "plain")
+    told = "; ".join(f"{names[int(x)]} {row['mean_bps']:+z.2f} ({row['n']:,} fills)" for x, row in known)
+    caption = f"What a fill was worth {_HORIZON_S} s later, bps of the mid; bars are 95 % intervals."
+    return chart("Markouts", plot.svg(f"Markouts of each day after {_HORIZON_S} s: {told}."), caption)
+
+
+def _markouts_section(markouts: JsonObject | None) -> Iterator[Html]:
+    """Yield the markouts of each day, and of all of them together."""
+    if markouts is None or not markouts["days"]:
+        return
+    rows = [(day["date"], day["rows"]) for day in reversed(markouts["days"])]
+    rows = [("All", markouts["total"]), *rows] if markouts["total"] else rows
+    told = [(name, *map(_markout_text, its), f"{its[0]['n']:,}") for name, its in rows]
+    names = ("Day", *(f"{horizon} s" for horizon in HORIZONS_S), "n")
+    title = "Bps of the mid, with 95 %; of all days those that have an interval, by volume"
+    yield section("Markouts", table(title, names, told, _ROWS_MAX, wide=(1, 3)))
+
+
+def _markout_text(row: JsonObject) -> str:
+    if row["mean_bps"] is None:
+        return "n/a"
+    interval = "" if row["low_bps"] is None else f" ({row['low_bps']:+z.1f} to {row['high_bps']:+z.1f})"
+    return f"{row['mean_bps']:+z.2f}{interval}"
 
 
 def _days_table(days: Sequence[JsonObject], quote: str | None) -> Html | None:

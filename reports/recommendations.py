@@ -15,6 +15,7 @@ from market.words import counted
 from reports.evidence import evidence
 from reports.folder import ReportsFolder
 from reports.one_symbol import of_symbol
+from reports.week_markouts import week_markouts
 from reports.weekly import DAYS, Week, week_of, week_to_json
 
 MAKER_RATIO_MIN: Final = Fraction(95, 100)
@@ -46,7 +47,8 @@ def weekly_document(folder: ReportsFolder, last: date, count: int = DAYS, symbol
         documents, unknown = _narrowed(documents, symbol)
         damaged = {**damaged, **unknown}
     week = week_of(last, documents, damaged, count, first)
-    told = week_to_json(week, recommendations(week, [documents[day] for day in sorted(documents)]))
+    ordered = [documents[day] for day in sorted(documents)]
+    told = week_to_json(week, recommendations(week, ordered)) | {"markouts": week_markouts(ordered)}
     return told if symbol is None else told | {"symbol": symbol}
 
 

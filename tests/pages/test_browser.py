@@ -13,6 +13,7 @@ from market.exact_json import JsonObject
 from pages.day import day_page
 from pages.week import week_page
 from reports.recommendations import recommendations
+from reports.week_markouts import week_markouts
 from reports.weekly import week_of, week_to_json
 from tests.pages.browser import chromium, needs_chromium
 from tests.pages.days import day_of, days_of
@@ -26,7 +27,8 @@ _SERIOUS = {"serious", "critical"}
 def _week() -> JsonObject:
     documents = days_of([0, 400, 30, 1, 700, 200])
     week = week_of(DAY, documents, {DAY - timedelta(days=6): "cut"}, 7, DAY - timedelta(days=6))
-    return week_to_json(week, recommendations(week))
+    markouts = week_markouts([documents[day] for day in sorted(documents)])
+    return week_to_json(week, recommendations(week)) | {"markouts": markouts}
 
 
 @pytest.fixture(scope="module")
