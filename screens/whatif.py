@@ -16,6 +16,11 @@ def whatif_text(document: JsonObject) -> str:
         lines.append(_run_line("the desk", document["actual"], quote))
     lines.append(_run_line("traded again as it was", document["again"], quote))
     lines.append(f"   {_likeness(document)}")
+    lines += [
+        f"   set at {change['time'][11:19]}, and here as well: {change['key']} {change['before'] or 'not set'} -> "
+        f"{change['now'] or 'not set'}"
+        for change in document.get("settings_changes", ())
+    ]
     if difference is None:
         return "\n".join(lines)
     changes = ", ".join(f"{key} {document['was'][key]} -> {value}" for key, value in document["set"].items())

@@ -4,6 +4,7 @@ Nobody else reacts to us: what they sent is what they sent. So a change that mee
 at its best; one that others would answer is not shown as they would answer it.
 """
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from fractions import Fraction
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from desk.settings import Settings
+from desk.strategy import quoting_model, strategy_of
 from market.clock import NS_PER_MS, NS_PER_SECOND
 from market.codes import Side
 from market.exact_json import JsonObject
@@ -20,6 +22,7 @@ from reports.trade_history import HistoryRow
 from simulation.delays import Delays
 from simulation.desk import SimulatedDesk
 from simulation.journaled import JournaledFlow
+from trading.model_strategy import ModelStrategy
 
 BLOCKS_MAX: Final = 48  # half an hour each of a whole day
 BLOCK_NS_MIN: Final = 60 * NS_PER_SECOND  # shorter ones are no draws of their own: a position outlives them
@@ -57,6 +60,7 @@ def play(
     records: Iterable[CommandRecord],
     folder: Path,
     run_to: Callable[[SimulatedDesk, int], object],
+    retunes: Sequence[tuple[int, Settings]] = (),
 ) -> Played:
     """Trade in the market of a journal, and return how it went.
 
@@ -65,10 +69,17 @@ def play(
         records: of the journal, oldest first; what is before the start makes the book.
         folder: for the daily files, empty.
         run_to: runs a desk up to a time.
+        retunes: how its model is set from a time on, ns since 1970 UTC, oldest first.
     """
-    desk = SimulatedDesk(settings, start_ns, folder, delays, others=JournaledFlow(records))
-    instrument, mids = settings.instrument, []
+    strategy = strategy_of(settings)
+    desk = SimulatedDesk(settings, start_ns, folder, delays, strategy, JournaledFlow(records))
+    instrument, mids, left = settings.instrument, [], deque(retunes)
     for end_ns in ends_ns:
+        while left and left[0][0] < end_ns:
+            at_ns, changed = left.popleft()
+            run_to(desk, max(at_ns, desk.heap.now_ns))
+            if isinstance(strategy, ModelStrategy):
+                strategy.retune(quoting_model(changed))
         run_to(desk, end_ns)
         bids, asks = desk.market.engine.depth(instrument.symbol_id, 1)
         has_mid = bids and asks

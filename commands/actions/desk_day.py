@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from desk.client import DeskError
-from desk.settings import Settings
+from desk.settings import Settings, load_kept_settings, setting_texts
+from desk.settings_log import SettingChange, settings_set
 from journal.format import JournalError
 from journal.reader import JournalReader
 from market.clock import NS_PER_MS, NS_PER_SECOND, day_bounds_ns, utc_date
@@ -28,7 +29,9 @@ class DeskDay(NamedTuple):
     Attributes:
         folder: the run directory.
         start_ns, end_ns: of the day, or of as much of it as the journal and the daily file have.
+        settings: at its start.
         rows: its trades, oldest first.
+        changes: what was set while it went on, as far as the maker's logs reach.
     """
 
     folder: Path
@@ -37,6 +40,7 @@ class DeskDay(NamedTuple):
     end_ns: int
     rows: Sequence[HistoryRow]
     delays: Delays = LATENCY
+    changes: Sequence[SettingChange] = ()
 
     def records(self) -> Iterator[CommandRecord]:
         """Yield what was sent to the engine of the pair, oldest first.
@@ -70,7 +74,22 @@ def desk_day(settings: Settings, day: date | None) -> DeskDay:
     if first is None or first.time_ns >= end_ns:
         raise DeskError(f"no journal here holds anything of {day}")
     rows = [row for row in history_of(document) if row.trade.time_ms * NS_PER_MS >= first.time_ns]
-    return DeskDay(settings.run_dir, settings, max(start_ns, first.time_ns), end_ns, rows)
+    start_ns = max(start_ns, first.time_ns)
+    begun, changes = _settings_at(settings, start_ns)
+    during = [change for change in changes if change.time_ns < end_ns]
+    return DeskDay(settings.run_dir, begun, start_ns, end_ns, rows, changes=during)
+
+
+def _settings_at(settings: Settings, time_ns: int) -> tuple[Settings, list[SettingChange]]:
+    """Return how a desk was set at a time: as it is now, but for what was set since, which is returned as well."""
+    try:
+        changes = settings_set(settings.run_dir, time_ns)
+    except OSError as error:
+        raise DeskError(f"cannot read {error.filename}: {error.strerror or error}") from None
+    if not changes:
+        return settings, []
+    first = {change.key: change.before for change in reversed(changes)}
+    return load_kept_settings(setting_texts(settings) | first, str(settings.run_dir), {}), changes
 
 
 def _seen_ns(document: JsonObject) -> tuple[int, int]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final, Protocol
 
 from commands.actions.assignments import check_read, values_set
-from commands.actions.desk_day import desk_day
+from commands.actions.desk_day import DeskDay, desk_day
 from commands.actions.kept_run import read_run
 from commands.actions.simulate import READ_BY_DESKS, failures_told, run_to
 from commands.options import Answer
@@ -77,7 +77,7 @@ def whatif_lived(settings: Settings, day: date | None, sets: Sequence[str]) -> A
     run = desk_day(settings, day)
     changed, given = _changed(run, sets)
     ends_ns = block_ends(run.start_ns, run.end_ns)
-    again = _played(run, settings, ends_ns)
+    again = _played(run, run.settings, ends_ns, _retunes(run, {}))
     share = same_fills(run.rows, again.rows, APART_MS)
     lived = pnl_of_blocks(run.rows, settings.symbol, ends_ns, again.mids)
     document = _head(run, changed, given) | {
@@ -86,8 +86,21 @@ def whatif_lived(settings: Settings, day: date | None, sets: Sequence[str]) -> A
         "same_fills": None if share is None else rounded(share, 4),
         "again": _figures(again.rows, settings, _pnl(again, run, ends_ns)) | {"sha256": again.digest},
     }
-    document |= _compared(run, again, changed if given else None, ends_ns)
+    document |= _compared(run, again, changed if given else None, ends_ns, _retunes(run, given))
+    document["settings_changes"] = [
+        {"time": iso_time(each.time_ns // NS_PER_MS), "key": each.key, "before": each.before, "now": each.now}
+        for each in run.changes
+    ]
     return document, whatif_text(document)
+
+
+def _retunes(run: DeskDay, given: Mapping[str, Any]) -> list[tuple[int, Settings]]:
+    """Return how the desk was set from each change on; what is `given` stays as it is."""
+    texts, found = setting_texts(run.settings), []
+    for change in run.changes:
+        texts[change.key] = change.now
+        found.append((change.time_ns, load_kept_settings(texts, str(run.folder), given)))
+    return found
 
 
 def _changed(run: Run, sets: Sequence[str]) -> tuple[Settings, dict[str, Any]]:
@@ -108,18 +121,26 @@ def _head(run: Run, changed: Settings, given: Mapping[str, Any]) -> JsonObject:
     }
 
 
-def _compared(run: Run, again: Played, changed: Settings | None, ends_ns: Sequence[int]) -> JsonObject:
+def _compared(
+    run: Run,
+    again: Played,
+    changed: Settings | None,
+    ends_ns: Sequence[int],
+    retunes: Sequence[tuple[int, Settings]] = (),
+) -> JsonObject:
     """Return what a change comes to; nulls without one."""
     if changed is None:
         return {"changed": None, "difference": None}
-    other = _played(run, changed, ends_ns)
+    other = _played(run, changed, ends_ns, retunes)
     figures = _figures(other.rows, run.settings, _pnl(other, run, ends_ns)) | {"sha256": other.digest}
     return {"changed": figures, "difference": _difference(again, other, run.settings.symbol, ends_ns)}
 
 
-def _played(run: Run, settings: Settings, ends_ns: Sequence[int]) -> Played:
+def _played(
+    run: Run, settings: Settings, ends_ns: Sequence[int], retunes: Sequence[tuple[int, Settings]] = ()
+) -> Played:
     with tempfile.TemporaryDirectory(prefix="tickbus-") as scratch, failures_told():
-        return play(settings, run.start_ns, ends_ns, run.delays, run.records(), Path(scratch), run_to)
+        return play(settings, run.start_ns, ends_ns, run.delays, run.records(), Path(scratch), run_to, retunes)
 
 
 def _files_of(folder: Path) -> Mapping[date, bytes]:

@@ -1,6 +1,7 @@
 """`whatif`: a run that `simulate --out` has left, again."""
 
 import json
+import shutil
 import tempfile
 from pathlib import Path
 
@@ -9,12 +10,16 @@ from typer.testing import CliRunner
 
 import cli
 from commands.actions.desk_day import desk_day
+from desk import strategy as strategies
 from desk.client import DeskError
-from desk.settings import load_settings
+from desk.settings import Settings, load_settings
 from market.clock import NS_PER_MS, NS_PER_SECOND
+from market.exact_json import loads
 from market.mendable import MendableError
+from screens.whatif import whatif_text
 from simulation.desk import SimulatedDesk
 from simulation.whatif import block_ends, play
+from trading.quoting import QuotingModel
 
 
 def ran(*words: str, code: int = 0) -> str:
@@ -116,6 +121,39 @@ def test_day_of_a_desk_comes_near_and_says_how_near(run_dir: Path) -> None:
     assert "the desk: " in text
     assert "of the lots" in text
     assert "Difference: " in text
+
+
+def test_day_on_which_something_was_set_is_set_likewise(
+    run_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Guards a day with `set`: it was traded as the desk is set now, and other moments were blamed for the fills."""
+    shutil.copytree(run_dir, tmp_path / "run", symlinks=True)
+    logs = tmp_path / "run" / "logs"
+    logs.mkdir()
+    log = "timestamp='{}' level='warning' node='maker' event='set' key='{}' before='{}' now='{}'\n"
+    first = log.format("2026-01-01T00:05:00.000000Z", "maker.half_spread", "0.0005", "0.001")
+    (logs / "api+maker.log.1").write_text(first)
+    later = log.format("2026-01-01T00:08:00.000000Z", "maker.half_spread", "0.001", "0.002")
+    (logs / "api+maker.log").write_text(later + log.format("2026-01-02T00:00:00.000000Z", "maker.skew", "0", "0.1"))
+    (logs / "desk.log").write_text(log.format("2026-01-01T00:01:00.000000Z", "maker.half_spread", "9", "9"))
+    asked: list[tuple[str, str]] = []
+    model_of = strategies.quoting_model
+
+    def noted(settings: Settings) -> QuotingModel:
+        asked.append((str(settings.maker.half_spread), str(settings.maker.skew)))
+        return model_of(settings)
+
+    monkeypatch.setattr("simulation.whatif.quoting_model", noted)
+    words = ("whatif", "--run-dir", str(tmp_path / "run"), "--set", "maker.skew=0.0001", "--json")
+    document = loads(ran(*words))
+    assert [(row["time"], row["before"], row["now"]) for row in document["settings_changes"]] == [
+        ("2026-01-01T00:05:00.000Z", "0.0005", "0.001"),
+        ("2026-01-01T00:08:00.000Z", "0.001", "0.002"),
+    ]
+    assert document["was"] == {"maker.skew": "0"}
+    assert document["again"]["fills"] > 1.2 * document["actual"]["fills"], "nearer quotes for five minutes are hit more"
+    assert asked == [("0.001", "0"), ("0.002", "0"), ("0.001", "0.0001"), ("0.002", "0.0001")]
+    assert "set at 00:05:00, and here as well: maker.half_spread 0.0005 -> 0.001" in whatif_text(document)
 
 
 def test_start_in_the_middle_of_a_journal_goes_on_with_its_book(run_dir: Path) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from desk.live_settings import LIVE, live_texts, with_changes
 from desk.settings import SettingsError, load_settings
+from desk.settings_log import settings_set
 from market.codes import Side
 from tests.desk.desk_process import BTCUSDT, CLI, ROOT, Desk, short_directory, until
 
@@ -57,6 +58,8 @@ def test_what_is_set_is_in_force_and_moves_only_what_must(desk: Desk) -> None:
     near = desk.cli("set", "maker.half_spread=0.0101")
     assert (near.returncode, near.stdout) == (0, "maker.half_spread: 0.0101, was 0.01\n"), near.stderr
     assert "now='0.0101'" in desk.log("maker")
+    ((_, *told),) = settings_set(desk.run_dir, 0)
+    assert told == ["maker.half_spread", "0.01", "0.0101"]
     far = desk.cli("set", "maker.half_spread=0.02", "maker.notional=300")
     assert far.returncode == 0, far.stderr
     after = _await_distance(desk, "0.02")
