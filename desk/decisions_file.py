@@ -9,29 +9,16 @@ import contextlib
 import os
 from datetime import date
 from pathlib import Path
-from typing import BinaryIO, Final, NamedTuple
+from typing import BinaryIO, Final
 
 from market.clock import NS_PER_MS, iso_time, utc_date
 from market.exact_json import JsonObject, dumps, loads
+from reports.trade_history import Placing
 
 DAYS_MAX: Final = 14  # of which files are kept
 DAY_SIZE_MAX: Final = 64 * 1024 * 1024  # of a day's file; some 250,000 decisions
 _TAIL_SIZE: Final = 512 * 1024  # what is read for the last ones
 _AROUND_MS: Final = 60_000  # by which the time of an order may be another one than that of its decision
-
-
-class Placing(NamedTuple):
-    """What an order was placed for; None is what a maker of a former version did not tell.
-
-    Attributes:
-        rule: its code.
-        level: of its quote, 1 nearest to the mid.
-        model: that wanted the quote.
-    """
-
-    rule: str
-    level: int | None
-    model: str | None
 
 
 def decisions_path(run_dir: Path, day: date) -> Path:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
-from typing import Any
+from typing import Any, NamedTuple
 
 from market.account import VenueTrade, trade_json
 from market.clock import NS_PER_MS, iso_time, utc_date
@@ -20,6 +20,20 @@ _TIME_MS_MAX = 253_402_300_799_999  # the last ms of the year 9999
 
 
 TradeKey = tuple[str, int, str]  # symbol, trade id, order id
+
+
+class Placing(NamedTuple):
+    """What an order was placed for; None is what a maker of a former version did not tell.
+
+    Attributes:
+        rule: its code.
+        level: of its quote, 1 nearest to the mid.
+        model: that wanted the quote.
+    """
+
+    rule: str
+    level: int | None
+    model: str | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from market.clock import NS_PER_MS, Clock, day_bounds_ns, utc_date
 from market.exact_json import JsonObject
 from market.instrument import Instrument
 from nodes.tracker.fill_mids import FillMids
-from nodes.tracker.fill_orders import FillOrders
+from nodes.tracker.fill_orders import OrdersOfFills
 from nodes.tracker.mids import Mids
 from reports.bookkeeping import Recorded, Recorder
 from reports.day_book import DayBook
@@ -55,7 +55,7 @@ class Bookkeeper:
         pairs: Sequence[Instrument] = (),
         quoting: Callable[[date], JsonObject | None] = lambda _: None,
         mids: Mids | None = None,
-        fill_orders: FillOrders | None = None,
+        fill_orders: OrdersOfFills | None = None,
     ) -> None:
         self._venue = venue
         self._instrument = instrument

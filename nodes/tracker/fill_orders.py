@@ -3,14 +3,11 @@
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from typing import Final
+from typing import Final, Protocol
 
-from desk.decisions_file import Placing, placing_of
-from desk.settings import Settings
 from market.account import VenueOrder, VenueTrade
 from market.instrument import Instrument
-from reports.trade_history import FillDetail, TradeKey, key_of
-from venues.binance_account import BinanceAccount
+from reports.trade_history import FillDetail, Placing, TradeKey, key_of
 from venues.venue import HistoricalVenue
 
 PAGE: Final = 1_000
@@ -18,6 +15,22 @@ PAGES_MAX: Final = 20  # of one pair in one step; what is still lacking is read 
 TRIES_MAX: Final = 5  # of one fill: an order that nobody here has placed will never be known
 KEPT_MAX: Final = 10_000  # orders that were told, of which some will fill
 _OrderKey = tuple[str, str]  # symbol, order id
+
+
+class OrdersOfFills(Protocol):
+    """Knows the orders of fills, and what placed them."""
+
+    def see(self, orders: Iterable[VenueOrder]) -> None:
+        """Take orders as they were told."""
+
+    def details_of(
+        self,
+        instruments: Sequence[Instrument],
+        trades: Iterable[VenueTrade],
+        known: Callable[[VenueTrade], FillDetail | None],
+        /,
+    ) -> dict[TradeKey, FillDetail]:
+        """Return what is known now of fills; what was `known` stays."""
 
 
 class FillOrders:
@@ -71,7 +84,7 @@ class FillOrders:
             key = key_of(trade)
             self._waiting[key] = trade, self._waiting[key][1] + 1
             if (order := self._orders.get((trade.symbol, trade.order_id))) is not None:
-                found[key] = _described(known(trade) or FillDetail(), trade, order, self._placing(order))
+                found[key] = described(known(trade) or FillDetail(), trade, order, self._placing(order))
         return found
 
     def _read(self, instrument: Instrument, fills: Sequence[VenueTrade]) -> None:
@@ -88,16 +101,7 @@ class FillOrders:
             lacking = [number for number in lacking if number > max(last, lacking[0])]
 
 
-def fill_orders_of(settings: Settings, venue: BinanceAccount) -> FillOrders:
-    """Return those of a desk: what placed an order stands in its maker's journal of decisions."""
-
-    def placing(order: VenueOrder) -> Placing | None:
-        return placing_of(settings.run_dir, order.client_order_id, order.time_ms - venue.ahead_ms)
-
-    return FillOrders(venue, placing)
-
-
-def _described(before: FillDetail, trade: VenueTrade, order: VenueOrder, placing: Placing | None) -> FillDetail:
+def described(before: FillDetail, trade: VenueTrade, order: VenueOrder, placing: Placing | None) -> FillDetail:
     """Return `before` with what is known of the order; both times are the venue's, so that no clock of ours counts."""
     age_ms = trade.time_ms - order.time_ms
     aged = replace(before, quote_age_ms=age_ms if age_ms >= 0 else None)

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from desk import decisions_file
-from desk.decisions_file import DAYS_MAX, DecisionsFile, Placing, decisions_path, last_decisions, placing_of
+from desk.decisions_file import DAYS_MAX, DecisionsFile, decisions_path, last_decisions, placing_of
 from market.clock import NS_PER_MS, iso_time, utc_date
+from reports.trade_history import Placing
 
 DAY_MS = 86_400_000
 DAY_NS = DAY_MS * NS_PER_MS

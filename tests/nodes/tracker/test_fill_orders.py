@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from desk.decisions_file import DecisionsFile, Placing, placing_of
+from desk.decisions_file import DecisionsFile, placing_of
 from market.account import VenueOrder, VenueTrade
 from market.clock import NS_PER_MS, iso_time
 from market.codes import Side
@@ -19,6 +19,7 @@ from nodes.tracker.bookkeeper import Bookkeeper
 from nodes.tracker.fill_orders import PAGE, TRIES_MAX, FillOrders
 from nodes.tracker.historian import Historian
 from reports.folder import ReportsFolder
+from reports.trade_history import Placing
 from tests.nodes.tracker.accounts import HOUR_MS, MIDNIGHT_MS, SetClock
 from tests.reports.fills import BTC, DAY, DAY_MS, ETH, NOON_MS, fill
 from tests.reports.scripted_venue import ScriptedVenue
