@@ -36,6 +36,7 @@ from simulation.looks import Looks
 from simulation.market import FlowMarket, Keep, Market, Watch
 from simulation.market_news import MarketNews
 from simulation.others_mids import OthersMids
+from simulation.placed_orders import PlacedOrders
 from simulation.recorded_market import RecordedMarket, make_tracks
 from trading import news, notes
 from trading.strategy import Strategy
@@ -140,7 +141,8 @@ class SimulatedDesk:
         self.line = SimulatedLine(self.exchange.calls, self.heap, instrument, travel, self._on_news)
         self._looks, self._market_news = looks, MarketNews(self.heap, looks, travel, self._symbol_id)
         self.others = OthersMids(looks, self._symbol_id)
-        self.exchange.exchange.account_listeners += self.others.hear, self.line.hear
+        self._placed = PlacedOrders()
+        self.exchange.exchange.account_listeners += self.others.hear, self._placed.hear, self.line.hear
         self.exchange.exchange.market.listeners.append(self._market_news)
         self.trader = Trader(
             strategy or strategy_of(settings),
@@ -160,6 +162,7 @@ class SimulatedDesk:
             _described(settings),
             settings.instruments,
             mids=self.others.mids,
+            fill_orders=self._placed,
         )
         self._on_midnight()
         looks.pass_to(start_ns)
@@ -216,6 +219,7 @@ class SimulatedDesk:
         now_ns = self.heap.now_ns
         outbox = self.trader.step(now_ns, [*self._market_news.take(), *said])
         self.told.take(outbox.notes)
+        self._placed.act(outbox.actions)
         self.line.act(outbox.actions)
         self._market_ns = outbox.market_ns
         for wake_ns in (outbox.market_ns, outbox.wake_ns):
