@@ -46,20 +46,19 @@ def _markout(pairs: Sequence[tuple[Json, Decimal]], count: int, block_s: int) ->
     capture = [float(s * (r["mid"] - r["price"]) / r["mid"]) * 1e4 for (r, _), s in zip(pairs, signs, strict=True)]
     whole = math.fsum(weights)
     mean, at_once = (math.fsum(map(float.__mul__, weights, each)) / whole for each in (worth, capture))
-    blocks = whole**2 / in_common(times, weights, block_s * 1_000)
+    block = block_s * 1_000 * max(1.0, whole**2 / in_common(times, weights, block_s * 1_000) / 20)
+    blocks = whole**2 / in_common(times, weights, block)
     found |= {"mean_bps": Near(mean, 4), "capture_bps": Near(at_once, 4), "adverse_bps": Near(at_once - mean, 4)}
-    found["blocks"] = Near(blocks, 1)
+    found |= {"block_s": round(block / 1_000), "blocks": Near(blocks, 1)}
     if blocks >= 5:
         errors = [weight * (each - mean) for weight, each in zip(weights, worth, strict=True)]
-        error = (
-            math.sqrt(max(0.0, in_common(times, errors, block_s * 1_000))) / whole * math.sqrt(blocks / (blocks - 1))
-        )
+        error = math.sqrt(max(0.0, in_common(times, errors, block))) / whole * math.sqrt(blocks / (blocks - 1))
         reach, slack = student(blocks - 1) * error, 1e-9 + _T_ERROR * error
         found |= {"low_bps": Near(mean - reach, 4, slack), "high_bps": Near(mean + reach, 4, slack)}
     return found
 
 
-def in_common(times: Sequence[int], values: Sequence[float], block: int) -> float:
+def in_common(times: Sequence[int], values: Sequence[float], block: float) -> float:
     """Return Q: the sum over all pairs of their product by the part of a block that they have in common."""
     sums, moments = [0.0], [0.0]
     for at, value in zip(times, values, strict=True):

@@ -7,6 +7,7 @@ from statistics import fmean
 import numpy as np
 import pytest
 
+from benchmarks.error_bars import held
 from reports.block_means import BlockMean, block_mean
 from reports.statistics import mean_interval, student_quantile
 
@@ -55,11 +56,12 @@ def test_weights_count_as_so_many_values_at_one_time() -> None:
 def test_it_is_what_drawing_blocks_comes_to() -> None:
     """Guards that it is the moving-block bootstrap: blocks of ten values, drawn at every place 4,000 times."""
     dice = np.random.default_rng(5)
-    values = np.convolve(dice.normal(size=409), np.ones(10), "valid")
-    mean = found(np.arange(400.0).tolist(), values.tolist(), [1.0] * 400, 10)
-    starts = dice.integers(0, 400, (4_000, 40))
-    drawn = values[(starts[:, :, None] + np.arange(10)) % 400].mean(axis=(1, 2))
+    values = np.convolve(dice.normal(size=199), np.ones(10), "valid")
+    mean = found(np.arange(190.0).tolist(), values.tolist(), [1.0] * 190, 10)
+    starts = dice.integers(0, 190, (4_000, 19))
+    drawn = values[(starts[:, :, None] + np.arange(10)) % 190].mean(axis=(1, 2))
     assert mean.interval is not None
+    assert mean.block_s == 10
     reach = student_quantile(0.975, mean.blocks - 1) * float(drawn.std()) * sqrt(mean.blocks / (mean.blocks - 1))
     assert mean.interval.high - mean.mean == pytest.approx(reach, rel=0.05)
 
@@ -83,4 +85,37 @@ def test_of_values_that_remember_the_interval_covers_the_truth(memory: float) ->
 def test_nothing_is_said_of_no_values_and_no_interval_of_one_moment() -> None:
     """Fills of one sweep are one event, however many."""
     assert block_mean([], [], [], 10) is None
-    assert found([5.0] * 9, [1.0, 2, 3, 4, 5, 6, 7, 8, 9], [1] * 9, 10) == BlockMean(5, None, 9, 1)
+    assert found([5.0] * 9, [1.0, 2, 3, 4, 5, 6, 7, 8, 9], [1] * 9, 10) == BlockMean(5, None, 9, 1, 10)
+
+
+def test_of_many_blocks_each_is_longer_and_some_twenty_are_left() -> None:
+    """A value a second for 6,000 s: 200 blocks of 30 s are 20 of 300 s, within what the two ends make of it."""
+    values = np.random.default_rng(2).normal(size=6_000).tolist()
+    mean = found([*map(float, range(6_000))], values, [2.0] * 6_000, 30)
+    assert mean.block_s == pytest.approx(300, rel=0.01)
+    assert mean.blocks == pytest.approx(20, rel=0.03)
+
+
+def test_fills_too_far_apart_to_depend_on_each_other_stay_as_many_as_they_are() -> None:
+    """Guards that longer blocks take nothing from a day of few fills: of 90, 600 s apart, a block is 135 s."""
+    times, values = [600.0 * number for number in range(90)], [float(number % 7) for number in range(90)]
+    mean = found(times, values, [1.0] * 90, 30)
+    assert (mean.blocks, mean.block_s) == pytest.approx((90, 135))
+    assert mean.interval == pytest.approx(mean_interval(values))
+
+
+def test_of_a_market_that_changes_slowly_the_interval_covers_the_truth() -> None:
+    """Guards long blocks where there is room for them: of blocks of 30 s it would be 80 %."""
+    row = held("slow, a minute", 7_200, 100)
+    assert row["told_of"] == 100
+    assert row["covered"] >= 0.87
+
+
+@pytest.mark.parametrize(
+    "model", ["10 s, 6 a minute", "60 s, both sides", "1 s, in sweeps", "10 s, some informed", "60 s, exciting"]
+)
+def test_of_markouts_whose_truth_is_known_the_interval_covers_it(model: str) -> None:
+    """Fills alone, in sweeps, and one after the other; half an hour each, with notionals that differ."""
+    row = held(model, 1_800, 150)
+    assert row["told_of"] >= 145
+    assert 0.88 <= row["covered"] <= 0.99

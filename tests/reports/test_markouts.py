@@ -61,7 +61,7 @@ def test_an_interval_of_one_sweep_is_not_told_and_one_of_many_fills_is() -> None
     spread = row([fill(600 * number, Side.BUY, price[number % 2], "100", "100") for number in range(50)])
     assert spread["low_bps"] < spread["mean_bps"] < spread["high_bps"]
     assert spread["blocks"] == pytest.approx(50, rel=Decimal("0.001"))
-    assert spread["block_s"] == block_s_of(10) == 30
+    assert (spread["block_s"], row(sweep)["block_s"], row([])["block_s"]) == (75, 30, block_s_of(10))
 
 
 def test_there_is_a_row_for_each_horizon_and_side() -> None:
