@@ -4,6 +4,7 @@ from pathlib import Path
 
 from desk.halted_file import HALTED_FILE, HaltedFile
 from market.clock import NS_PER_MS, NS_PER_SECOND
+from nodes.maker.halt import RESUME_LOOKS
 from tests.nodes.maker.makers import AWAY, LOST, ScriptedMaker, Told, a_maker, figures, lines
 from tests.nodes.maker.scripted_venue import ScriptedVenue
 from trading.trader import FAILED_PAUSE_NS_MAX
@@ -33,12 +34,23 @@ def test_halted_maker_pulls_its_quotes_and_places_none(
     version = figures(quoting)["halt_version"]
     assert [line["why"] for line in lines(told, "cancelled")] == ["halted", "halted"]
     _halt(run_dir, is_halted=False)
-    quoting.cycle()
-    assert venue.places == 4
+    for look in range(1, RESUME_LOOKS + 1):
+        quoting.cycle()
+        assert (venue.places == 4) is (look == RESUME_LOOKS), "the engine and the exchange hear of it first"
     assert figures(quoting)["halted"] is False
     _halt(run_dir, is_halted=True)
     assert (figures(quoting)["halted"], figures(quoting)["halt_version"] == version) == (False, False)
     assert len(lines(told, "halted: no quotes until resume")) == len(lines(told, "resumed")) == 1
+
+
+def test_a_halt_on_the_heels_of_a_resume_holds(quoting: ScriptedMaker, venue: ScriptedVenue, run_dir: Path) -> None:
+    """A resume that is not gone by yet is none any more; a halt never waits."""
+    for is_halted in (True, False, True):
+        _halt(run_dir, is_halted=is_halted)
+        quoting.cycle()
+    for _ in range(RESUME_LOOKS + 1):
+        quoting.cycle()
+    assert (venue.places, figures(quoting)["halted"]) == (0, True)
 
 
 def test_halted_maker_waits_for_an_order_that_may_still_arrive(
@@ -98,5 +110,6 @@ def test_maker_is_halted_by_a_file_that_may_not_be_read(
     assert venue.prices() == {}
     assert figures(quoting)["halted"] is True
     (run_dir / HALTED_FILE).rmdir()
-    quoting.cycle()
+    for _ in range(RESUME_LOOKS):
+        quoting.cycle()
     assert len(venue.prices()) == 2
