@@ -61,7 +61,13 @@ def flatten(
 
     def confirm() -> None:
         name = settings.symbol
-        if not is_sure and venue_spelling(typer.prompt(f"Type {name} to go on", err=True)) != name:
+        if is_sure:
+            return
+        try:
+            typed = typer.prompt(f"Type {name} to go on", err=True)
+        except typer.Abort:
+            raise DeskError(f"nothing was done: nobody has typed {name}; with --yes nobody is asked") from None
+        if venue_spelling(typed) != name:
             raise DeskError(f"nothing was done: expected {name}")
 
     quoted = settings_of(run_dir).symbol

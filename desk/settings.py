@@ -284,7 +284,7 @@ def _merged(sources: Iterable[tuple[str, Mapping[str, Any]]], errors: list[str])
     try:
         settings = Settings(**merged)
     except ValidationError as error:
-        errors.extend(error_lines(error, origins))
+        errors.extend(error_lines(error, origins, defaults()))
     if errors:
         raise SettingsError("\n".join(errors))
     return LoadedSettings(settings, origins)

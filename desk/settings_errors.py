@@ -13,11 +13,16 @@ _BY_ITSELF = {"extra_forbidden": "no such setting", "missing": "expected a value
 _IN_OUR_WORDS = {"tuple_type": "expected a list", "model_type": "expected a table"}
 
 
-def error_lines(error: ValidationError, origins: Mapping[str, str]) -> Iterator[str]:
-    """Yield a line for each error: its key, what was expected, what was there unless that is a secret, its origin."""
+def error_lines(error: ValidationError, origins: Mapping[str, str], known: Iterable[str] = ()) -> Iterator[str]:
+    """Yield a line for each error: its key, what was expected, what was there unless that is a secret, its origin.
+
+    Args:
+        known: the keys that one which is misspelt may mean.
+    """
     for problem in error.errors(include_url=False):
         key = ".".join(str(part) for part in problem["loc"])
-        yield f"{key}: {_said(key, problem)} (from {_origin(key, origins)})"
+        meant = meant_text(key, known) if problem["type"] == "extra_forbidden" else ""
+        yield f"{key}: {_said(key, problem)} (from {_origin(key, origins)}){meant}"
 
 
 def meant_text(text: str, known: Iterable[str]) -> str:

@@ -3,10 +3,13 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
+from typer.testing import CliRunner
 
+import cli
 from commands.actions import flatten as action
 from commands.actions.flatten import Flattener, Neutral
 from desk.client import DeskError
@@ -252,3 +255,17 @@ def test_interrupted_it_says_how_to_go_on(settings: Settings, monkeypatch: pytes
     assert len(account.sent) == 2
     assert told[-1].startswith("interrupted, and perhaps not flat; go on with: python cli.py flatten BTC")
     assert "--neutral 1 " in told[-1]
+
+
+def test_nobody_to_type_the_symbol_is_said_in_a_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A script without a terminal was told `Aborted.`, and not by what it goes on."""
+
+    def ask(*args: Any) -> None:
+        args[4]()
+
+    monkeypatch.setattr("commands.actions.flatten.flatten", ask)
+    result = CliRunner().invoke(cli.app, ["flatten", "--run-dir", str(tmp_path)], input="")
+    assert isinstance(result.exception, DeskError)
+    assert str(result.exception) == "nothing was done: nobody has typed BTCUSDT; with --yes nobody is asked"
+    result = CliRunner().invoke(cli.app, ["flatten", "--run-dir", str(tmp_path)], input="btc/usdt\n")
+    assert result.exit_code == 0

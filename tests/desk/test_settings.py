@@ -437,3 +437,9 @@ def test_what_is_no_symbol_is_refused_with_a_suggestion(text: str) -> None:
     with pytest.raises(SettingsError, match="symbol: expected one of BTCUSDT, ETHUSDT, BNBUSDT, was") as refusal:
         known_symbol(load_settings().settings, text)
     assert ("did you mean BTCUSDT?" in str(refusal.value)) == (text == "BTCUSTD" or text == "BTC//USDT")
+
+
+def test_a_misspelt_setting_says_which_one_may_be_meant(tmp_path: Path) -> None:
+    """`set` did so, and `up --set` not."""
+    with pytest.raises(SettingsError, match=r"half_spred: no such setting .*; did you mean maker\.half_spread\?$"):
+        load_settings({"run_dir": tmp_path, "maker.half_spred": "0.001"})
