@@ -6,11 +6,13 @@ Everything that needs the time takes it as a value or reads it here, so that a s
 import time
 from collections.abc import Callable
 from datetime import UTC, date, datetime
+from functools import lru_cache
 from typing import NamedTuple, TypeAlias
 
 NS_PER_US = 1_000
 NS_PER_MS = 1_000_000
 NS_PER_SECOND = 1_000_000_000
+NS_PER_DAY = 86_400 * NS_PER_SECOND
 
 
 def time_ns() -> int:
@@ -52,15 +54,28 @@ def utc_datetime(at_ns: int) -> datetime:
 
 def utc_date(at_ns: int) -> date:
     """Return the UTC day that `at_ns` falls on."""
-    return utc_datetime(at_ns).date()
+    return _date_of(at_ns // NS_PER_DAY)
 
 
 def iso_time(time_ms: int) -> str:
     """Return the UTC time of `time_ms` as `2025-11-30T12:45:29.123Z`."""
-    return f"{utc_datetime(time_ms * NS_PER_MS):%Y-%m-%dT%H:%M:%S}.{time_ms % 1_000:03}Z"
+    minute, rest_ms = divmod(time_ms, 60_000)
+    return f"{_minute_text(minute)}{rest_ms // 1_000:02}.{rest_ms % 1_000:03}Z"
 
 
 def day_bounds_ns(day: date) -> tuple[int, int]:
     """Return the first ns of the UTC `day` and the first ns of the next."""
     start = int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp()) * NS_PER_SECOND
-    return start, start + 86_400 * NS_PER_SECOND
+    return start, start + NS_PER_DAY
+
+
+@lru_cache(maxsize=16)  # a long day asks a hundred thousand times for the same
+def _date_of(day: int) -> date:
+    """Return the UTC day that is so many after 1970 began."""
+    return utc_datetime(day * NS_PER_DAY).date()
+
+
+@lru_cache(maxsize=16)
+def _minute_text(minute: int) -> str:
+    """Return the beginning of the UTC times of the minute that is so many after 1970 began."""
+    return f"{utc_datetime(minute * 60 * NS_PER_SECOND):%Y-%m-%dT%H:%M:}"

@@ -101,6 +101,9 @@ def _has_plain_form(value: Decimal) -> bool:
 
 def _read_decimal(text: str) -> Decimal:
     """Return the number that `text` spells; without an exponent, without a minus before zero, its zeros as they are."""
+    if len(text) <= _NUMBER_DIGITS_MAX and text[-1].isdigit() and "e" not in text and "E" not in text:
+        value = Decimal(text)  # as nearly all are
+        return value or abs(value)
     exponent = _EXPONENT.search(text)
     is_short = len(text) <= _NUMBER_TEXT_MAX and (exponent is None or len(exponent[1]) <= len(str(_NUMBER_TEXT_MAX)))
     value = Decimal(text if is_short else "NaN")

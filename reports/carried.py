@@ -1,7 +1,7 @@
 """The lots that a day begins with: what the day before has left open, fill by fill, at what it cost."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date
 from fractions import Fraction
 from typing import Any
@@ -10,6 +10,7 @@ from market.exact_json import JsonObject
 from market.instrument import Instrument
 from reports import json_fields as fields
 from reports.exact import amount, figure
+from reports.exact_sum import units_of
 from reports.pnl import Lot, fee_in_quote, lot_of
 from reports.trade_history import HistoryRow, fee_value, row_from_json, row_to_json
 
@@ -38,7 +39,7 @@ class Carried:
 
     def of(self, symbol: str) -> list[Lot]:
         """Return the lots of a symbol, for a book of its own that will change them."""
-        return [replace(lot) for lot in self.lots.get(symbol, ())]
+        return [lot.copied() for lot in self.lots.get(symbol, ())]
 
 
 def carried_to_json(carried: Carried, symbol: str, instrument: Instrument) -> JsonObject:
@@ -89,7 +90,7 @@ def _check(symbol: str, entry: JsonObject, lots: Sequence[Lot]) -> None:
 def _lot_to_json(lot: Lot, instrument: Instrument) -> JsonObject:
     own = fee_in_quote(lot.trade, instrument.base, instrument.quote, {})
     value = own if own is not None else lot.fee_value
-    return row_to_json(HistoryRow(lot.trade, None if value is None else figure(value))) | {
+    return row_to_json(HistoryRow(lot.trade, None if value is None else figure(Fraction(value)))) | {
         "opened": amount(figure(lot.opened)),
         "left": amount(figure(lot.left)),
         "closed_gross": figure(lot.gross),
@@ -101,10 +102,11 @@ def _lot_to_json(lot: Lot, instrument: Instrument) -> JsonObject:
 def _lot_from_json(entry: Any, instrument: Instrument) -> Lot:
     row = row_from_json(entry)
     lot = lot_of(row.trade, instrument.base, fee_value(row, instrument))
-    opened, left = Fraction(fields.number(entry, "opened")), Fraction(fields.number(entry, "left"))
-    if lot is None or not 0 < left <= opened <= lot.left:
+    opened, left = (units_of(fields.number(entry, name)) for name in ("opened", "left"))
+    if lot is None or not 0 < left <= opened <= lot.left_units:
         raise ValueError(f"left of the carried trade {row.trade.trade_id} must be a part of it, was {entry['left']}")
-    lot.opened, lot.left = opened, left
-    lot.gross, lot.fees = Fraction(fields.number(entry, "closed_gross")), Fraction(fields.number(entry, "closed_fees"))
+    lot.opened_units, lot.left_units = opened, left
+    lot.gross_sum.add_fraction(Fraction(fields.number(entry, "closed_gross")))
+    lot.fees_sum.add_fraction(Fraction(fields.number(entry, "closed_fees")))
     lot.is_unvalued = fields.flag(entry, "is_unvalued")
     return lot

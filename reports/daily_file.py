@@ -24,6 +24,8 @@ FILE_BYTES_MAX: Final = 256 * 1024 * 1024
 _BEFORE_HISTORY: Final = b',\n  "trade_history": [\n    '
 _BETWEEN_ENTRIES: Final = b",\n    "
 _AFTER_HISTORY: Final = b"\n  ],\n  "
+_CUT: Final = b"}" + _BETWEEN_ENTRIES + b"{"
+_PIECE_BYTES: Final = 256 * 1024
 _PADDING: Final = re.compile(r"(\.[0-9]*[1-9])0+(?![0-9])|\.0+(?![0-9])")
 _FIXED_KEYS: Final = ("date", "time", "balances", "trades", "total_trades")
 
@@ -113,13 +115,18 @@ def _check_seal(document: JsonObject, content: bytes) -> None:
 
 def _checksum_of_layout(document: JsonObject, content: bytes) -> str | None:
     """Return the checksum of a file that is laid out as we do it, without writing its entries again; None of others."""
-    _, begin, rest = content.partition(_BEFORE_HISTORY)
-    history, end, _ = rest.rpartition(_AFTER_HISTORY)
-    if not begin or not end:
+    begin, end = content.find(_BEFORE_HISTORY), content.rfind(_AFTER_HISTORY)
+    at = begin + len(_BEFORE_HISTORY)
+    if begin < 0 or end < at:
         return None
-    entries = history.replace(_BETWEEN_ENTRIES, b"").decode("utf-8")
+    crc = 0
+    while at < end:  # piece by piece: a long day would stand in memory several times over
+        cut = content.find(_CUT, min(at + _PIECE_BYTES, end), end)
+        until = end if cut < 0 else cut + 1
+        crc = zlib.crc32(_unpadded(content[at:until].replace(_BETWEEN_ENTRIES, b"").decode("utf-8")), crc)
+        at = until if cut < 0 else until + len(_BETWEEN_ENTRIES)
     head = {name: value for name, value in document.items() if name != "trade_history"}
-    return _checksum(head, zlib.crc32(_unpadded(entries)))
+    return _checksum(head, crc)
 
 
 def _checksum_of_spelling(document: JsonObject) -> str:

@@ -30,6 +30,7 @@ from reports.trade_history import (
 
 _ZERO = Fraction(0)
 _NOTHING = Decimal(0)
+_NO_MONEY = figure(_ZERO)
 
 
 class DayBook:
@@ -70,7 +71,7 @@ class DayBook:
 
     def realized(self, index: int) -> Decimal:
         """Return what a row has realized, after fees."""
-        return figure(self._realized[index])
+        return self._realized[index]
 
     def entry(self, index: int) -> JsonObject:
         """Return a row as it stands in `trade_history`."""
@@ -331,7 +332,7 @@ class DayBook:
             for symbol, one in self.instruments.items()
         }
         self.curve = Curve(self.symbols)
-        self._realized: list[Fraction] = []
+        self._realized: list[Decimal] = []
         self._books = None if self.opening is None else Books(self.opening, self.day)
         for row in rows:
             self._append(row)
@@ -349,7 +350,8 @@ class DayBook:
         newest = self.newest.get(trade.symbol)
         if newest is None or trade.trade_id > newest.trade.trade_id:
             self.newest[trade.symbol] = row
-        self._realized.append(self.symbols[trade.symbol].add(row))
+        realized = self.symbols[trade.symbol].add(row)
+        self._realized.append(figure(realized) if realized else _NO_MONEY)
         if row.detail is not None and row.detail.mid is not None:
             self.curve.mark(trade.symbol, row.detail.mid)
         if trade.fee:
@@ -357,7 +359,7 @@ class DayBook:
             is_fee = trade.fee > 0
             both = (EXACT.add(paid, trade.fee), back) if is_fee else (paid, EXACT.add(back, trade.fee))
             self._charged[trade.fee_asset] = both
-        if fee_value(row, instrument) is None:
+        if row.fee_in_quote is None and fee_value(row, instrument) is None:
             self._unvalued[row.key] = row
             self.unvalued_fees.add((trade.fee_asset, instrument.quote))
         if self._books is not None:

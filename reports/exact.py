@@ -21,12 +21,12 @@ def figure(value: Fraction, places: int = FIGURE_PLACES) -> Decimal:
 
     Exact when `places` decimals hold it; else rounded to `places`, half to even.
     """
-    return _scaled(round(value * 10**places), places, 2)
+    return _scaled(_units(value, places), places, 2)
 
 
 def rounded(value: Fraction, places: int) -> Decimal:
     """Return `value` rounded to exactly `places` decimals, half to even."""
-    return _scaled(round(value * 10**places), places, places)
+    return _scaled(_units(value, places), places, places)
 
 
 def amount(value: Decimal) -> Decimal:
@@ -40,6 +40,14 @@ def decimals_of(step: Decimal) -> int:
     exponent = step.normalize().as_tuple().exponent
     assert isinstance(exponent, int), step
     return max(0, -exponent)
+
+
+def _units(value: Fraction, places: int) -> int:
+    """Return `value` x 10^places rounded half to even; `round` of a fraction would look for common divisors first."""
+    denominator: int = value.denominator
+    units, rest = divmod(value.numerator * 10**places, denominator)
+    is_up = 2 * rest > denominator or (2 * rest == denominator and units % 2 == 1)
+    return int(units + is_up)
 
 
 def _scaled(units: int, places: int, places_min: int) -> Decimal:

@@ -10,8 +10,9 @@ from market.exact_json import JsonObject
 from market.instrument import Instrument
 from reports.average_cost import AverageCost
 from reports.exact import EXACT, FIGURE_PLACES, amount, decimals_of, figure, rounded
-from reports.pnl import FifoBook, Lot
-from reports.trade_history import HistoryRow, fee_value
+from reports.exact_sum import VALUE, units_of
+from reports.pnl import FifoBook, Lot, fee_in_quote
+from reports.trade_history import HistoryRow
 
 _ZERO = Fraction(0)
 _NOTHING = Decimal(0)
@@ -28,7 +29,6 @@ class SymbolBook:
         fifo: lots and what they earned.
         average: the same by average cost.
         spread: what the spread has brought, and how much was held.
-        foreign_fees: fees paid in assets that are neither base nor quote, by asset: how much, and its value in quote.
     """
 
     def __init__(self, instrument: Instrument, lots: Iterable[Lot] = (), mark: Decimal | None = None) -> None:
@@ -42,15 +42,15 @@ class SymbolBook:
         self.opening_mark = mark
         self._unrealized = self.fifo.unrealized(mark) if mark is not None else _ZERO
         self._open_fees = self.fifo.open_fees
-        self._worth = self.fifo.worth(mark or Decimal(0))
+        self._worth_units = self.fifo.worth_units(units_of(mark or _NOTHING))
         self.spread = Spread()
-        self.foreign_fees: dict[str, tuple[Fraction, Fraction]] = {}
+        self._foreign_fees: dict[str, tuple[Decimal, Decimal]] = {}
         self.volumes = {side: Volume() for side in Side}
         self._fees: dict[str, Decimal] = {}
 
     def add(self, row: HistoryRow) -> Fraction:
         """Take the next fill; return what it realized after fees."""
-        trade, value = row.trade, fee_value(row, self.instrument)
+        trade, value = row.trade, _fee_cost(row, self.instrument)
         is_buy = trade.side is Side.BUY
         qty, cost = trade.qty if is_buy else trade.qty.copy_negate(), trade.quote_qty
         paid = _NOTHING
@@ -61,14 +61,22 @@ class SymbolBook:
                 qty = EXACT.subtract(qty, trade.fee)
                 cost = EXACT.subtract(cost if is_buy else cost.copy_negate(), paid).copy_abs()
             elif trade.fee_asset != self.instrument.quote:
-                fee, worth = self.foreign_fees.get(trade.fee_asset, (_ZERO, _ZERO))
-                self.foreign_fees[trade.fee_asset] = fee + Fraction(trade.fee), worth + (value or _ZERO)
+                fee, worth = self._foreign_fees.get(trade.fee_asset, (_NOTHING, _NOTHING))
+                self._foreign_fees[trade.fee_asset] = (
+                    EXACT.add(fee, trade.fee),
+                    EXACT.add(worth, row.fee_in_quote or _NOTHING),
+                )
         self.spread.look(self.average.position, trade.time_ms)
         if row.detail is not None and row.detail.mid is not None:
             self.spread.add(qty, cost, row.detail.mid)
         self.average.add(qty, cost, paid)
         self.volumes[trade.side].add(trade)
         return self.fifo.apply(trade, value)
+
+    @property
+    def foreign_fees(self) -> dict[str, tuple[Fraction, Fraction]]:
+        """Fees paid in assets that are neither base nor quote, by asset: how much, and its value in quote."""
+        return {asset: (Fraction(fee), Fraction(worth)) for asset, (fee, worth) in self._foreign_fees.items()}
 
     @property
     def has_opening(self) -> bool:
@@ -92,8 +100,13 @@ class SymbolBook:
 
     def worth(self, mark: Decimal) -> Fraction:
         """Return by how much the fills, and the carried lots, have changed the account's worth since the opening."""
+        units = self.worth_units(units_of(mark))
+        return Fraction(units.numerator, units.denominator * VALUE)
+
+    def worth_units(self, mark_units: int) -> int | Fraction:
+        """Return `worth` in units of 10^-120, of a mark in units of 10^-60."""
         assert self.has_opening, self.instrument.symbol
-        return self.fifo.worth(mark) - self._worth
+        return self.fifo.worth_units(mark_units) - self._worth_units
 
     def to_json(self, mark: Decimal | None, carried: JsonObject) -> JsonObject:
         """Return the symbol's part of the daily document."""
@@ -171,13 +184,14 @@ class Curve:
 
     def __init__(self, symbols: Mapping[str, SymbolBook]) -> None:
         self._symbols = symbols
-        self._marks: dict[str, Decimal] = {}
-        self._peak = self._drawdown = _ZERO
+        self._marks: dict[str, int] = {}  # in units of 10^-60
+        self._peak: int | Fraction = 0  # in units of 10^-120, as all that follows from it
+        self._drawdown: int | Fraction = 0
         self.count = 0
 
     def mark(self, symbol: str, mid: Decimal) -> None:
         """Take the mid of a fill that is in the books already."""
-        self._marks[symbol] = mid
+        self._marks[symbol] = units_of(mid)
         self.count += 1
         worth = self._worth(self._marks)
         self._peak = max(self._peak, worth)
@@ -185,13 +199,16 @@ class Curve:
 
     def drawdown(self, marks: Mapping[str, Decimal]) -> Fraction:
         """Return the largest fall below a peak of before, the last sight included."""
-        return max(self._drawdown, self._peak - self._worth(self._marks | dict(marks)))
+        last = {symbol: units_of(mark) for symbol, mark in marks.items()}
+        units = max(self._drawdown, self._peak - self._worth(self._marks | last))
+        return Fraction(units.numerator, units.denominator * VALUE)
 
-    def _worth(self, marks: Mapping[str, Decimal]) -> Fraction:
-        known = (
-            one.worth(marks[symbol]) for symbol, one in self._symbols.items() if symbol in marks and one.has_opening
-        )
-        return sum(known, _ZERO)
+    def _worth(self, marks: Mapping[str, int]) -> int | Fraction:
+        worth: int | Fraction = 0
+        for symbol, one in self._symbols.items():
+            if symbol in marks and one.has_opening:
+                worth += one.worth_units(marks[symbol])
+        return worth
 
 
 class Volume:
@@ -214,6 +231,16 @@ class Volume:
         return rounded(Fraction(self.quote) / Fraction(self.base), places) if self.base else None
 
 
-def _decimal(value: Fraction | None) -> Decimal:
+def _fee_cost(row: HistoryRow, instrument: Instrument) -> Fraction | Decimal | None:
+    """Return what `fee_value` does, and what is a decimal already as that."""
+    trade = row.trade
+    if not trade.fee or trade.fee_asset == instrument.quote:
+        return trade.fee
+    if trade.fee_asset == instrument.base:
+        return fee_in_quote(trade, instrument.base, instrument.quote, {})
+    return row.fee_in_quote
+
+
+def _decimal(value: Fraction | Decimal | None) -> Decimal:
     """Return what a fee cost as a decimal; one that has none, of a venue that rounds its money, to 24 places."""
-    return figure(value or _ZERO, 2 * FIGURE_PLACES)
+    return figure(Fraction(value or 0), 2 * FIGURE_PLACES)

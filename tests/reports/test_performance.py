@@ -299,9 +299,13 @@ def test_keeps_its_figures_in_order_however_trades_come() -> None:
 
 def test_holds_the_identity_where_the_venue_rounds_the_money() -> None:
     """Guards `identity_gap` itself: what moved is `quote_qty`, and a wrong figure does not pass for a right one."""
-    book = FifoBook("BTC")
-    for trade in (buy(1, "0.5", "0.00000003"), sell(2, "0.25", "7")):
-        book.apply(replace(trade, quote_qty=trade.quote_qty.quantize(Decimal("0.00000001"))), Fraction(0))
-        assert book.identity_gap(Decimal(5)) == 0
-    book.realized_gross += 1
-    assert book.identity_gap(Decimal(5)) == 1
+    for book, gap in ((FifoBook("BTC"), 0), (_WrongBook("BTC"), 1)):
+        for trade in (buy(1, "0.5", "0.00000003"), sell(2, "0.25", "7")):
+            book.apply(replace(trade, quote_qty=trade.quote_qty.quantize(Decimal("0.00000001"))), Fraction(0))
+            assert book.identity_gap(Decimal(5)) == gap
+
+
+class _WrongBook(FifoBook):
+    @property
+    def realized_gross(self) -> Fraction:
+        return super().realized_gross + 1

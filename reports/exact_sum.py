@@ -1,0 +1,98 @@
+"""A sum of money that is never rounded: whole units of 10^-120, and beside them the shares that have no decimal.
+
+A fee shared pro rata is a fraction of which the denominator is the quantity of a fill. Those of one denominator are
+kept together, and leave no trace when they add up to whole units; so a sum costs an addition of integers, where that of
+a `Fraction` looks for common divisors each time.
+"""
+
+from decimal import Decimal
+from fractions import Fraction
+from typing import Final
+
+UNIT: Final = 10**60  # of quantities, prices and money: JSON has no number with more decimals
+VALUE: Final = UNIT**2  # of a quantity x a price
+_PARTS_MAX: Final = 16
+
+
+class ExactSum:
+    """A sum in units of 10^-120.
+
+    Attributes:
+        whole: the whole units.
+        parts: by denominator the numerators of what is left, each less than its denominator.
+    """
+
+    __slots__ = ("_settled", "parts", "whole")
+
+    def __init__(self, whole: int = 0) -> None:
+        self.whole = whole
+        self.parts: dict[int, int] | None = None
+        self._settled: Fraction | None = None
+
+    def add(self, whole: int, part: int = 0, denominator: int = 1) -> None:
+        """Add `whole` + `part` / `denominator` units."""
+        self.whole += whole
+        if not part:
+            return
+        if self.parts is None:
+            self.parts = {}
+        more, rest = divmod(self.parts.pop(denominator, 0) + part, denominator)
+        self.whole += more
+        if rest:
+            self.parts[denominator] = rest
+
+    def add_sum(self, other: "ExactSum", times: int = 1) -> None:
+        """Add `times` another sum."""
+        self.whole += times * other.whole
+        if other._settled is not None:
+            self._settled = (self._settled or Fraction(0)) + times * other._settled
+        for denominator, part in (other.parts or {}).items():
+            self.add(0, times * part, denominator)
+
+    def add_fraction(self, value: Fraction) -> None:
+        """Add an amount that is not in units."""
+        self.add(*divided(value.numerator * VALUE, value.denominator))
+
+    @property
+    def units(self) -> int | Fraction:
+        """The sum in units of 10^-120."""
+        if not self.parts and self._settled is None:
+            return self.whole
+        if self.parts and len(self.parts) > _PARTS_MAX:
+            self._settled = (self._settled or Fraction(0)) + _added(0, self.parts)
+            self.parts = None
+        return _added(self.whole, self.parts or {}) + (self._settled or 0)
+
+    @property
+    def value(self) -> Fraction:
+        """The sum."""
+        units = self.units
+        return Fraction(units.numerator, units.denominator * VALUE)
+
+
+def _added(whole: int, parts: dict[int, int]) -> Fraction:
+    numerator, denominator = whole, 1
+    for one, part in parts.items():
+        numerator, denominator = numerator * one + part * denominator, denominator * one
+    return Fraction(numerator, denominator)
+
+
+def divided(numerator: int, denominator: int) -> tuple[int, int, int]:
+    """Return how often `denominator` goes into `numerator`, what is left, and the denominator."""
+    if denominator == 1:
+        return numerator, 0, 1
+    whole, part = divmod(numerator, denominator)
+    return whole, part, denominator
+
+
+def units_of(value: Decimal) -> int:
+    """Return a quantity, a price or an amount of money in units of 10^-60.
+
+    Raises:
+        ValueError: if it has more decimals.
+    """
+    numerator, denominator = value.as_integer_ratio()
+    factor, rest = divmod(UNIT, denominator)
+    if rest:
+        raise ValueError(f"expected at most 60 decimals, was {value}")
+    return numerator * factor
