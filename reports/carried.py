@@ -10,7 +10,7 @@ from market.exact_json import JsonObject
 from market.instrument import Instrument
 from reports import json_fields as fields
 from reports.exact import amount, figure
-from reports.exact_sum import units_of
+from reports.exact_sum import ExactSum, units_of
 from reports.pnl import Lot, fee_in_quote, lot_of
 from reports.trade_history import HistoryRow, fee_value, row_from_json, row_to_json
 
@@ -38,8 +38,8 @@ class Carried:
     is_wiped: bool = False
 
     def of(self, symbol: str) -> list[Lot]:
-        """Return the lots of a symbol, for a book of its own that will change them."""
-        return [lot.copied() for lot in self.lots.get(symbol, ())]
+        """Return the lots of a symbol as the file tells them, for a book of its own that will change them."""
+        return [_as_written(lot) for lot in self.lots.get(symbol, ())]
 
 
 def carried_to_json(carried: Carried, symbol: str, instrument: Instrument) -> JsonObject:
@@ -85,6 +85,15 @@ def _check(symbol: str, entry: JsonObject, lots: Sequence[Lot]) -> None:
     for name, value in (("qty", qty), ("cost", cost), ("fees", paid)):
         if fields.number(entry, name) != value:
             raise ValueError(f"{symbol}.carried.{name} must be {value} by its lots, was {entry[name]}")
+
+
+def _as_written(lot: Lot) -> Lot:
+    """Return the lot with its closed part rounded as `_lot_to_json` does it: a day must come to the same when read."""
+    written = lot.copied()
+    written.gross_sum, written.fees_sum = ExactSum(), ExactSum()
+    written.gross_sum.add_fraction(Fraction(figure(lot.gross)))
+    written.fees_sum.add_fraction(Fraction(figure(lot.fees)))
+    return written
 
 
 def _lot_to_json(lot: Lot, instrument: Instrument) -> JsonObject:
