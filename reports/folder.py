@@ -80,6 +80,7 @@ class ReportsFolder:
             raise DamagedReportError(path, f"expected at most {FILE_BYTES_MAX} bytes")
         try:
             document = decode(content, day)
+            del content  # of a long day as much as a tenth of all that its reader holds
             book = checked_book(document)
         except ValueError as error:
             raise DamagedReportError(path, str(error)) from error

@@ -32,7 +32,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
+from sys import intern
 from types import MappingProxyType
+from typing import Any, Final
 
 from market.account import Balance, VenueOrder, VenueTrade, order_json
 from market.clock import NS_PER_MS, utc_date, utc_datetime
@@ -50,6 +52,8 @@ from reports.pnl import FifoBook
 from reports.reconciliation import balances_to_json, flow_from_json, flow_to_json, opening_of
 from reports.trade_history import FillDetail, HistoryRow, TradeKey, fee_value, row_from_json
 from reports.trips import last_trips
+
+_REPEATED: Final = ("symbol", "side", "fee_asset", "model", "rule")
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,11 +260,20 @@ def history_of(document: JsonObject | None) -> list[HistoryRow]:
         return []
     rows = []
     for index, entry in enumerate(fields.array(document, "trade_history")):
+        _share_texts(entry)
         try:
             rows.append(row_from_json(entry))
         except ValueError as error:
             raise ValueError(f"trade_history[{index}]: {error}") from error
     return rows
+
+
+def _share_texts(entry: Any) -> None:
+    """Let the entries of a long day have one text where they say the same: each has read one of its own."""
+    if isinstance(entry, dict):
+        for name in _REPEATED:
+            if isinstance(value := entry.get(name), str):
+                entry[name] = intern(value)
 
 
 def instruments_of(document: JsonObject | None, instruments: Iterable[Instrument] = ()) -> dict[str, Instrument]:
