@@ -268,9 +268,21 @@ class DayBook:
             found["first_trade"] = first
             moved = {asset: row["difference"] for asset, row in found["differences"].items()}
             if is_known and first is None and len({one > 0 for one in moved.values()}) == 1:
-                self.take_flows(self._flow(found["since_ms"], *one, mark_prices) for one in moved.items())
+                self.take_flows([self._flow_since(found["since_ms"], *one, mark_prices) for one in moved.items()])
                 found = self.reconciliation(balances, unsure)
         self.last_sight = found
+
+    def _flow_since(self, time_ms: int, asset: str, amount: Decimal, mark_prices: Mapping[str, Decimal]) -> Flow:
+        """Return a flow of after the opening with a time that says so, and that no other one of its kind has.
+
+        A clock that was set back tells an earlier one: the books would not count the flow, and book it again.
+        """
+        assert self.opening is not None
+        flow = self._flow(max(time_ms, fields.integer(self.opening, "time_ms") + 1), asset, amount, mark_prices)
+        taken = {one.time_ms for one in self.flows if (one.asset, one.kind) == (asset, flow.kind)}
+        while flow.time_ms in taken:
+            flow = replace(flow, time_ms=flow.time_ms + 1)
+        return flow
 
     def _flow(self, time_ms: int, asset: str, amount: Decimal, mark_prices: Mapping[str, Decimal]) -> Flow:
         prices = [mark_prices.get(symbol) for symbol, one in self.instruments.items() if one.base == asset]
