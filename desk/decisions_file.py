@@ -17,6 +17,9 @@ from reports.trade_history import Placing
 
 DAYS_MAX: Final = 14  # of which files are kept
 DAY_SIZE_MAX: Final = 64 * 1024 * 1024  # of a day's file; some 250,000 decisions
+_NAMES: Final = frozenset(
+    ("time", "symbol", "side", "action", "price", "qty", "client_order_id", "rule", "why", "numbers")
+)
 _TAIL_SIZE: Final = 512 * 1024  # what is read for the last ones
 _AROUND_MS: Final = 60_000  # by which the time of an order may be another one than that of its decision
 
@@ -43,9 +46,15 @@ def last_decisions(run_dir: Path, count: int) -> list[JsonObject]:
     return found[max(0, len(found) - count) :]
 
 
+def is_decision(told: JsonObject) -> bool:
+    """Say whether a line has all that a decision has: anybody may have written it."""
+    texts = (told.get(name) for name in ("time", "symbol", "action", "rule", "why"))
+    return told.keys() >= _NAMES and all(isinstance(text, str) for text in texts) and isinstance(told["numbers"], dict)
+
+
 def decision_days(run_dir: Path) -> list[date]:
     """Return the days that have a file, oldest first."""
-    return [date.fromisoformat(path.stem.rpartition("_")[2]) for path in _paths(run_dir)]
+    return [day for path in _paths(run_dir) if (day := _day_of(path)) is not None]
 
 
 def decisions_from(run_dir: Path, day: date, start: int) -> tuple[list[JsonObject], int]:
@@ -61,7 +70,10 @@ def decisions_from(run_dir: Path, day: date, start: int) -> tuple[list[JsonObjec
         size = os.fstat(file.fileno()).st_size
         start = start if start <= size else 0
         file.seek(start)
-        lines = file.read(_TAIL_SIZE).rpartition(b"\n")[0]
+        content = file.read(_TAIL_SIZE)
+    lines, _, rest = content.rpartition(b"\n")
+    if len(rest) == _TAIL_SIZE:
+        return [], start + _TAIL_SIZE  # no decision is that long: what is left of the line is none, either
     found: list[JsonObject] = []
     for line in lines.split(b"\n"):
         with contextlib.suppress(ValueError):  # cut by a crash, or by a full disk
@@ -70,7 +82,9 @@ def decisions_from(run_dir: Path, day: date, start: int) -> tuple[list[JsonObjec
 
 
 def decisions_until(run_dir: Path, time_ns: int) -> list[JsonObject]:
-    """Return decisions of until a time, ns since 1970 UTC, oldest first: some hundreds of the last ones; no cut line.
+    """Return decisions of until a time, ns since 1970 UTC, oldest first: some hundreds of the last ones.
+
+    A line that is cut, or no decision, is left out.
 
     Raises:
         OSError: if a file cannot be read.
@@ -82,7 +96,7 @@ def decisions_until(run_dir: Path, time_ns: int) -> list[JsonObject]:
             end = _end_of(file, until)
             file.seek(max(0, end - _TAIL_SIZE))
             lines = file.read(min(end, _TAIL_SIZE)).split(b"\n")[1 if end > _TAIL_SIZE else 0 :]
-        if found := [each for line in lines if (each := _decision(line)) is not None]:
+        if found := [each for line in lines if (each := _decision(line)) is not None and is_decision(each)]:
             return found
     return []
 
@@ -151,13 +165,13 @@ def _end_of(file: BinaryIO, until: str) -> int:
 def _decision(line: bytes) -> JsonObject | None:
     with contextlib.suppress(ValueError):  # cut by a crash, or by a full disk
         found: JsonObject = loads(line)
-        return found
+        return found if isinstance(found, dict) else None
     return None
 
 
 def _time_of(decision: JsonObject) -> str:
-    time: str = decision["time"]
-    return time
+    time = decision.get("time")
+    return time if isinstance(time, str) else ""
 
 
 class DecisionsFile:
@@ -211,5 +225,11 @@ class DecisionsFile:
 
 
 def _paths(run_dir: Path) -> list[Path]:
-    """Return the files that there are, oldest first."""
-    return sorted(run_dir.glob(f"decisions_{'[0-9]' * 8}.jsonl"))
+    """Return the files that there are, oldest first; 20251332 is no day, and somebody else's."""
+    return [path for path in sorted(run_dir.glob(f"decisions_{'[0-9]' * 8}.jsonl")) if _day_of(path) is not None]
+
+
+def _day_of(path: Path) -> date | None:
+    with contextlib.suppress(ValueError):
+        return date.fromisoformat(path.stem.rpartition("_")[2])
+    return None

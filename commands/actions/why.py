@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from commands.options import Answer
 from desk.client import DeskError, NoDeskError, command_text, desk_status
-from desk.decisions_file import last_decisions
+from desk.decisions_file import is_decision, last_decisions
 from desk.desk_file import kept_settings
 from desk.risk_file import withdrawn
 from market.clock import NS_PER_SECOND, time_ns
@@ -72,7 +72,7 @@ def _of_journal(run_dir: Path, count: int, error: NoDeskError) -> Answer:
 
 def _decisions(run_dir: Path, count: int) -> list[JsonObject]:
     try:
-        return last_decisions(run_dir, count)
+        return [each for each in last_decisions(run_dir, count) if is_decision(each)]
     except OSError as error:
         raise DeskError(f"the decisions cannot be read: {error}") from None
 

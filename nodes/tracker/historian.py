@@ -62,7 +62,7 @@ class Historian:
         if self._failed_ns is not None and now_ns - self._failed_ns < RETRY_NS and not is_final:
             return ()
         try:
-            self._take(snapshot, recorded, is_final=is_final)
+            notes = self._take(snapshot, recorded, is_final=is_final)
         except DamagedHistoryError as error:
             self._fail(now_ns)
             return (_put_aside(self._path, error),)
@@ -70,7 +70,7 @@ class Historian:
             self._fail(now_ns)
             return (f"the history is behind, and will be filled again: {error}",)
         self._failed_ns = None
-        return ()
+        return tuple(notes)
 
     def close(self) -> None:
         """Let go of the database."""
@@ -84,7 +84,7 @@ class Historian:
             self.close()
         self._failed_ns = now_ns
 
-    def _take(self, snapshot: AccountSnapshot, recorded: Recorded, *, is_final: bool) -> None:
+    def _take(self, snapshot: AccountSnapshot, recorded: Recorded, *, is_final: bool) -> list[str]:
         if self._database is not None and not self._database.is_in_place:
             self.close()
         database = self._database = self._database or Database(self._path)
@@ -97,7 +97,7 @@ class Historian:
             with database.transaction() as connection:
                 ms = snapshot.now_ns // NS_PER_MS
                 keeping.begin_account(connection, self._venue_name, snapshot.account_id, ms, str(error))
-            return
+            return []
         now_ns = self._now().monotonic_ns
         if is_final or kept.orders_ns is None or now_ns - kept.orders_ns >= ORDERS_EVERY_NS:
             for instrument in snapshot.instruments:
@@ -105,8 +105,9 @@ class Historian:
             kept.orders_ns = now_ns
         step.take_mids()
         step.take_balances()
-        step.take_decisions(self._run_dir)
+        notes = step.take_decisions(self._run_dir)
         self._forget(database, kept, snapshot.day)
+        return notes
 
     def _forget(self, database: Database, kept: Kept, today: date) -> None:
         """Let what is too old go, a batch a step, until there is none; and then again on the next day."""

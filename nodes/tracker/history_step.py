@@ -2,19 +2,19 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import date
 from decimal import Decimal
 from itertools import islice
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-from desk.decisions_file import decision_days, decisions_from
+from desk.decisions_file import decision_days, decisions_from, decisions_path
 from history import keeping
 from history.database import Database
 from market.account import OPEN_STATUSES, Balance, VenueTrade
 from market.clock import NS_PER_MS
-from market.exact_json import JsonObject, dumps
 from market.instrument import Instrument
+from nodes.tracker.decision_rows import decision_rows
 from reports.bookkeeping import Recorded
 from reports.performance import AccountSnapshot
 from reports.trade_history import TradeKey, key_of, valued
@@ -23,9 +23,6 @@ from venues.venue import HistoricalVenue
 PAGE: Final = 1_000
 PAGES_MAX: Final = 20  # of one kind in one step; what is still lacking is read in the next
 _NOTHING: Final = Balance(Decimal(0), Decimal(0))
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_MS: Final = timedelta(milliseconds=1)
-_AS_TOLD: Final = ("symbol", "side", "action", "price", "qty", "client_order_id", "rule", "why", "level", "model")
 
 
 @dataclass(slots=True)
@@ -126,21 +123,32 @@ class HistoryStep:
             keeping.keep_flows(connection, self.kept.account, self.recorded.head.get("flows", []))
         before.update(changed)
 
-    def take_decisions(self, run_dir: Path) -> None:
-        """Keep what the maker has written of its decisions since."""
+    def take_decisions(self, run_dir: Path) -> list[str]:
+        """Keep what the maker has written of its decisions since; return what a person should be told.
+
+        A file that cannot be read, another user's, is told, and stands in the way of no other.
+        """
+        notes: list[str] = []
         for day in decision_days(run_dir):
             source = f"decisions {day:%Y%m%d}"
             start = self.kept.decisions.get(day)
             if start is None:
                 with self.database.transaction() as connection:
                     start = keeping.position_of(connection, source) or 0
-            decisions, end = decisions_from(run_dir, day, start)
+            name = decisions_path(run_dir, day).name
+            try:
+                decisions, end = decisions_from(run_dir, day, start)
+            except OSError as error:
+                notes.append(f"{name} cannot be read, its decisions are not in the history: {error.strerror or error}")
+                continue
             if end != start:
-                rows = [row for each in decisions if (row := _decision(each)) is not None]
+                rows, note = decision_rows(decisions, name)
+                notes += [note] if note else []
                 with self.database.transaction() as connection:
                     keeping.keep_decisions(connection, self.kept.account, rows)
                     keeping.keep_position(connection, source, end)
             self.kept.decisions[day] = end
+        return notes
 
     def _known(self, symbol: str) -> KnownSymbol:
         known = self.kept.symbols.get(symbol)
@@ -194,14 +202,3 @@ class HistoryStep:
         for order in page:
             (known.open_orders.add if order.is_open else known.open_orders.discard)(order.order_id)
         return last, len(page) == PAGE
-
-
-def _decision(told: JsonObject) -> dict[str, Any] | None:
-    """Return a decision with the names of the table's columns; None of a line that is none."""
-    if not isinstance(told, dict) or not isinstance(time := told.get("time"), str):
-        return None
-    try:
-        time_ms = (datetime.fromisoformat(time) - _EPOCH) // _MS
-    except (ValueError, TypeError):
-        return None
-    return {name: told.get(name) for name in _AS_TOLD} | {"time_ms": time_ms, "numbers": dumps(told.get("numbers"))}
