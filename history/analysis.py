@@ -65,6 +65,8 @@ def ask(database: Database, statement: str, rows_max: int) -> Answer:
         except duckdb.Error as error:
             lines = [line for line in str(error).splitlines() if line.strip()]
             raise HistoryError("\n".join(lines)) from error
+        except OSError as error:
+            raise HistoryError(f"cannot write to {scratch}: {error.strerror or error}") from error
         finally:
             connection.close()
     return Answer(columns, [tuple(map(_plain, row)) for row in rows[:rows_max]], len(rows) > rows_max)
@@ -77,12 +79,15 @@ def write_parquet(path: Path, types: Sequence[tuple[str, str]], rows: Iterable[S
         HistoryError: if there is no DuckDB, or the disk does not take it; then there is no file.
     """
     duckdb = _duckdb()
+    path = path.resolve()
+    if path.exists() and not path.is_file():
+        raise HistoryError(f"cannot write {path}: it is no file")
     aside = path.with_name(f"{path.name}.unfinished")
     with tempfile.TemporaryDirectory(prefix="tickbus-") as scratch:
         text = Path(scratch) / "rows.csv"
-        _write_text(text, (map(_text, row) for row in rows))
         connection = duckdb.connect()
         try:
+            _write_text(text, (map(_text, row) for row in rows))
             _read(connection, text, types).write_parquet(str(aside))
             aside.replace(path)
         except (duckdb.Error, OSError) as error:

@@ -4,7 +4,9 @@ import contextlib
 import os
 import shutil
 import threading
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TextIO
 
 _MODE = 0o600
 
@@ -71,6 +73,29 @@ def make_folder(path: Path) -> None:
         sync_folder(path.absolute().parent)
     except PermissionError:  # we may make names there, and not read them
         os.sync()
+
+
+@contextlib.contextmanager
+def writing_whole(path: Path) -> Iterator[TextIO]:
+    """Do what `write_whole` does with text of any length, which is written meanwhile; lines end as they are written.
+
+    Raises:
+        OSError: if the disk does not take it; the old file stays, as after any other exception.
+    """
+    place = path.resolve()
+    temporary = place.with_name(f".{place.name}.{os.getpid()}.{threading.get_ident()}")
+    _remove(temporary)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    try:
+        with os.fdopen(os.open(temporary, flags, _MODE), "w", newline="", encoding="utf-8") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(place)
+    except BaseException:
+        _remove(temporary)
+        raise
+    sync_folder(place.parent)
 
 
 def put_aside(folder: Path) -> None:

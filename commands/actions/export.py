@@ -8,9 +8,10 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Final, NamedTuple, TextIO
 
+from commands.actions.out_file import refuse_kept, text_file
 from commands.actions.report import Period
 from commands.options import Answer
-from desk.client import DeskError, UsageError
+from desk.client import UsageError
 from desk.settings import Settings
 from history.analysis import AMOUNT, ask, write_parquet
 from history.database import FILE_NAME, Database
@@ -73,11 +74,13 @@ def export_fills(settings: Settings, form: str, period: Period | None, out: Path
     """Write the fills of the `period`, or all, to a file, or as CSV to the standard output.
 
     Raises:
-        DeskError: for Parquet without a file, or one that cannot be written.
+        DeskError: for Parquet without a file, one that cannot be written, and one that a desk keeps.
         HistoryError: if there is no history, or no DuckDB for Parquet.
     """
     if form == "parquet" and out is None:
         raise UsageError("expected --out with the name of the Parquet file")
+    if out is not None:
+        refuse_kept(settings, out, f".{form}")
     database = Database(settings.reports_dir / FILE_NAME, is_read_only=True)
     try:
         fills = _fills(database, settings, period)
@@ -86,11 +89,8 @@ def export_fills(settings: Settings, form: str, period: Period | None, out: Path
         elif out is None:
             _print_csv(sys.stdout, fills)
         else:
-            try:
-                with out.open("w", newline="", encoding="utf-8") as file:
-                    _print_csv(file, fills)
-            except OSError as error:
-                raise DeskError(f"cannot write {out}: {error.strerror or error}") from None
+            with text_file(out) as file:
+                _print_csv(file, fills)
     finally:
         database.close()
 

@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final, TypeVar
 
+from commands.actions.out_file import refuse_kept
 from commands.output import columns
 from desk.client import DeskError, UsageError
 from desk.quoting_file import quoting_document
@@ -144,9 +145,12 @@ def print_report(
         symbol: the only one whose figures are printed; whether a day is wrong is asked of all of it.
 
     Raises:
-        DeskError: if there is nothing to print, or today's file or the page cannot be written.
+        DeskError: if there is nothing to print, today's file or the page cannot be written, or the page would take the
+            place of a file that a desk keeps.
         VenueError, DeskError: if the venue does not answer, or no desk runs, and there is no file either.
     """
+    if html is not None and html.name:
+        refuse_kept(settings, html, ".html")
     found = _found(settings, venue_of, period, symbol)
     if replay is not None and found.week is not None:
         replay(settings, found.week)
@@ -215,6 +219,8 @@ def _write_page(found: Found, file: Path) -> Path:
         text = day_page(found.day, source, found.warnings)
     else:
         raise DeskError(f"there is no page of {found.shown}: {found.damage}")
+    if file.exists() and not file.is_file():
+        raise DeskError(f"cannot write {file}: it is no file")
     try:
         write_whole(file, text.encode())
     except OSError as error:
