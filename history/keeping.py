@@ -2,18 +2,28 @@
 
 Nothing is doubled: what is there already stays as it is, or becomes what the venue says now. Nothing is lost: up to
 where a source was read is kept in the transaction of what was read of it.
+
+Whatever is read again is looked at, see `rows.py`: a row that somebody has spoilt is told with `tell`, and is passed
+over or, where the venue has told it again, replaced.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, Table, func, insert, select, update
+from sqlalchemy import BigInteger, Connection, Row, Select, Table, cast, delete, func, insert, select, update
 
+from history.rows import BadRowError, as_kept, checked
 from history.schema import ACCOUNTS, BALANCES, DECISIONS, FLOWS, MIDS, ORDERS, PROGRESS, TRADES
 from market.account import Balance, VenueOrder, VenueTrade
 from market.codes import Side
 from market.exact_json import JsonObject
 from reports.trade_history import FillDetail, HistoryRow, TradeKey
+
+Tell = Callable[[str], object]
+
+
+def _silent(_: str) -> None:
+    """Tell nobody."""
 
 
 class AnotherAccountError(Exception):
@@ -27,17 +37,21 @@ def account_of(connection: Connection, venue: str, account_id: str, now_ms: int,
         venue: its name.
         account_id: the venue's own, empty if it tells none.
         reset: when the account was last seen to have begun anew, and why.
+
+    Raises:
+        BadRowError: if somebody has spoilt its row: all others hang on it.
     """
-    newest = select(ACCOUNTS).where(ACCOUNTS.c.venue == venue).order_by(ACCOUNTS.c.id.desc()).limit(1)
-    last = connection.execute(newest).first()
-    if last is None:
+    newest = select(*as_kept(ACCOUNTS)).where(ACCOUNTS.c.venue == venue).order_by(ACCOUNTS.c.id.desc()).limit(1)
+    found = connection.execute(newest).first()
+    if found is None:
         return begin_account(connection, venue, account_id, now_ms, None)
-    if account_id and last.account_id and account_id != last.account_id:
-        reason = reset[1] if reset else f"the venue's account is {account_id}, and was {last.account_id}"
+    last = checked(ACCOUNTS, found)
+    if account_id and last["account_id"] and account_id != last["account_id"]:
+        reason = reset[1] if reset else f"the venue's account is {account_id}, and was {last['account_id']}"
         return begin_account(connection, venue, account_id, now_ms, reason)
-    if reset is not None and reset[0] > last.first_ms:
+    if reset is not None and reset[0] > last["first_ms"]:
         return begin_account(connection, venue, account_id, reset[0], reset[1])
-    number: int = last.id
+    number: int = last["id"]
     return number
 
 
@@ -50,9 +64,26 @@ def begin_account(connection: Connection, venue: str, account_id: str, first_ms:
     return number
 
 
-def position_of(connection: Connection, source: str) -> int | None:
-    """Return up to where a source was read, None if it never was."""
-    return connection.execute(select(PROGRESS.c.position).where(PROGRESS.c.source == source)).scalar()
+def position_of(connection: Connection, source: str, tell: Tell = _silent) -> int | None:
+    """Return up to where a source was read, None if it never was, or nobody can tell."""
+    row = connection.execute(select(*as_kept(PROGRESS)).where(PROGRESS.c.source == source)).first()
+    values = None if row is None else _passed_over(PROGRESS, row, tell)
+    position: int | None = None if values is None else values["position"]
+    return position
+
+
+def sane_position(
+    connection: Connection, source: str, account: int, table: Table, symbol: str, tell: Tell = _silent
+) -> int | None:
+    """Return up to which number of a symbol's trades, or orders, the venue was read: no further than there are any."""
+    position = position_of(connection, source, tell)
+    number = TRADES.c.trade_id if table is TRADES else cast(ORDERS.c.order_id, BigInteger)
+    mine = (table.c.account == account, table.c.symbol == symbol)
+    newest = connection.execute(select(func.max(number)).where(*mine)).scalar()
+    if position is None or newest is None or position <= newest:
+        return position
+    tell(f"{PROGRESS.name}, row of source {source}: position {position} is beyond the newest, {newest}; it is read on")
+    return int(newest)
 
 
 def keep_position(connection: Connection, source: str, position: int) -> None:
@@ -62,7 +93,7 @@ def keep_position(connection: Connection, source: str, position: int) -> None:
         connection.execute(insert(PROGRESS).values(source=source, position=position))
 
 
-def keep_trades(connection: Connection, account: int, rows: Sequence[HistoryRow]) -> int:
+def keep_trades(connection: Connection, account: int, rows: Sequence[HistoryRow], tell: Tell = _silent) -> int:
     """Add the trades, of one symbol, that are not there yet, and return how many; a fee without a price may get one.
 
     Raises:
@@ -72,7 +103,15 @@ def keep_trades(connection: Connection, account: int, rows: Sequence[HistoryRow]
         return 0
     numbers = [row.trade.trade_id for row in rows]
     asked = _trades(account, rows[0].trade.symbol).where(TRADES.c.trade_id.between(min(numbers), max(numbers)))
-    kept = {row.key: row for row in map(_history_row, connection.execute(asked))}
+    wanted = {row.key for row in rows}
+    kept: dict[TradeKey, HistoryRow] = {}
+    for found in connection.execute(asked).all():
+        try:
+            kept[found.symbol, found.trade_id, found.order_id] = _history_row(found)
+        except BadRowError as error:
+            if (key := (found.symbol, found.trade_id, found.order_id)) in wanted:
+                tell(f"{error}; what the venue tells is in its place")
+                _forget_trade(connection, account, key)
     new: dict[TradeKey, HistoryRow] = {}
     for row in rows:
         there = kept.get(row.key)
@@ -87,27 +126,38 @@ def keep_trades(connection: Connection, account: int, rows: Sequence[HistoryRow]
     return len(new)
 
 
+def _forget_trade(connection: Connection, account: int, key: TradeKey) -> None:
+    symbol, trade_id, order_id = key
+    mine = (TRADES.c.account == account, TRADES.c.symbol == symbol, TRADES.c.trade_id == trade_id)
+    connection.execute(delete(TRADES).where(*mine, TRADES.c.order_id == order_id))
+
+
 def keep_mids(connection: Connection, account: int, details: Mapping[TradeKey, tuple[int, FillDetail]]) -> None:
     """Add what has become known of the mids around fills, of each with the time of its trade in ms."""
-    for (symbol, trade_id, order_id), (time_ms, detail) in details.items():
-        key = {"account": account, "symbol": symbol, "trade_id": trade_id, "order_id": order_id}
-        mine = [MIDS.c[name] == value for name, value in key.items()]
-        kept = set(connection.execute(select(MIDS.c.horizon_s).where(*mine)).scalars())
-        told = {0: detail.mid, **detail.mids}
-        new = [
-            {**key, "horizon_s": horizon_s, "time_ms": time_ms, "mid": mid}
-            for horizon_s, mid in told.items()
-            if mid is not None and horizon_s not in kept
-        ]
-        if new:
-            connection.execute(insert(MIDS), new)
+    if not details:
+        return
+    times_ms = [time_ms for time_ms, _ in details.values()]
+    key = (MIDS.c.symbol, MIDS.c.trade_id, MIDS.c.order_id, MIDS.c.horizon_s)
+    asked = select(*key).where(MIDS.c.account == account, MIDS.c.time_ms.between(min(times_ms), max(times_ms)))
+    kept = {tuple(row) for row in connection.execute(asked)}
+    new = [
+        {"account": account, "time_ms": time_ms, "mid": mid}
+        | dict(zip(("symbol", "trade_id", "order_id", "horizon_s"), (*fill, horizon_s), strict=True))
+        for fill, (time_ms, detail) in details.items()
+        for horizon_s, mid in {0: detail.mid, **detail.mids}.items()
+        if mid is not None and (*fill, horizon_s) not in kept
+    ]
+    if new:
+        connection.execute(insert(MIDS), new)
 
 
-def keep_orders(connection: Connection, account: int, symbol: str, orders: Sequence[VenueOrder]) -> int:
+def keep_orders(
+    connection: Connection, account: int, symbol: str, orders: Sequence[VenueOrder], tell: Tell = _silent
+) -> int:
     """Add a symbol's orders, or bring those that are there up to date; return how many were touched."""
     mine = (ORDERS.c.account == account, ORDERS.c.symbol == symbol)
-    asked = select(ORDERS).where(*mine, ORDERS.c.order_id.in_([order.order_id for order in orders]))
-    kept = {row.order_id: dict(row._mapping) for row in connection.execute(asked)}
+    asked = select(*as_kept(ORDERS)).where(*mine, ORDERS.c.order_id.in_([order.order_id for order in orders]))
+    kept = {row.order_id: _passed_over(ORDERS, row, tell) or {} for row in connection.execute(asked)}
     wanted = {order.order_id: _columns(ORDERS, order) | {"account": account} for order in orders}
     new = [values for order_id, values in wanted.items() if order_id not in kept]
     if new:
@@ -143,19 +193,26 @@ def keep_decisions(connection: Connection, account: int, decisions: Sequence[Map
         connection.execute(insert(DECISIONS), [{"account": account, **each} for each in decisions])
 
 
-def orders_with(connection: Connection, account: int, symbol: str, statuses: Iterable[str]) -> set[str]:
-    """Return the ids of the orders that have one of the `statuses`."""
+def orders_with(
+    connection: Connection, account: int, symbol: str, statuses: Iterable[str], tell: Tell = _silent
+) -> set[str]:
+    """Return the ids of the orders that have one of the `statuses`; they are numbers."""
     asked = select(ORDERS.c.order_id).where(
         ORDERS.c.account == account, ORDERS.c.symbol == symbol, ORDERS.c.status.in_(list(statuses))
     )
-    return set(connection.execute(asked).scalars())
+    found = set(connection.execute(asked).scalars())
+    strange = {each for each in found if not (isinstance(each, str) and each.isascii() and each.isdecimal())}
+    for each in strange:
+        tell(f"{ORDERS.name}: order_id must be a number, was {str(each)[:40]!r}; the row is passed over")
+    return found - strange
 
 
-def last_balances(connection: Connection, account: int) -> dict[str, Balance]:
-    """Return what each asset's balance was last."""
+def last_balances(connection: Connection, account: int, tell: Tell = _silent) -> dict[str, Balance]:
+    """Return what each asset's balance was last, where it is known."""
     newest = select(func.max(BALANCES.c.id)).where(BALANCES.c.account == account).group_by(BALANCES.c.asset)
-    asked = select(BALANCES).where(BALANCES.c.id.in_(newest))
-    return {row.asset: Balance(row.free, row.locked) for row in connection.execute(asked)}
+    asked = select(*as_kept(BALANCES)).where(BALANCES.c.id.in_(newest))
+    rows = [_passed_over(BALANCES, row, tell) for row in connection.execute(asked)]
+    return {row["asset"]: Balance(row["free"], row["locked"]) for row in rows if row is not None}
 
 
 def accounts(connection: Connection) -> Sequence[Row[Any]]:
@@ -164,18 +221,31 @@ def accounts(connection: Connection) -> Sequence[Row[Any]]:
 
 
 def trades_of(connection: Connection, account: int) -> Iterator[HistoryRow]:
-    """Return an account's trades, oldest first."""
+    """Return an account's trades, oldest first.
+
+    Raises:
+        BadRowError: at one that somebody has spoilt.
+    """
     order = (TRADES.c.time_ms, TRADES.c.symbol, TRADES.c.trade_id, TRADES.c.order_id)
-    asked = select(TRADES).where(TRADES.c.account == account).order_by(*order)
+    asked = select(*as_kept(TRADES)).where(TRADES.c.account == account).order_by(*order)
     return map(_history_row, connection.execution_options(yield_per=10_000).execute(asked))
 
 
 def _trades(account: int, symbol: str) -> Select[Any]:
-    return select(TRADES).where(TRADES.c.account == account, TRADES.c.symbol == symbol)
+    return select(*as_kept(TRADES)).where(TRADES.c.account == account, TRADES.c.symbol == symbol)
+
+
+def _passed_over(table: Table, row: Row[Any], tell: Tell) -> dict[str, Any] | None:
+    """Return the values of a row; None, which is told, of one that somebody has spoilt."""
+    try:
+        return checked(table, row)
+    except BadRowError as error:
+        tell(f"{error}; the row is passed over")
+        return None
 
 
 def _history_row(row: Row[Any]) -> HistoryRow:
-    values = dict(row._mapping)
+    values = checked(TRADES, row)
     fee_in_quote, fee_price = values.pop("fee_in_quote"), values.pop("fee_price")
     del values["account"]
     return HistoryRow(VenueTrade(**values | {"side": Side[values["side"]]}), fee_in_quote, fee_price)

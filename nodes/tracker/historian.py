@@ -4,6 +4,7 @@ The database is a copy: the venue is right. So whatever becomes of it, a full di
 the daily file go on, and it is filled again from where it ended.
 """
 
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import date, timedelta
 from pathlib import Path
@@ -61,14 +62,15 @@ class Historian:
         now_ns = self._now().monotonic_ns
         if self._failed_ns is not None and now_ns - self._failed_ns < RETRY_NS and not is_final:
             return ()
+        notes: list[str] = []
         try:
-            notes = self._take(snapshot, recorded, is_final=is_final)
+            self._take(snapshot, recorded, notes.append, is_final=is_final)
         except DamagedHistoryError as error:
             self._fail(now_ns)
-            return (_put_aside(self._path, error),)
+            return (*notes, _put_aside(self._path, error))
         except (HistoryError, VenueError, OSError) as error:
             self._fail(now_ns)
-            return (f"the history is behind, and will be filled again: {error}",)
+            return (*notes, f"the history is behind, and will be filled again: {error}")
         self._failed_ns = None
         return tuple(notes)
 
@@ -84,12 +86,14 @@ class Historian:
             self.close()
         self._failed_ns = now_ns
 
-    def _take(self, snapshot: AccountSnapshot, recorded: Recorded, *, is_final: bool) -> list[str]:
+    def _take(
+        self, snapshot: AccountSnapshot, recorded: Recorded, tell: Callable[[str], object], *, is_final: bool
+    ) -> None:
         if self._database is not None and not self._database.is_in_place:
             self.close()
         database = self._database = self._database or Database(self._path)
-        kept = self._kept = self._kept_of(database, snapshot, recorded)
-        step = HistoryStep(self._venue, database, kept, snapshot, recorded)
+        kept = self._kept = self._kept_of(database, snapshot, recorded, tell)
+        step = HistoryStep(self._venue, database, kept, snapshot, recorded, tell)
         try:
             for instrument in snapshot.instruments:
                 step.take_trades(instrument)
@@ -97,7 +101,7 @@ class Historian:
             with database.transaction() as connection:
                 ms = snapshot.now_ns // NS_PER_MS
                 keeping.begin_account(connection, self._venue_name, snapshot.account_id, ms, str(error))
-            return []
+            return
         now_ns = self._now().monotonic_ns
         if is_final or kept.orders_ns is None or now_ns - kept.orders_ns >= ORDERS_EVERY_NS:
             for instrument in snapshot.instruments:
@@ -105,9 +109,8 @@ class Historian:
             kept.orders_ns = now_ns
         step.take_mids()
         step.take_balances()
-        notes = step.take_decisions(self._run_dir)
+        step.take_decisions(self._run_dir)
         self._forget(database, kept, snapshot.day)
-        return notes
 
     def _forget(self, database: Database, kept: Kept, today: date) -> None:
         """Let what is too old go, a batch a step, until there is none; and then again on the next day."""
@@ -117,7 +120,9 @@ class Historian:
                 if not forget_some(connection, books_ms, details_ms):
                     kept.forgotten = today
 
-    def _kept_of(self, database: Database, snapshot: AccountSnapshot, recorded: Recorded) -> Kept:
+    def _kept_of(
+        self, database: Database, snapshot: AccountSnapshot, recorded: Recorded, tell: Callable[[str], object]
+    ) -> Kept:
         """Return what is known of the account in its present life."""
         resets = recorded.head["resets"]
         reset = (resets[-1]["time_ms"], resets[-1]["reason"]) if resets else None
@@ -126,7 +131,7 @@ class Historian:
             account = keeping.account_of(connection, self._venue_name, snapshot.account_id, ms, reset)
             if self._kept is not None and self._kept.account == account:
                 return self._kept
-            return Kept(account, keeping.last_balances(connection, account))
+            return Kept(account, keeping.last_balances(connection, account, tell))
 
 
 def _put_aside(path: Path, error: HistoryError) -> str:

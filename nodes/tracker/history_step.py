@@ -1,6 +1,6 @@
 """One step of the history: what the tracker has just read goes into the database, and what that lacks before it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
@@ -8,9 +8,12 @@ from itertools import islice
 from pathlib import Path
 from typing import Final
 
+from sqlalchemy import Connection, Table
+
 from desk.decisions_file import decision_days, decisions_from, decisions_path
 from history import keeping
 from history.database import Database
+from history.schema import ORDERS, TRADES
 from market.account import OPEN_STATUSES, Balance, VenueTrade
 from market.clock import NS_PER_MS
 from market.instrument import Instrument
@@ -68,6 +71,7 @@ class HistoryStep:
     kept: Kept
     snapshot: AccountSnapshot
     recorded: Recorded
+    tell: Callable[[str], object]
 
     def take_trades(self, instrument: Instrument) -> None:
         """Keep the trades that were told, and before them those that are lacking.
@@ -123,43 +127,46 @@ class HistoryStep:
             keeping.keep_flows(connection, self.kept.account, self.recorded.head.get("flows", []))
         before.update(changed)
 
-    def take_decisions(self, run_dir: Path) -> list[str]:
-        """Keep what the maker has written of its decisions since; return what a person should be told.
+    def take_decisions(self, run_dir: Path) -> None:
+        """Keep what the maker has written of its decisions since.
 
         A file that cannot be read, another user's, is told, and stands in the way of no other.
         """
-        notes: list[str] = []
         for day in decision_days(run_dir):
             source = f"decisions {day:%Y%m%d}"
             start = self.kept.decisions.get(day)
             if start is None:
                 with self.database.transaction() as connection:
-                    start = keeping.position_of(connection, source) or 0
+                    start = keeping.position_of(connection, source, self.tell) or 0
             name = decisions_path(run_dir, day).name
             try:
                 decisions, end = decisions_from(run_dir, day, start)
             except OSError as error:
-                notes.append(f"{name} cannot be read, its decisions are not in the history: {error.strerror or error}")
+                self.tell(f"{name} cannot be read, its decisions are not in the history: {error.strerror or error}")
                 continue
             if end != start:
                 rows, note = decision_rows(decisions, name)
-                notes += [note] if note else []
+                if note:
+                    self.tell(note)
                 with self.database.transaction() as connection:
                     keeping.keep_decisions(connection, self.kept.account, rows)
                     keeping.keep_position(connection, source, end)
             self.kept.decisions[day] = end
-        return notes
 
     def _known(self, symbol: str) -> KnownSymbol:
         known = self.kept.symbols.get(symbol)
         if known is None:
             with self.database.transaction() as connection:
                 known = self.kept.symbols[symbol] = KnownSymbol(
-                    keeping.position_of(connection, self._source("trades", symbol)),
-                    keeping.position_of(connection, self._source("orders", symbol)),
-                    keeping.orders_with(connection, self.kept.account, symbol, OPEN_STATUSES),
+                    self._position(connection, TRADES, symbol),
+                    self._position(connection, ORDERS, symbol),
+                    keeping.orders_with(connection, self.kept.account, symbol, OPEN_STATUSES, self.tell),
                 )
         return known
+
+    def _position(self, connection: Connection, table: Table, symbol: str) -> int | None:
+        source = self._source(table.name, symbol)
+        return keeping.sane_position(connection, source, self.kept.account, table, symbol, self.tell)
 
     def _source(self, kind: str, symbol: str) -> str:
         return f"{kind} {self.kept.account} {symbol}"
@@ -185,7 +192,7 @@ class HistoryStep:
         newest = max([known.newest or 0, *(trade.trade_id for trade in trades)])
         if changed or known.newest is None:
             with self.database.transaction() as connection:
-                keeping.keep_trades(connection, self.kept.account, list(changed.values()))
+                keeping.keep_trades(connection, self.kept.account, list(changed.values()), self.tell)
                 keeping.keep_position(connection, self._source("trades", instrument.symbol), newest)
         known.newest = newest
         known.unvalued = {key: row.trade for key, row in (before | new).items() if row.fee_in_quote is None}
@@ -196,7 +203,7 @@ class HistoryStep:
         last = int(page[-1].order_id) if page else start
         newest = max(known.newest_order or 0, last)
         with self.database.transaction() as connection:
-            keeping.keep_orders(connection, self.kept.account, instrument.symbol, page)
+            keeping.keep_orders(connection, self.kept.account, instrument.symbol, page, self.tell)
             keeping.keep_position(connection, self._source("orders", instrument.symbol), newest)
         known.newest_order = newest
         for order in page:
