@@ -64,6 +64,14 @@ def begin_account(connection: Connection, venue: str, account_id: str, first_ms:
     return number
 
 
+def account_at(connection: Connection, venue: str, time_ms: int) -> int:
+    """Return the number that a venue's account had at a time, ms since 1970 UTC; of before the first, that of it."""
+    mine = select(ACCOUNTS.c.id).where(ACCOUNTS.c.venue == venue)
+    last = mine.where(ACCOUNTS.c.first_ms <= time_ms).order_by(ACCOUNTS.c.id.desc()).limit(1)
+    number: int | None = connection.execute(last).scalar()
+    return connection.execute(mine.order_by(ACCOUNTS.c.id).limit(1)).scalar_one() if number is None else number
+
+
 def position_of(connection: Connection, source: str, tell: Tell = _silent) -> int | None:
     """Return up to where a source was read, None if it never was, or nobody can tell."""
     row = connection.execute(select(*as_kept(PROGRESS)).where(PROGRESS.c.source == source)).first()

@@ -1,6 +1,5 @@
 """Rows as they are read again: each cell is looked at, for anybody may have written into the file."""
 
-from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
@@ -30,7 +29,7 @@ def checked(table: Table, row: Row[Any]) -> dict[str, Any]:
     Raises:
         BadRowError: if one of them is not what its column says.
     """
-    values: Mapping[str, Any] = row._mapping
+    values = dict(row._mapping)
     found: dict[str, Any] = {}
     for column in table.c:
         try:

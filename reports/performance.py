@@ -73,6 +73,7 @@ class AccountSnapshot:
         market: where the account trades, see `market` above.
         quoting: how well the maker has quoted, see `quoting` above; None where nobody knows.
         details: what is known of fills besides.
+        followed: fills, some of them told before, of which `details` may tell.
         unsure: those of `trades` that were told after the balances, which may hold the first of them, or none.
     """
 
@@ -89,6 +90,7 @@ class AccountSnapshot:
     unsure: Sequence[VenueTrade] = ()
     quoting: JsonObject | None = None
     details: Mapping[TradeKey, FillDetail] = field(default_factory=dict)
+    followed: Sequence[VenueTrade] = ()
 
     @property
     def day(self) -> date:

@@ -12,7 +12,7 @@ from market.exact_json import JsonObject
 from market.instrument import Instrument
 from nodes.tracker.fill_mids import FillMids
 from nodes.tracker.fill_orders import OrdersOfFills
-from nodes.tracker.mids import Mids
+from nodes.tracker.mids import KEPT_NS, Mids
 from reports.bookkeeping import Recorded, Recorder
 from reports.day_book import DayBook
 from reports.folder import FolderBusyError, ReportsFolder
@@ -129,6 +129,7 @@ class Bookkeeper:
             market=self._market,
             quoting=self._quoting(today),
             details=self._details(instruments, reading.trades, open_orders),
+            followed=self._fill_mids.followed,
         )
 
     def _details(
@@ -136,11 +137,13 @@ class Bookkeeper:
     ) -> dict[TradeKey, FillDetail]:
         """Return what is known now of fills besides what the venue tells of them."""
         book = self._recorder.book
-        found = self._fill_mids.details_of(trades, book.detail_of)
-        if self._fill_orders is None:
-            return found
         of_before = [] if book is self._described else [row.trade for row in book.rows]
         self._described = book
+        last_ms = of_before[-1].time_ms - KEPT_NS // NS_PER_MS if of_before else 0
+        recent = [trade for trade in of_before if trade.time_ms >= last_ms]
+        found = self._fill_mids.details_of([*recent, *trades], book.detail_of)
+        if self._fill_orders is None:
+            return found
 
         def known(trade: VenueTrade) -> FillDetail | None:
             return found.get(key_of(trade)) or book.detail_of(trade)

@@ -7,13 +7,15 @@ from decimal import Decimal
 from market.account import VenueTrade
 from market.clock import NS_PER_MS, NS_PER_SECOND
 from market.instrument import Instrument
-from nodes.tracker.mids import Mids
+from nodes.tracker.mids import KEPT_NS, Mids
 from reports.markouts import HORIZONS_S
 from reports.trade_history import FillDetail, TradeKey, key_of
 
 
 class FillMids:
-    """The mids around the fills of one pair.
+    """The mids around the fills of one pair; each is followed until all of it is known, or nothing more can be.
+
+    A busy minute has more fills than the venue tells at once, and their last mid is known only after it.
 
     Args:
         mids: of the others, by the clock that the venue's trades have.
@@ -22,15 +24,29 @@ class FillMids:
     def __init__(self, instrument: Instrument, mids: Mids) -> None:
         self._instrument = instrument
         self._mids = mids
+        self._waiting: dict[TradeKey, VenueTrade] = {}
+
+    @property
+    def followed(self) -> list[VenueTrade]:
+        """The fills of which something may still become known."""
+        return list(self._waiting.values())
 
     def details_of(
         self, trades: Iterable[VenueTrade], known: Callable[[VenueTrade], FillDetail | None]
     ) -> dict[TradeKey, FillDetail]:
-        """Return what is known now of fills, but for those of which all was `known` before; what was, stays."""
+        """Return what is known now of fills, of these and of earlier ones, but for those of which all was `known`.
+
+        What was known before stays.
+        """
+        told = {key_of(trade): trade for trade in trades if trade.symbol == self._instrument.symbol}
+        self._waiting |= told
+        newest_ms = max((trade.time_ms for trade in self._waiting.values()), default=0)
+        until_ms = max(newest_ms, self._mids.heard_ns // NS_PER_MS) - KEPT_NS // NS_PER_MS
         found: dict[TradeKey, FillDetail] = {}
-        for trade in trades:
+        for key, trade in list(self._waiting.items()):
             before = known(trade) or FillDetail()
-            if trade.symbol != self._instrument.symbol or _is_whole(before):
+            if _is_whole(before) or (trade.time_ms < until_ms and key not in told):
+                del self._waiting[key]
                 continue
             at_ns = trade.time_ms * NS_PER_MS
             later = {each: self._mids.at(at_ns + each * NS_PER_SECOND) for each in HORIZONS_S}
@@ -40,7 +56,7 @@ class FillMids:
                 mids={each: before.mids.get(each) or self._price(mid_x2) for each, mid_x2 in later.items()},
             )
             if detail.mid is not None or any(detail.mids.values()):
-                found[key_of(trade)] = detail
+                found[key] = detail
         return found
 
     def _price(self, mid_x2: int | None) -> Decimal | None:

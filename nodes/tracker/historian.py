@@ -16,10 +16,13 @@ from history.retention import forget_some
 from market.clock import NS_PER_MS, NS_PER_SECOND, Clock, day_bounds_ns
 from nodes.tracker.history_step import HistoryStep, Kept
 from reports.bookkeeping import Recorded
+from reports.folder import ReportsFolder
 from reports.performance import AccountSnapshot
+from reports.trade_history import FillDetail, TradeKey, key_of
 from venues.venue import HistoricalVenue, VenueError
 
 ORDERS_EVERY_NS: Final = 30 * NS_PER_SECOND
+MIDS_MAX: Final = 100_000  # fills whose mids are remembered while the history fails
 RETRY_NS: Final = 30 * NS_PER_SECOND  # after a failure of the database
 
 
@@ -52,6 +55,9 @@ class Historian:
         self._database: Database | None = None
         self._kept: Kept | None = None
         self._failed_ns: int | None = None  # when the database failed, on the monotonic clock
+        self._mids: dict[TradeKey, tuple[int, FillDetail]] = {}  # what is not kept yet, with the times of the trades
+        self._life: tuple[str, int] | None = None  # of the account that they are of
+        self._has_all_mids = False  # whether those that the daily file knew at first are kept, too
 
     def take(self, snapshot: AccountSnapshot, recorded: Recorded, *, is_final: bool = False) -> tuple[str, ...]:
         """Keep what the tracker has read, and what is lacking before it; return what a person should be told.
@@ -60,6 +66,7 @@ class Historian:
             is_final: whether nothing comes after: then the orders are read, too, whenever that was done last.
         """
         now_ns = self._now().monotonic_ns
+        self._remember_mids(snapshot, recorded)
         if self._failed_ns is not None and now_ns - self._failed_ns < RETRY_NS and not is_final:
             return ()
         notes: list[str] = []
@@ -73,6 +80,18 @@ class Historian:
             return (*notes, f"the history is behind, and will be filled again: {error}")
         self._failed_ns = None
         return tuple(notes)
+
+    def _remember_mids(self, snapshot: AccountSnapshot, recorded: Recorded) -> None:
+        """Note what is known of mids now: while the history fails nobody tells it again."""
+        life = snapshot.account_id, len(recorded.head["resets"])
+        if life != self._life:
+            self._life, self._mids = life, {}
+        times_ms = {key_of(trade): trade.time_ms for trade in (*snapshot.followed, *snapshot.trades)}
+        for key, detail in snapshot.details.items():
+            if key in times_ms and detail != self._mids.get(key, (0, None))[1]:
+                self._mids[key] = times_ms[key], detail
+        while len(self._mids) > MIDS_MAX:
+            del self._mids[next(iter(self._mids))]
 
     def close(self) -> None:
         """Let go of the database."""
@@ -107,8 +126,13 @@ class Historian:
             for instrument in snapshot.instruments:
                 step.take_orders(instrument)
             kept.orders_ns = now_ns
-        step.take_mids()
+        if not self._has_all_mids:
+            on_file = {row.key: (row.trade.time_ms, row.detail) for row in recorded.book.rows if row.detail is not None}
+            self._mids = on_file | self._mids
+        step.take_mids(self._mids)
+        self._mids, self._has_all_mids = {}, True
         step.take_balances()
+        step.take_flows_of_before(ReportsFolder(self._path.parent), self._venue_name)
         step.take_decisions(self._run_dir)
         self._forget(database, kept, snapshot.day)
 

@@ -1,6 +1,6 @@
 """One step of the history: what the tracker has just read goes into the database, and what that lacks before it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
@@ -16,15 +16,18 @@ from history.database import Database
 from history.schema import ORDERS, TRADES
 from market.account import OPEN_STATUSES, Balance, VenueTrade
 from market.clock import NS_PER_MS
+from market.exact_json import JsonObject
 from market.instrument import Instrument
 from nodes.tracker.decision_rows import decision_rows
 from reports.bookkeeping import Recorded
+from reports.folder import DamagedReportError, ReportsFolder
 from reports.performance import AccountSnapshot
-from reports.trade_history import TradeKey, key_of, valued
+from reports.trade_history import FillDetail, TradeKey, key_of, valued
 from venues.venue import HistoricalVenue
 
 PAGE: Final = 1_000
 PAGES_MAX: Final = 20  # of one kind in one step; what is still lacking is read in the next
+FLOW_DAYS_MAX: Final = 7  # whose files are looked at for flows that were missed
 _NOTHING: Final = Balance(Decimal(0), Decimal(0))
 
 
@@ -55,6 +58,7 @@ class Kept:
     balances: dict[str, Balance]
     symbols: dict[str, KnownSymbol] = field(default_factory=dict)
     decisions: dict[date, int] = field(default_factory=dict)  # up to which byte of the day's file
+    flows_day: date | None = None  # on which the flows of all days before it were kept
     orders_ns: int | None = None  # when they were read, on the monotonic clock
     forgotten: date | None = None  # the day on which all that was too old had gone
 
@@ -89,14 +93,11 @@ class HistoryStep:
         self._keep_trades(instrument, known, [trade for trade in told if key_of(trade) not in known.told])
         known.told = {key_of(trade) for trade in told}
 
-    def take_mids(self) -> None:
-        """Keep what has become known of the mids around the fills of the day and its neighbours."""
-        details = self.snapshot.details
-        times_ms = {key_of(trade): trade.time_ms for trade in self.snapshot.trades}
+    def take_mids(self, details: Mapping[TradeKey, tuple[int, FillDetail]]) -> None:
+        """Keep what has become known of the mids around fills, of each with the time of its trade, ms."""
         if details:
             with self.database.transaction() as connection:
-                told = {key: (times_ms[key], detail) for key, detail in details.items() if key in times_ms}
-                keeping.keep_mids(connection, self.kept.account, told)
+                keeping.keep_mids(connection, self.kept.account, details)
 
     def take_orders(self, instrument: Instrument) -> None:
         """Keep the orders from the newest that is kept on, and those that were open then and are no more."""
@@ -126,6 +127,38 @@ class HistoryStep:
             keeping.keep_balances(connection, self.kept.account, ms, changed)
             keeping.keep_flows(connection, self.kept.account, self.recorded.head.get("flows", []))
         before.update(changed)
+
+    def take_flows_of_before(self, folder: ReportsFolder, venue_name: str) -> None:
+        """Keep the flows of the days before this one that the history may have missed: a day's file a step.
+
+        Nobody tells them but the daily files. Of a day on which the history was filled to its end none are missing.
+        """
+        today = self.snapshot.day.toordinal()
+        if self.kept.flows_day is not None:
+            self._keep_flows(venue_name, [], today)  # it has been filled since, over midnight, too
+            return
+        with self.database.transaction() as connection:
+            position = keeping.position_of(connection, f"flows {venue_name}", self.tell) or 0
+        first = max(position, today - FLOW_DAYS_MAX)
+        day = next((one for one in folder.days() if first <= one.toordinal() < today), None)
+        flows: list[JsonObject] = []
+        if day is not None:
+            try:
+                flows = (folder.read(day) or {}).get("flows", [])
+            except (DamagedReportError, OSError) as error:
+                self.tell(f"the flows of {day} are not in the history: {error}")
+        self._keep_flows(venue_name, flows, today if day is None else day.toordinal() + 1)
+
+    def _keep_flows(self, venue_name: str, flows: Sequence[JsonObject], position: int) -> None:
+        if self.kept.flows_day == self.snapshot.day:
+            return
+        with self.database.transaction() as connection:
+            for flow in flows:
+                account = keeping.account_at(connection, venue_name, flow["time_ms"])
+                keeping.keep_flows(connection, account, [flow])
+            keeping.keep_position(connection, f"flows {venue_name}", position)
+        if position == self.snapshot.day.toordinal():
+            self.kept.flows_day = self.snapshot.day
 
     def take_decisions(self, run_dir: Path) -> None:
         """Keep what the maker has written of its decisions since.

@@ -20,13 +20,16 @@ class Mids:
 
     Args:
         kept_ns: for how long it is remembered.
+
+    Attributes:
+        heard_ns: until when it is known whether there was a change.
     """
 
     def __init__(self, kept_ns: int = KEPT_NS) -> None:
         self._kept_ns = kept_ns
         self._times_ns = array("q")
         self._mids_x2 = array("q")
-        self._heard_ns = 0  # until when it is known whether there was a change
+        self.heard_ns = 0
 
     @property
     def count(self) -> int:
@@ -45,24 +48,24 @@ class Mids:
             self._times_ns.append(time_ns)
             self._mids_x2.append(mid_x2 or _UNKNOWN)
             self._forget(time_ns - self._kept_ns)
-        self._heard_ns = time_ns
+        self.heard_ns = time_ns
 
     def pass_to(self, time_ns: int) -> None:
         """Know that nothing has changed until then."""
-        self._heard_ns = max(self._heard_ns, time_ns)
+        self.heard_ns = max(self.heard_ns, time_ns)
 
     def lose(self, time_ns: int) -> None:
         """Know nothing from the last news on: what tells of changes is silent, and nobody knows since when."""
-        self.hear(self._heard_ns + 1, None)
-        self._heard_ns = max(self._heard_ns, time_ns)
+        self.hear(self.heard_ns + 1, None)
+        self.heard_ns = max(self.heard_ns, time_ns)
 
     def at(self, time_ns: int) -> int | None:
         """Return what held at a time; None where that is not known, or not known yet."""
-        return self._mid(bisect_right(self._times_ns, time_ns)) if time_ns <= self._heard_ns else None
+        return self._mid(bisect_right(self._times_ns, time_ns)) if time_ns <= self.heard_ns else None
 
     def before(self, time_ns: int) -> int | None:
         """Return what held just before a time; see `at`."""
-        return self._mid(bisect_left(self._times_ns, time_ns)) if time_ns - 1 <= self._heard_ns else None
+        return self._mid(bisect_left(self._times_ns, time_ns)) if time_ns - 1 <= self.heard_ns else None
 
     def _mid(self, end: int) -> int | None:
         return self._mids_x2[end - 1] or None if end else None

@@ -1,8 +1,10 @@
 """The mids around a fill, as they become known: in the rows, in the daily file and in the history."""
 
+import sqlite3
 from decimal import Decimal
 from pathlib import Path
 
+import pytest
 from sqlalchemy import select
 
 from history.database import Database
@@ -112,3 +114,35 @@ def test_the_daily_file_and_the_history_have_them_and_the_markouts(
         kept = {(each.trade_id, each.horizon_s): each.mid for each in connection.execute(select(MIDS))}
     database.close()
     assert kept == {(1, 0): Decimal("100.2"), **{(1, each): Decimal("100.4") for each in (1, 10, 60)}}
+
+
+@pytest.mark.parametrize("is_restarted", [False, True])
+def test_every_fill_of_a_busy_minute_has_its_last_mid(
+    folder: ReportsFolder, venue: ScriptedVenue, clock: SetClock, is_restarted: bool
+) -> None:
+    """The venue tells the last 100 at once: what fell out of them before a minute was over had no mid at 60 s."""
+    mids = Mids()
+    books = Bookkeeper(venue, BTC, folder, clock, mids=mids)
+    historian = Historian(folder.path / "history.sqlite3", venue, "paper", folder.path, clock)
+    for step in range(20):
+        clock.ms = NOON_MS + step * 5_000
+        mids.hear(clock.ms * NS_PER_MS, 20_000 + step)
+        if step < 5:
+            venue.trades_of_all += made_trades(1 + 60 * step, 60, clock.ms - 100)
+        if is_restarted and step == 9:
+            historian.close()
+            books = Bookkeeper(venue, BTC, folder, clock, mids=mids)
+            historian = Historian(folder.path / "history.sqlite3", venue, "paper", folder.path, clock)
+        recorded = books.update()
+        assert books.snapshot is not None
+        assert historian.take(books.snapshot, recorded, is_final=True) == ()
+    assert books.snapshot.followed == [trade for trade in venue.trades_of_all if trade.trade_id <= 60], "no mid at 0"
+    historian.close()
+    document = folder.read(DAY)
+    assert document is not None
+    rows = document["trade_history"]
+    assert len(rows) == 300
+    after = [(20_000 + (row["id"] - 1) // 60 + 11) * BTC.tick_size / 2 for row in rows]  # told 100 ms after the fills
+    assert [row["mids"]["60"] for row in rows] == after
+    with sqlite3.connect(folder.path / "history.sqlite3") as connection:
+        assert connection.execute("SELECT count(*) FROM mids WHERE horizon_s = 60").fetchall() == [(300,)]
