@@ -22,12 +22,13 @@ from nodes.tracker.decision_rows import decision_rows
 from reports.bookkeeping import Recorded
 from reports.folder import DamagedReportError, ReportsFolder
 from reports.performance import AccountSnapshot
-from reports.trade_history import FillDetail, TradeKey, key_of, valued
+from reports.trade_history import FillDetail, HistoryRow, TradeKey, key_of, past_key, valued
 from venues.venue import HistoricalVenue
 
 PAGE: Final = 1_000
 PAGES_MAX: Final = 20  # of one kind in one step; what is still lacking is read in the next
 FLOW_DAYS_MAX: Final = 7  # whose files are looked at for flows that were missed
+PRICE_OF_NOW_MS: Final = 120_000  # up to which age a fee is valued at the mid of now
 _NOTHING: Final = Balance(Decimal(0), Decimal(0))
 
 
@@ -219,7 +220,7 @@ class HistoryStep:
     def _keep_trades(self, instrument: Instrument, known: KnownSymbol, trades: Sequence[VenueTrade]) -> None:
         """Keep trades of which the lowest is next to those that are kept, and prices of fees that had none."""
         rows = {row.key: row for row in self.recorded.book.numbered([*trades, *known.unvalued.values()])}
-        new = {key_of(trade): rows.get(key_of(trade)) or valued(trade, instrument, {}) for trade in trades}
+        new = {key_of(trade): rows.get(key_of(trade)) or self._valued(trade, instrument) for trade in trades}
         before = {key: rows[key] for key in known.unvalued.keys() & rows.keys()}
         changed = {key: row for key, row in before.items() if row.fee_in_quote is not None} | new
         newest = max([known.newest or 0, *(trade.trade_id for trade in trades)])
@@ -229,6 +230,13 @@ class HistoryStep:
                 keeping.keep_position(connection, self._source("trades", instrument.symbol), newest)
         known.newest = newest
         known.unvalued = {key: row.trade for key, row in (before | new).items() if row.fee_in_quote is None}
+
+    def _valued(self, trade: VenueTrade, instrument: Instrument) -> HistoryRow:
+        """Return a trade of another day with what its fee cost: at the price of its minute, or at that of now."""
+        prices = self.snapshot.mark_prices
+        if trade.time_ms < self.snapshot.now_ns // NS_PER_MS - PRICE_OF_NOW_MS:
+            prices = {name: price for name, price in prices.items() if name == past_key(name[:-17], trade.time_ms)}
+        return valued(trade, instrument, prices)
 
     def _keep_orders(self, instrument: Instrument, known: KnownSymbol, start: int) -> tuple[int, bool]:
         """Keep a page of orders, from one that is kept on; return the last one's number, and whether there are more."""

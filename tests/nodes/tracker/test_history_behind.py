@@ -3,17 +3,19 @@
 import sqlite3
 from collections.abc import Iterator
 from datetime import date
+from decimal import Decimal
 
 import pytest
 
 from market.clock import NS_PER_MS
+from market.codes import Side
 from market.exact_json import JsonObject
 from nodes.tracker.bookkeeper import Bookkeeper
 from nodes.tracker.mids import Mids
 from reports.folder import ReportsFolder
 from tests.nodes.tracker.accounts import MIDNIGHT_MS, SetClock, made_trades
 from tests.nodes.tracker.test_historian import Kept
-from tests.reports.fills import BTC, DAY_MS
+from tests.reports.fills import BTC, DAY_MS, fill
 from tests.reports.scripted_venue import ScriptedVenue
 
 
@@ -99,3 +101,15 @@ def test_no_file_is_read_for_flows_at_a_midnight_without_a_failure(
     kept.start()
     kept.step()
     assert kept.notes == ()
+
+
+@pytest.mark.parametrize("age_ms", [500, 3_600_000])
+def test_a_fee_of_before_midnight_that_is_told_after_it_has_a_price(kept: Followed, age_ms: int) -> None:
+    """It is in no book of today, and was kept without one; an old one has none but that of its minute."""
+    kept.venue.mids["BNBUSDT"] = Decimal(600)
+    kept.step()
+    kept.clock.ms = MIDNIGHT_MS - 30_000
+    kept.venue.trades_of_all = [fill(1, Side.BUY, "1", "100", "0.01", "BNB", time_ms=MIDNIGHT_MS - age_ms)]
+    kept.step()
+    (row,) = kept.rows()
+    assert (row.fee_in_quote, row.fee_price) == ((6, 600) if age_ms == 500 else (None, None))
