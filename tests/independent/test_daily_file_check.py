@@ -11,14 +11,28 @@ import pytest
 
 from market.account import VenueTrade
 from market.codes import Side
+from market.exact_json import JsonObject
+from reports.daily_file import encode
 from reports.folder import ReportsFolder
+from reports.performance import unseen_document
 from reports.trade_history import FillDetail, key_of
 from tests.independent.daily_file_check import checksum, faults_of, main, reading
-from tests.reports.documents import record
-from tests.reports.fills import DAY_MS, NOON_MS, account, after, fill, snapshot
+from tests.reports.documents import performance_document, record
+from tests.reports.fills import BTC, DAY, DAY_MS, ETH_IN_BTC, NOON_MS, account, after, buy, fill, sell, snapshot
 
 _START = account(BTC="10", USDT="100000", BNB="5", XYZ="7")
-_FIGURES = ("trades", "total_trades", "symbols", "fees", "equity", "identity", "metrics", "markouts", "reconciliation")
+_FIGURES = (
+    "trades",
+    "total_trades",
+    "symbols",
+    "fees",
+    "equity",
+    "identity",
+    "metrics",
+    "markouts",
+    "reconciliation",
+    "round_trips",
+)
 _INPUTS = {"why", "tick_size", "lot_size", "base", "quote"}
 
 _SUMS = {"count": 3, "notional": Decimal(300), "markout": Decimal("-0.12"), "markout_bps": Decimal(-4)}
@@ -93,6 +107,33 @@ def test_agrees_about_fees_without_a_price_and_fills_after_the_last_sight(tmp_pa
         days = make_days(tmp_path / name, 60, spread_ms, seed)
         for paths in (days[:1], days[1:2], [days[1], days[0]]):
             assert main([str(path) for path in paths]) == 0
+
+
+def _told(document: JsonObject, folder: Path) -> list[str]:
+    """Return what does not follow in a document of ours."""
+    folder.mkdir(exist_ok=True)
+    path = folder / "performance_20251130.json"
+    path.write_bytes(encode(document))
+    return faults_of(reading(path))
+
+
+def test_agrees_about_days_without_what_others_have(tmp_path: Path) -> None:
+    """Guards what is null: a day that nobody saw, several quote assets, a mid that is not known, files of before."""
+    fills = [buy(1, "1", "100", "0.1"), sell(2, "0.5", "103", "0.1"), sell(3, "1", "101", "0.2", "XYZ")]
+    fills.append(buy(4, "0.2", "99", "0.0001", "BTC"))
+    assert _told(unseen_document(DAY, fills, [BTC], {}), tmp_path) == []
+    crossed = [buy(1, "1", "100", "0.1"), fill(2, Side.BUY, "1", "0.03", symbol="ETHBTC")]
+    pairs, marks = (BTC, ETH_IN_BTC), {"BTCUSDT": "100", "ETHBTC": "0.03"}
+    first = performance_document(snapshot(_START, instruments=pairs, marks=marks), None)
+    seen = snapshot(account(BTC="10.97", ETH="1", USDT="99899.9"), crossed, instruments=pairs, marks=marks)
+    assert _told(performance_document(replace(seen, now_ns=seen.now_ns + 9_000_000_000), first), tmp_path) == []
+    assert _told(performance_document(snapshot(_START), None), tmp_path) == []
+    assert _told(performance_document(snapshot(_START, fills), None), tmp_path) == []
+    for name in ("version_1", "schema_2"):
+        document = reading(Path(__file__).parents[1] / "kept" / "reports" / f"{name}.json")
+        assert faults_of(document) == []
+        document["symbols"]["BTCUSDT"]["pnl"] += 1
+        assert faults_of(document) != []
 
 
 def _places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
