@@ -83,7 +83,7 @@ class EngineCore:
         """
         checkpoint, passed_over = self._newest_checkpoint()
         if checkpoint is not None:
-            self._restore(checkpoint)
+            self.restore(checkpoint)
         together: list[CommandRecord] = []
 
         def take(_: int, record: CommandRecord) -> None:
@@ -131,7 +131,7 @@ class EngineCore:
                 passed_over.append(str(found))
         return None, tuple(passed_over)
 
-    def _restore(self, checkpoint: Checkpoint) -> None:
+    def restore(self, checkpoint: Checkpoint) -> None:
         """Be what the engine was at a checkpoint, before the first command.
 
         Raises:

@@ -124,7 +124,7 @@ def test_what_the_live_engine_was_is_what_its_checkpoint_holds(
         with journal:
             checkpoint, passed_over = core._newest_checkpoint()
             assert checkpoint is not None
-            core._restore(checkpoint)
+            core.restore(checkpoint)
             assert _facts(core) == expected
             assert passed_over == ()
 
@@ -273,7 +273,7 @@ def test_a_thread_writes_it_while_the_engine_goes_on(tmp_path: Path) -> None:
         with journal:
             checkpoint, _ = core._newest_checkpoint()
         assert checkpoint is not None
-        core._restore(checkpoint)
+        core.restore(checkpoint)
         assert core.engine.state_hash() == hashes[core.checkpoint_sequence]
 
 
@@ -368,7 +368,7 @@ def test_one_that_the_engine_cannot_be_in_is_refused_by_name(core: EngineCore) -
     checkpoint, _ = core._newest_checkpoint()
     assert checkpoint is not None
     with pytest.raises(JournalError, match=r"cannot be used, remove it: .* is there twice"):
-        core._restore(checkpoint)
+        core.restore(checkpoint)
 
 
 def test_reports_are_asked_for_again_and_come_the_same(
