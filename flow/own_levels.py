@@ -130,12 +130,14 @@ class OwnSide:
     def better(self, price_ticks: int) -> list[OwnLevel]:
         """Return the levels at better prices than this one, best first."""
         ranks = self._ranks
-        return [self._levels[rank] for rank in ranks[: bisect_left(ranks, self._sign * price_ticks)]]
+        end = bisect_left(ranks, self._sign * price_ticks)
+        return [self._levels[rank] for rank in ranks[:end]] if end else []
 
     def behind(self, price_ticks: int) -> list[OwnLevel]:
         """Return the levels at worse prices than this one, best first."""
         ranks = self._ranks
-        return [self._levels[rank] for rank in ranks[bisect_right(ranks, self._sign * price_ticks) :]]
+        first = bisect_right(ranks, self._sign * price_ticks)
+        return [self._levels[rank] for rank in ranks[first:]] if first < len(ranks) else []
 
     def offsets(self, price_ticks: int) -> Int64Array:
         """Return how far behind a price each level is that stands, in ticks, rising; negative for a better one."""

@@ -8,7 +8,6 @@ order took part) thus lives no longer than a round trip.
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from typing import NamedTuple
 
 from flow.own_levels import FlowOrder, Int64Array, OwnLevel, OwnSide
 from flow.queue_models import QueueModel, leave_from_behind
@@ -17,15 +16,9 @@ from market.commands import AmendOrder, CancelOrder, Command, MassCancel, NewOrd
 from market.events import Accepted, Amended, Canceled, Event, Executed, Rejected, Rested
 
 _Changes = tuple[tuple[FlowOrder, int], ...]
-
-
-class _InFlight(NamedTuple):
-    """A command without an answer so far, and the changes of own orders that it is predicted to bring."""
-
-    number: int
-    tag: Tag
-    order_id: int
-    changes: _Changes
+# A command without an answer so far: its number, tag and order id, and the changes of own orders that it is predicted
+# to bring. A plain tuple, for one is made for each command.
+_InFlight = tuple[int, Tag, int, _Changes]
 
 
 class FlowOrders:
@@ -206,7 +199,7 @@ class FlowOrders:
         for order, lots in changes:
             order.change(order.resting_lots, order.in_flight_lots + lots)
         self.sent_count += 1
-        self._in_flight.append(_InFlight(self.sent_count, tag, command.order_id, changes))
+        self._in_flight.append((self.sent_count, tag, command.order_id, changes))
         self._outgoing.append(command)
 
     # What happened
@@ -215,8 +208,9 @@ class FlowOrders:
         """Take in the events of own orders, in the engine's order, then that `acknowledged` commands are handled."""
         for event in events:
             self._take_in(event)
-        while self._in_flight and self._in_flight[0].number <= acknowledged:
-            for order, lots in self._in_flight.popleft().changes:
+        while self._in_flight and self._in_flight[0][0] <= acknowledged:
+            _, _, _, changes = self._in_flight.popleft()
+            for order, lots in changes:
                 order.change(order.resting_lots, order.in_flight_lots - lots)
         self._set_handled(acknowledged)
 
@@ -277,13 +271,13 @@ class FlowOrders:
         """
         if not self._in_flight:
             return 0
-        first = self._in_flight[0]
-        if first.order_id != order_id or first.tag != tag:
+        number, sent_tag, sent_id, changes = self._in_flight[0]
+        if sent_id != order_id or sent_tag != tag:
             return 0
-        self._set_handled(first.number - 1)
+        self._set_handled(number - 1)
         self._in_flight.popleft()
         landed_lots = 0
-        for order, lots in first.changes:
+        for order, lots in changes:
             if order is told:
                 landed_lots += lots
             else:

@@ -65,6 +65,7 @@ class SyntheticFlow:
         self._now_ns = 0  # the market's
         self._opening_end_ns = 0
         self._next_beat_ns = self._next_taker_ns = self._next_limit_ns = self._next_sweep_ns = 0
+        self._next_ns = 0  # the first of these, and of the ends of limit orders
         self._has_opened = False
         self._behind_ns_max = 0
 
@@ -88,6 +89,7 @@ class SyntheticFlow:
         if self._settings.sweep_interval_s is not None:
             self._next_sweep_ns = self._after(self._opening_end_ns, self._sweeps.uniform(0.5, 2.0))
         self._book.build(self.makers_price.ticks, is_opening=True)
+        self._look_ahead()
         return self.own.take_commands()
 
     def step(self, now_ns: int, events: Sequence[Event], acknowledged: int) -> list[Command]:
@@ -95,7 +97,7 @@ class SyntheticFlow:
         assert self._origin_ns is not None, "step was called before start"
         self._count(events)
         self.own.apply(events, acknowledged)
-        next_ns = self._next_ns()
+        next_ns = self._next_ns
         if self.own.in_flight_count > _IN_FLIGHT_MAX:
             self._origin_ns = max(self._origin_ns, now_ns + _BEAT_NS - next_ns)
             return self.own.take_commands()
@@ -103,15 +105,16 @@ class SyntheticFlow:
         if now_ns - self._origin_ns - next_ns > _LATE_NS_MAX:
             self._origin_ns = now_ns - next_ns
         until_ns = now_ns - self._origin_ns
-        while (due_ns := self._next_ns()) <= until_ns:
+        while (due_ns := self._next_ns) <= until_ns:
             self._now_ns = due_ns
             self._do_next(due_ns)
+            self._look_ahead()
         return self.own.take_commands()
 
     def wake_ns(self, now_ns: int) -> int:
         """Return when something is due next."""
         assert self._origin_ns is not None, "wake_ns was called before start"
-        return max(now_ns, self._origin_ns + self._next_ns())
+        return max(now_ns, self._origin_ns + self._next_ns)
 
     def summary(self) -> dict[str, Figure]:
         """Return counts since the flow was made: trades, lots, sweeps, refused commands, lots filled by others, takers.
@@ -145,8 +148,8 @@ class SyntheticFlow:
     def _after(now_ns: int, wait_s: float) -> int:
         return now_ns + max(1, round(wait_s * NS_PER_SECOND))
 
-    def _next_ns(self) -> int:
-        return min(
+    def _look_ahead(self) -> None:
+        self._next_ns = min(
             self._next_beat_ns, self._next_taker_ns, self._next_limit_ns, self._next_sweep_ns, self._limits.next_end_ns
         )
 

@@ -62,7 +62,7 @@ class Looks:
     def __init__(self, engine: FastEngine, symbol_id: int = 0, next_ns: int = NEVER_NS, every_ns: int = 1) -> None:
         self._engine = engine
         self.view = make_view(symbol_id, next_ns, every_ns)
-        self._numbers = self.view.numbers
+        self._numbers = self.view.numbers.data  # which reads a number in half of the time of an array
         self._rows = self.view.looks.reshape(-1, LOOK_SIZE)
         self._kept: list[Look] = []
         self.on_look: Callable[[Look], None] = _nobody
@@ -70,11 +70,12 @@ class Looks:
     @property
     def next_ns(self) -> int:
         """When the next look is due."""
-        return int(self._numbers[NEXT_NS])
+        next_ns: int = self._numbers[NEXT_NS]
+        return next_ns
 
     def due_ns(self, time_ns: int) -> int:
         """Return when the first look at a time or after it is due, or was."""
-        next_ns, every_ns = int(self._numbers[NEXT_NS]), int(self._numbers[EVERY_NS])
+        next_ns, every_ns = self._numbers[NEXT_NS], self._numbers[EVERY_NS]
         return next_ns - (next_ns - time_ns) // every_ns * every_ns
 
     def pass_to(self, time_ns: int) -> None:
@@ -85,7 +86,7 @@ class Looks:
 
     def make_room(self) -> int:
         """Put by what was seen; return how many looks."""
-        count = int(self._numbers[LOOKED])
+        count = self._numbers[LOOKED]
         if count:
             rows = self._rows[1 : count + 1].copy()
             looks = [*map(Look, rows[:, LOOKED_NS].tolist(), rows)]
