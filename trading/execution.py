@@ -58,14 +58,15 @@ class Execution:
         orders: Sequence[OwnOrder],
         held: Collection[Side],
         why_none: Mapping[Side, Reason],
+        room: int | None = None,
     ) -> Plan:
-        """Return what to do now: see `plan`; `depth` is the others' book."""
+        """Return what to do now: see `plan`; `depth` is the others' book, `room` how many may leave: None if any."""
         self._mid_ticks_x2 = depth.mid_ticks_x2 or self._mid_ticks_x2
         keeping = Keeping(self._requoting, now_ns, self._mid_ticks_x2, depth, wanted)
         others, leaving = self._hanging.look(orders, wanted, self._mid_ticks_x2, keeping)
         self._fixed &= {order.client_order_id for order in orders}
         amendable = [order for order in others if self._can_amend and order.client_order_id not in self._fixed]
-        todo = plan(wanted, others, keeping, held, why_none, amendable)
+        todo = within_room(plan(wanted, others, keeping, held, why_none, amendable), others, keeping, room)
         return todo._replace(cancels={**leaving, **todo.cancels})
 
     def fill(self, order: VenueOrder, standing: Sequence[VenueOrder], now_ns: int) -> None:
@@ -129,6 +130,27 @@ def plan(
             cancels[order.client_order_id] = why or SURPLUS
         places += [] if side in held else _with_reasons(quotes, left, cancels)
     return Plan(cancels, places, amends)
+
+
+def within_room(todo: Plan, orders: Sequence[OwnOrder], keeping: Keeping, room: int | None) -> Plan:
+    """Return what of a plan has room: no more places, and no cancel for the sake of one that has none.
+
+    Of the orders that could stand if nothing could be placed, the nearest stays for each; one off its price leaves.
+    """
+    if room is None or len(todo.places) <= room:
+        return todo
+    cancels = dict(todo.cancels)
+    for quote in todo.places[room:]:
+        near = [
+            order
+            for order in orders
+            if order.client_order_id in cancels
+            and order.side == quote.side
+            and not keeping.flaw(order, quote, is_held=True)
+        ]
+        if near:
+            del cancels[min(near, key=lambda order: _off_ticks(order, quote)).client_order_id]
+    return todo._replace(cancels=cancels, places=todo.places[:room])
 
 
 def _but_for_size(flaw: _Flaw, order: OwnOrder, quote: Quote) -> Reason | None:

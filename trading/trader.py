@@ -242,7 +242,8 @@ class Trader:
         return wanted
 
     def _execute(self, wanted: Wanted, own: Sequence[OwnOrder], depth: Depth) -> list[Action]:
-        todo = self._execution.plan(self._now_ns, depth, wanted.quotes, own, self._held(), wanted.why_none)
+        room = self.guard.rate.room(self._now_ns)
+        todo = self._execution.plan(self._now_ns, depth, wanted.quotes, own, self._held(), wanted.why_none, room)
         cancels = {**dict.fromkeys(self.orders.off_grid(), OFF_GRID), **self.guard.excess(own), **todo.cancels}
         places = self.guard.admit(todo.places, self.orders.count, self._now_ns)
         commands = paired(Plan(cancels, places, todo.amends), own if self._terms.can_move else ())

@@ -10,13 +10,15 @@ from itertools import permutations
 import pytest
 
 from market.codes import Side
-from market.depth import Depth
-from trading.execution import plan
+from market.depth import Depth, Level
+from trading.execution import Execution, plan
 from trading.keeping import Keeping, Requoting
 from trading.quoting import Quote
 from trading.reasons import NO_MID
+from trading.refills import Refilling
 from trading.strategy import OwnOrder
 
+BOOK = Depth((Level(9_138_000, 5),), (Level(9_139_000, 5),))
 BID, ASK = Quote(Side.BUY, 9_120_223, 1_094), Quote(Side.SELL, 9_156_777, 1_094)
 
 
@@ -67,6 +69,24 @@ def test_what_is_left_of_a_quote_is_replaced_when_its_size_is_far_off(leaves_lot
     """One lot was kept for ever; and after a smaller notional was set, the larger order of before."""
     cancels, places = planned((BID,), {"1": replace(BID, qty_lots=leaves_lots)}, 23, "0.5")
     assert (list(cancels), places) == (([], []) if is_kept else (["1"], [BID]))
+
+
+@pytest.mark.parametrize(("room", "cancelled"), [(None, "12"), (2, "12"), (1, "1"), (0, "")])
+def test_an_order_whose_successor_has_no_room_stays(room: int | None, cancelled: str) -> None:
+    """With room for one of two new orders both old ones left, and a side stood empty until there was more."""
+    orders = [OwnOrder("1", Side.BUY, BID.price_ticks, 1), OwnOrder("2", Side.SELL, ASK.price_ticks, 1)]
+    execution = Execution(Requoting(Decimal("0.0001"), Decimal("0.5")), Refilling(), Decimal(0))
+    todo = execution.plan(0, BOOK, (BID, ASK), orders, (), {}, room)
+    assert "".join(todo.cancels) == cancelled
+    assert [quote.side for quote in todo.places] == [orders[int(name) - 1].side for name in cancelled]
+
+
+def test_an_order_off_its_price_leaves_though_nothing_has_room() -> None:
+    """A cancel is free, and a wrong price is worse than none."""
+    orders = [OwnOrder("1", Side.BUY, BID.price_ticks - 20_000, BID.qty_lots)]
+    execution = Execution(Requoting(Decimal("0.0001")), Refilling(), Decimal(0))
+    todo = execution.plan(0, BOOK, (BID,), orders, (), {}, 0)
+    assert (list(todo.cancels), todo.places) == (["1"], [])
 
 
 def test_size_does_not_matter_at_zero_nor_where_nothing_could_take_its_place() -> None:
