@@ -8,17 +8,15 @@ from itertools import islice
 from pathlib import Path
 from typing import Final
 
-from sqlalchemy import Connection, Table
-
 from desk.decisions_file import decision_days, decisions_from, decisions_path
 from history import keeping
 from history.database import Database
+from history.decision_rows import decision_rows
 from history.schema import ORDERS, TRADES
 from market.account import OPEN_STATUSES, Balance, VenueTrade
 from market.clock import NS_PER_MS
 from market.exact_json import JsonObject
 from market.instrument import Instrument
-from nodes.tracker.decision_rows import decision_rows
 from reports.bookkeeping import Recorded
 from reports.folder import DamagedReportError, ReportsFolder
 from reports.performance import AccountSnapshot
@@ -192,15 +190,15 @@ class HistoryStep:
         if known is None:
             with self.database.transaction() as connection:
                 known = self.kept.symbols[symbol] = KnownSymbol(
-                    self._position(connection, TRADES, symbol),
-                    self._position(connection, ORDERS, symbol),
+                    keeping.sane_position(
+                        connection, self._source("trades", symbol), self.kept.account, TRADES, symbol, self.tell
+                    ),
+                    keeping.sane_position(
+                        connection, self._source("orders", symbol), self.kept.account, ORDERS, symbol, self.tell
+                    ),
                     keeping.orders_with(connection, self.kept.account, symbol, OPEN_STATUSES, self.tell),
                 )
         return known
-
-    def _position(self, connection: Connection, table: Table, symbol: str) -> int | None:
-        source = self._source(table.name, symbol)
-        return keeping.sane_position(connection, source, self.kept.account, table, symbol, self.tell)
 
     def _source(self, kind: str, symbol: str) -> str:
         return f"{kind} {self.kept.account} {symbol}"

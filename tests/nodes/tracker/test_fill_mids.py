@@ -136,6 +136,7 @@ def test_every_fill_of_a_busy_minute_has_its_last_mid(
         recorded = books.update()
         assert books.snapshot is not None
         assert historian.take(books.snapshot, recorded, is_final=True) == ()
+    assert books.snapshot is not None
     assert books.snapshot.followed == [trade for trade in venue.trades_of_all if trade.trade_id <= 60], "no mid at 0"
     historian.close()
     document = folder.read(DAY)

@@ -55,7 +55,7 @@ def test_a_line_that_is_no_decision_is_told_and_left_out(kept: Kept, strange: Js
     name = decisions_path(kept.folder.path, DAY).name
     assert kept.notes == (f"1 line of {name} cannot be kept in the history, left out: {why}",)
     kept.step()
-    assert kept.notes == ()
+    assert not kept.notes
     assert _kept_names(kept) == ["before", "after"]
     assert kept.ids() == [4, 5], "what is too old has gone"
 
