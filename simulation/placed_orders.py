@@ -37,6 +37,9 @@ class PlacedOrders:
     def see(self, orders: Iterable[VenueOrder]) -> None:
         """Take nothing from the account: all was heard."""
 
+    def await_all(self, fills: Iterable[VenueTrade]) -> None:
+        """Wait for nothing: what was heard of an order is known with its first fill."""
+
     def details_of(
         self,
         _instruments: Sequence[Instrument],

@@ -144,12 +144,13 @@ class Bookkeeper:
         found = self._fill_mids.details_of([*recent, *trades], book.detail_of)
         if self._fill_orders is None:
             return found
+        self._fill_orders.await_all(of_before)
 
         def known(trade: VenueTrade) -> FillDetail | None:
             return found.get(key_of(trade)) or book.detail_of(trade)
 
         self._fill_orders.see(open_orders)
-        return found | self._fill_orders.details_of(instruments, [*of_before, *trades], known)
+        return found | self._fill_orders.details_of(instruments, trades, known)
 
     def _instruments(self) -> list[Instrument]:
         """Return the desk's pair, and what else was traded today: all of it moves the balances."""

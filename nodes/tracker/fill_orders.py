@@ -13,6 +13,7 @@ from venues.venue import HistoricalVenue
 PAGE: Final = 1_000
 PAGES_MAX: Final = 20  # of one pair in one step; what is still lacking is read in the next
 TRIES_MAX: Final = 5  # of one fill: an order that nobody here has placed will never be known
+BEFORE_MAX: Final = 500  # fills on file that are tried in one step, beside those that are told in it
 KEPT_MAX: Final = 10_000  # orders that were told, of which some will fill
 _OrderKey = tuple[str, str]  # symbol, order id
 
@@ -22,6 +23,9 @@ class OrdersOfFills(Protocol):
 
     def see(self, orders: Iterable[VenueOrder]) -> None:
         """Take orders as they were told."""
+
+    def await_all(self, fills: Iterable[VenueTrade]) -> None:
+        """Take fills that are on file, of which something may be lacking."""
 
     def details_of(
         self,
@@ -59,6 +63,10 @@ class FillOrders:
         while len(self._orders) > KEPT_MAX:
             self._orders.popitem(last=False)
 
+    def await_all(self, fills: Iterable[VenueTrade]) -> None:
+        """Take fills that are on file, of which something may be lacking: some are tried in each step, newest first."""
+        self._waiting |= {key: (trade, 0) for trade in fills if (key := key_of(trade)) not in self._waiting}
+
     def details_of(
         self,
         instruments: Sequence[Instrument],
@@ -76,29 +84,34 @@ class FillOrders:
         # One that is told again and again is remembered as tried for as long as it is; of the others, while it is worth
         # another try.
         self._waiting = {key: each for key, each in lacking.items() if key in told or each[1] < TRIES_MAX}
-        tried = [trade for trade, count in self._waiting.values() if count < TRIES_MAX]
+        tried = [trade for key, (trade, count) in self._waiting.items() if key in told and count < TRIES_MAX]
+        tried += [trade for key, (trade, _) in self._waiting.items() if key not in told][-BEFORE_MAX:]
+        unasked: set[_OrderKey] = set()
         for instrument in instruments:
-            self._read(instrument, [trade for trade in tried if trade.symbol == instrument.symbol])
+            unasked |= self._read(instrument, [trade for trade in tried if trade.symbol == instrument.symbol])
         found: dict[TradeKey, FillDetail] = {}
         for trade in tried:
+            if (trade.symbol, trade.order_id) in unasked:
+                continue
             key = key_of(trade)
             self._waiting[key] = trade, self._waiting[key][1] + 1
             if (order := self._orders.get((trade.symbol, trade.order_id))) is not None:
                 found[key] = described(known(trade) or FillDetail(), trade, order, self._placing(order))
         return found
 
-    def _read(self, instrument: Instrument, fills: Sequence[VenueTrade]) -> None:
-        """Ask for the orders of fills that nobody has told."""
+    def _read(self, instrument: Instrument, fills: Sequence[VenueTrade]) -> set[_OrderKey]:
+        """Ask for the orders of fills that nobody has told; return those for which there were too many pages."""
         lacking = sorted({int(one.order_id) for one in fills if (one.symbol, one.order_id) not in self._orders})
         for _ in range(PAGES_MAX):
             if not lacking:
-                return
+                break
             limit = min(PAGE, lacking[-1] - lacking[0] + 1)
             page = self._venue.orders(instrument, limit, from_id=lacking[0])
             wanted = set(lacking)
             self.see(order for order in page if int(order.order_id) in wanted)
             last = max((int(order.order_id) for order in page), default=lacking[-1])
             lacking = [number for number in lacking if number > max(last, lacking[0])]
+        return {(instrument.symbol, str(number)) for number in lacking}
 
 
 def described(before: FillDetail, trade: VenueTrade, order: VenueOrder, placing: Placing | None) -> FillDetail:

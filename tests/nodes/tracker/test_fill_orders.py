@@ -16,7 +16,7 @@ from market.codes import Side
 from market.exact_json import JsonObject
 from market.instrument import Instrument
 from nodes.tracker.bookkeeper import Bookkeeper
-from nodes.tracker.fill_orders import PAGE, TRIES_MAX, FillOrders
+from nodes.tracker.fill_orders import BEFORE_MAX, PAGE, PAGES_MAX, TRIES_MAX, FillOrders
 from nodes.tracker.historian import Historian
 from reports.folder import ReportsFolder
 from reports.trade_history import Placing
@@ -170,6 +170,28 @@ def test_what_a_row_lacks_is_found_by_a_tracker_that_begins(desk: Desk) -> None:
     assert set(desk.told().values()) == {NOTHING}
     desk.update(NOON_MS + 60_000)
     assert set(desk.told().values()) == {(100, 1, "glft", "WANTED")}
+
+
+@pytest.mark.parametrize(("page", "steps_expected"), [(PAGE, 3), (10, 8)])
+def test_a_long_day_is_completed_step_by_step_and_nothing_is_given_up(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, page: int, steps_expected: int
+) -> None:
+    """Guards the first minute of a tracker that finds a file of a former version: so much in a step at most."""
+    monkeypatch.setattr("nodes.tracker.fill_orders.PAGE", page)
+    count = 3 * BEFORE_MAX
+    for number in range(1, count + 1):
+        desk.place(number, NOON_MS + number)
+        desk.fill(number, NOON_MS + number + 50, number)
+    Bookkeeper(desk.venue, BTC, desk.folder, desk.clock, pairs=(BTC, ETH)).update()
+    left, steps = count, 0
+    while left:
+        steps, asked = steps + 1, len(desk.venue.asked)
+        desk.update(NOON_MS + 60_000 + steps)
+        assert len(desk.venue.asked) - asked <= PAGES_MAX
+        before, left = left, sum(row == NOTHING for row in desk.told().values())
+        assert left < before
+    assert set(desk.told().values()) == {(50, 1, "glft", "WANTED")}
+    assert steps == steps_expected
 
 
 def test_a_clock_that_was_set_back_gives_no_age(desk: Desk) -> None:
