@@ -215,7 +215,7 @@ def test_names_the_channel_that_there_is_not(channel: str, transport: str, says:
     """A misspelt channel would stay closed, or worse, open, without a word."""
     with pytest.raises(SettingsError) as refusal:
         load_settings({f"bus.channels.{channel}": transport})
-    assert str(refusal.value) == f"bus.channels.{channel}: {says}"
+    assert str(refusal.value).startswith(f"bus.channels.{channel}: {says}")
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "10.1.2.3", "::", "engine.example", "127.0.0.1.example"])

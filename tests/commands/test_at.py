@@ -123,7 +123,12 @@ def test_moments_are_utc_unless_they_say_otherwise() -> None:
 
 def test_decisions_of_until_a_time_are_found_among_many_and_over_cut_lines(tmp_path: Path) -> None:
     """By halving: a file of a busy day has 250,000 lines."""
-    rows = [{"time": f"2026-01-01T00:{second // 60:02}:{second % 60:02}.000Z", "n": second} for second in range(3_000)]
+    keys = ("symbol", "side", "action", "price", "qty", "client_order_id", "rule", "why")
+    rest: dict[str, object] = dict.fromkeys(keys, "") | {"numbers": {}}
+    rows = [
+        {"time": f"2026-01-01T00:{second // 60:02}:{second % 60:02}.000Z", **rest, "n": second}
+        for second in range(3_000)
+    ]
     lines = [json.dumps(row) for row in rows]
     lines[1_500] = lines[1_500][:20]
     (tmp_path / "decisions_20260101.jsonl").write_text("\n".join(lines) + "\n")

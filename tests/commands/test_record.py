@@ -22,7 +22,7 @@ def run(folder: Path, *words: str | Path) -> subprocess.CompletedProcess[str]:
     ("words", "code", "said"),
     [
         (["record"], 3, "no desk runs in run"),
-        (["record", "--from", "nobody"], 1, "--from: expected desk, binance, or streams: expected ws://HOST:PORT"),
+        (["record", "--from", "nobody"], 2, "--from: expected desk, binance, or streams: expected ws://HOST:PORT"),
         (["record", "--from", "ws://127.0.0.1:9"], 1, "cannot record: http://127.0.0.1:9: "),
         (["record", "--symbol", "XYZUSDT"], 1, "symbol: expected one of BTCUSDT"),
         (["recording", "info", "nope"], 1, "cannot read nope: No such file or directory"),
