@@ -6,7 +6,7 @@ import shutil
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TextIO
+from typing import BinaryIO, TextIO
 
 _MODE = 0o600
 
@@ -28,7 +28,7 @@ def write_whole(path: Path, content: bytes, *, is_synced: bool = True) -> None:
     place = path.resolve()
     temporary = place.with_name(place.name + ".tmp")
     try:
-        _write(temporary, content, os.O_TRUNC, is_synced=is_synced)
+        _write(temporary, content, is_synced=is_synced)
         temporary.replace(place)
     except OSError:
         _remove(temporary)
@@ -38,7 +38,19 @@ def write_whole(path: Path, content: bytes, *, is_synced: bool = True) -> None:
 
 
 def write_new(path: Path, content: bytes) -> None:
-    """Make a file that its owner alone may read, whole or not at all, and its folder if that is missing.
+    """Make a file of `content`, and its folder if that is missing; see `writing_new`.
+
+    Raises:
+        FileExistsError, OSError: as `writing_new`.
+    """
+    make_folder(path.parent)
+    with writing_new(path) as file:
+        file.write(content)
+
+
+@contextlib.contextmanager
+def writing_new(path: Path) -> Iterator[BinaryIO]:
+    """Make a file that its owner alone may read, whole or not at all, of what is written meanwhile.
 
     It is written under another name and linked into place: of two that start at once the first one's stays.
 
@@ -46,15 +58,18 @@ def write_new(path: Path, content: bytes) -> None:
         FileExistsError: if there is one.
         OSError: if the disk does not take it; then there is none.
     """
-    make_folder(path.parent)
     part = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}")
     _remove(part)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     try:
-        _write(part, content, os.O_EXCL, is_synced=True)
+        with os.fdopen(os.open(part, flags, _MODE), "wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
         os.link(part, path)
     finally:
         _remove(part)
-    sync_folder(path.parent)
+    sync_folder(path.absolute().parent)
 
 
 def make_folder(path: Path) -> None:
@@ -120,8 +135,8 @@ def sync_folder(path: Path) -> None:
         os.close(folder)
 
 
-def _write(path: Path, content: bytes, flags: int, *, is_synced: bool) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC | flags, _MODE)
+def _write(path: Path, content: bytes, *, is_synced: bool) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, _MODE)
     with os.fdopen(descriptor, "wb") as file:
         file.write(content)
         file.flush()

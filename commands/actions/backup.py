@@ -19,10 +19,11 @@ from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO, Final, NamedTuple
 
+from commands.actions.out_folder import new_folder
 from desk.client import DeskError, command_text, desk_settings
 from desk.standstill import NotStillError, standstill
 from market.mendable import MendableError
-from market.whole_file import sync_folder
+from market.whole_file import sync_folder, writing_new
 from market.words import counted
 
 VERSION: Final = 1
@@ -62,7 +63,7 @@ def backup(run_dir: Path, target: Path) -> str:
         if not seen:
             raise DeskError(f"there is nothing to keep in {run_dir}")
         try:
-            with _written_whole(target) as file:
+            with writing_new(target) as file:
                 size = _write_archive(file, seen, target.absolute().parent, is_gzip=target.name.endswith("gz"))
         except (OSError, sqlite3.Error) as error:
             raise DeskError(f"cannot write {target}: {getattr(error, 'strerror', None) or error}") from None
@@ -76,25 +77,14 @@ def restore(source: Path, run_dir: Path) -> str:
     Raises:
         DeskError: if there is one already, the file is no backup or damaged, or the disk does not take it.
     """
-    if run_dir.exists() and (not run_dir.is_dir() or any(run_dir.iterdir())):
-        raise DeskError(f"expected a new run directory, and there is {run_dir} already: name another with --run-dir")
     try:
-        run_dir.parent.mkdir(parents=True, exist_ok=True)
-        aside = Path(tempfile.mkdtemp(prefix=f"{run_dir.name}.unfinished-", dir=run_dir.parent))
-    except OSError as error:
-        raise DeskError(f"cannot make {run_dir}: {error.strerror}") from None
-    try:
-        taken_at = _unpack(source, aside)
-        _sync_all(aside)
-        aside.replace(run_dir)
-        sync_folder(run_dir.parent)
+        with new_folder(run_dir) as aside:
+            taken_at = _unpack(source, aside)
+            _sync_all(aside)
+        sync_folder(run_dir.absolute().parent)
     except (OSError, tarfile.TarError, EOFError, ValueError, KeyError, TypeError) as error:
-        shutil.rmtree(aside, ignore_errors=True)
         why = str(error) if not isinstance(error, OSError) else error.strerror or str(error)
         raise DeskError(f"cannot restore {source}: {why}") from None
-    except BaseException:
-        shutil.rmtree(aside, ignore_errors=True)
-        raise
     return (
         f"{run_dir} is as its desk was at {taken_at}; start it with: {command_text('up', run_dir)}{_warning(run_dir)}"
     )
@@ -160,21 +150,6 @@ def _see(path: Path, run_dir: Path, opened: ExitStack) -> _Seen:
     reader.execute("BEGIN")
     reader.execute("SELECT count(*) FROM sqlite_schema").fetchone()  # from here on it reads this moment
     return _Seen(name, file, 0, reader)
-
-
-@contextmanager
-def _written_whole(target: Path) -> Iterator[BinaryIO]:
-    part = target.with_name(f".{target.name}.{os.getpid()}")
-    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, _MODE)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            yield file
-            file.flush()
-            os.fsync(descriptor)
-        os.link(part, target)  # fails where there is one by now
-        sync_folder(target.absolute().parent)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def _write_archive(file: BinaryIO, seen: list[_Seen], scratch: Path, *, is_gzip: bool) -> int:
