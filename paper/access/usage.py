@@ -64,6 +64,7 @@ class _Windows:
     def __init__(self, limit: Limit) -> None:
         self.limit = limit
         self._used: dict[Hashable, tuple[int, int]] = {}
+        self._kept_max = _CLIENTS_KEPT_MAX
 
     def used(self, client: Hashable, now_s: int) -> int:
         window, used = self._used.get(client, (0, 0))
@@ -72,8 +73,10 @@ class _Windows:
     def add(self, client: Hashable, amount: int, now_s: int) -> None:
         window = now_s // self.limit.window_s
         self._used[client] = window, max(0, self.used(client, now_s) + amount)
-        if len(self._used) > _CLIENTS_KEPT_MAX:
+        if len(self._used) > self._kept_max:
             self._used = {each: count for each, count in self._used.items() if count[0] == window}
+            # A look at all of them is paid for by as many new ones.
+            self._kept_max = max(_CLIENTS_KEPT_MAX, 2 * len(self._used))
 
     def give_back(self, client: Hashable, amount: int, now_s: int) -> None:
         """Count less, unless the window that counted it is over."""
@@ -99,6 +102,7 @@ class Usage:
         self._weight, self._requests, self._connections = map(_Windows, (_WEIGHT, _REQUESTS, _CONNECTIONS))
         self._orders = [_Windows(limit) for limit in _ORDERS]
         self._offenders: dict[str, _Offender] = {}
+        self._offenders_max = _CLIENTS_KEPT_MAX
 
     def charge_weight(self, address: str, weight: int, now_s: int) -> None:
         """Count a request.
@@ -217,8 +221,9 @@ class Usage:
 
     def _remember(self, address: str, now_s: int) -> None:
         """Count a refusal, and ban the address if it is one too many; each ban is twice as long as the last."""
-        if len(self._offenders) > _CLIENTS_KEPT_MAX:
+        if len(self._offenders) > self._offenders_max:
             self._offenders = {each: ban for each, ban in self._offenders.items() if now_s < ban.banned_until_s}
+            self._offenders_max = max(_CLIENTS_KEPT_MAX, 2 * len(self._offenders))
         offender = self._offenders.setdefault(address, _Offender())
         offender.refusal_count += 1
         if offender.refusal_count >= _REFUSALS_UNTIL_BAN:

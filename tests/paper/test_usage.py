@@ -1,6 +1,8 @@
 """Rate limits: what is counted, who is refused for how long, and what they are told."""
 
+from collections.abc import Hashable
 from contextlib import suppress
+from typing import Any
 
 import pytest
 
@@ -111,12 +113,35 @@ def test_limits_that_are_off_still_count() -> None:
     assert (headers["X-MBX-USED-WEIGHT-1M"], headers["X-MBX-ORDER-COUNT-10S"]) == ("20000", "200")
 
 
+class Looked(dict[Hashable, tuple[int, int]]):
+    """Counts how often all are looked at."""
+
+    look_count = 0
+
+    def items(self) -> Any:
+        """See dict."""
+        type(self).look_count += 1
+        return super().items()
+
+
 def test_many_addresses_are_not_remembered_for_ever() -> None:
-    """A bounded number."""
+    """Those of minutes that are over are forgotten when there are too many."""
     usage = Usage()
-    for number in range(30_000):
+    for number in range(60_000):
         usage.charge_weight(str(number), 1, MINUTE_S + 60 * (number // 5_000))
-    assert sum(len(windows._used) for windows in (usage._weight, usage._requests)) <= 30_000
+    assert len(usage._weight._used) <= 15_000
+
+
+def test_many_addresses_of_one_minute_cost_no_look_at_all_of_them_each() -> None:
+    """Guards against a flood that nothing can be forgotten of: each request would cost more than the last."""
+    usage = Usage()
+    Looked.look_count = 0
+    for number in range(50_000):
+        if not isinstance(usage._weight._used, Looked):
+            usage._weight._used = Looked(usage._weight._used)
+        usage.charge_weight(str(number), 1, MINUTE_S)
+    assert len(usage._weight._used) == 50_000, "one was forgotten within its minute"
+    assert 0 < Looked.look_count < 5
 
 
 def test_a_client_over_the_limit_is_told_when_to_come_back(server: Server) -> None:

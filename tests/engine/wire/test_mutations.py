@@ -1,6 +1,6 @@
 """Damaged streams: both codecs agree on what is a message, and the compiled one stays within its memory.
 
-The whole file also runs with bounds checking compiled in; see test_bounds.py.
+The whole file also runs with bounds checking compiled in; see tests/engine/model/kernels_checked.py.
 """
 
 import numpy as np
