@@ -5,14 +5,16 @@ seeds, and each recording once. PnL is told with the 95 % interval of its mean o
 what it is made of (spread captured, gained by the inventory, fees), and it over the volume, in bps: the fee at
 which nothing would be left. The same arguments give the same figures. All but `default` pay no fee, as a market maker
 by contract: at Binance's 10 bps none of them could quote within a basis point. `--markets` and `--only` take some.
+With `--keep FOLDER` the figures of each run are kept there, so that a stopped benchmark goes on. A folder is of one
+program: what is there is not traded again, though the market or the maker may have changed since.
 """
 
 import argparse
 import json
 import math
 import sys
-from collections.abc import Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
 from statistics import fmean, stdev
@@ -26,6 +28,7 @@ from commands.actions.simulate import start_of
 from desk.settings import Settings, load_settings, values_of
 from desk.warm import warm_kernels
 from market.clock import NS_PER_MS, NS_PER_SECOND
+from market.whole_file import make_folder, write_whole
 from reports.performance import is_sound
 from simulation.backtest import plan
 from simulation.delays import Delays
@@ -104,19 +107,55 @@ def _measured(settings: Settings, start_ns: int, end_ns: int) -> Figures:
         return figures
 
 
+def kept(folder: Path | None, name: str, run: Callable[[], Figures]) -> Figures:
+    """Return the figures of a run: those that the folder has, or else those of the run now, which are put there.
+
+    Raises:
+        ValueError: if a file of the folder is damaged.
+        OSError: if it cannot be read or written.
+    """
+    if folder is None:
+        return run()
+    path = folder / f"{name}.json"
+    if path.exists():
+        found: Figures = json.loads(path.read_bytes())
+        if not isinstance(found, dict) or not {*COLUMNS, "volume"} <= found.keys():
+            raise ValueError(f"{path}: expected the figures of a run")
+        return found
+    figures = run()
+    write_whole(path, json.dumps(figures).encode(), is_synced=False)
+    return figures
+
+
 def measure(
-    markets: Sequence[str], recordings: Sequence[Path], strategies: Sequence[str], seconds: int, seeds: range
+    markets: Sequence[str],
+    recordings: Sequence[Path],
+    strategies: Sequence[str],
+    seconds: int,
+    seeds: range,
+    folder: Path | None = None,
 ) -> dict[str, dict[str, list[Figures]]]:
-    """Return the figures of each run, by market and strategy."""
+    """Return the figures of each run, by market and strategy.
+
+    Args:
+        folder: where the figures of each run are kept, see `kept`; None: nowhere.
+    """
+    if folder is not None:
+        make_folder(folder)
     with ProcessPoolExecutor() as pool:
+
+        def of_seed(market: str, strategy: str, seed: int) -> Future[Figures]:
+            run = partial(simulated, strategy, market, seed, seconds)
+            return pool.submit(kept, folder, f"{market}-{strategy}-seed-{seed}-of-{seconds}-s", run)
+
         runs = {
-            market: {
-                each: [pool.submit(simulated, each, market, seed, seconds) for seed in seeds] for each in strategies
-            }
-            for market in markets
+            market: {each: [of_seed(market, each, seed) for seed in seeds] for each in strategies} for market in markets
         }
         for recording in recordings:
-            runs[recording.name] = {each: [pool.submit(backtested, each, recording)] for each in strategies}
+            runs[recording.name] = {
+                each: [pool.submit(kept, folder, f"{recording.name}-{each}", partial(backtested, each, recording))]
+                for each in strategies
+            }
         return {
             market: {strategy: [run.result() for run in of_it] for strategy, of_it in of_market.items()}
             for market, of_market in runs.items()
@@ -148,11 +187,12 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=SEEDS, help="how many, from 1")
     parser.add_argument("--markets", nargs="*", choices=MARKETS, default=MARKETS)
     parser.add_argument("--only", nargs="+", choices=STRATEGIES, default=list(STRATEGIES))
+    parser.add_argument("--keep", type=Path, metavar="FOLDER")
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args()
     warm_kernels(partial(print, file=sys.stderr))
     seeds = range(1, given.seeds + 1)
-    figures = measure(given.markets, given.recordings, given.only, given.seconds, seeds)
+    figures = measure(given.markets, given.recordings, given.only, given.seconds, seeds, given.keep)
     if given.json:
         json.dump(figures, sys.stdout)
     else:

@@ -1,10 +1,11 @@
 """What a maker's money is made of, computed by hand."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from benchmarks.strategies import T_975, interval
+from benchmarks.strategies import COLUMNS, T_975, interval, kept
 from benchmarks.strategies_measures import Fill, Measures
 from tests.pairs import default_instruments
 
@@ -42,3 +43,23 @@ def test_an_interval_is_that_of_student() -> None:
     assert interval([1.0, 3.0]) == pytest.approx(12.706 * 2**0.5 / 2**0.5)
     assert interval([1.0] * 6 + [3.0] * 6) == pytest.approx(2.201 * 1.0444659 / 12**0.5, rel=0.01)
     assert sorted(T_975, reverse=True) == list(T_975)
+
+
+def test_a_run_that_is_kept_is_not_traded_again(tmp_path: Path) -> None:
+    """Its figures are those of before, a figure that is not known among them; a damaged file is no run."""
+    traded: list[int] = []
+
+    def run() -> dict[str, float]:
+        traded.append(1)
+        return {"volume": 0.1, **dict.fromkeys(COLUMNS, 1 / 3), "markout_1s": float("nan")}
+
+    first = kept(tmp_path, "calm-glft-seed-1", run)
+    assert repr(kept(tmp_path, "calm-glft-seed-1", run)) == repr(first)
+    assert len(traded) == 1
+    kept(None, "calm-glft-seed-1", run)
+    kept(tmp_path, "calm-glft-seed-2", run)
+    assert len(traded) == 3
+    for content in (b"{}", b"[]", b'{"volume": 0.1'):
+        (tmp_path / "calm-glft-seed-1.json").write_bytes(content)
+        with pytest.raises(ValueError, match=r"expected the figures|delimiter"):
+            kept(tmp_path, "calm-glft-seed-1", run)
