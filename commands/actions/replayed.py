@@ -1,8 +1,8 @@
-"""What recommendations would have brought on a day that has been: each traded again with its change."""
+"""What recommendations would have brought on a day that has been: it is traded again as it was, and with each."""
 
 from datetime import date
 
-from commands.actions.whatif import whatif_lived
+from commands.actions.whatif import LivedDay
 from desk.client import DeskError
 from desk.settings import Settings
 from market.clock import now, utc_date
@@ -19,18 +19,17 @@ def replay_recommendations(settings: Settings, week: JsonObject) -> None:
     days = [date.fromisoformat(row["date"]) for row in week["days"] if row["state"] == "reported"]
     today = utc_date(now().time_ns)
     day = max((each for each in days if each < today), default=max(days, default=today))
+    lived: LivedDay | None = None
     for row in week["recommendations"]:
-        if row["kind"] == "recommendation" and row["to"] is not None:
-            row["replay"] = _replay(settings, day, f"{row['setting']}={row['to']:f}")
-            row["advice"] += _phrase(row["replay"], week["quote"])
-
-
-def _replay(settings: Settings, day: date, change: str) -> JsonObject:
-    try:
-        document, _ = whatif_lived(settings, day, [change])
-    except DeskError as error:
-        return {"date": day.isoformat(), "why": str(error)}
-    return {"date": day.isoformat(), "same_fills": document["same_fills"], **document["difference"]}
+        if row["kind"] != "recommendation" or row["to"] is None:
+            continue
+        try:
+            lived = lived or LivedDay(settings, day)
+            found = lived.whatif([f"{row['setting']}={row['to']:f}"])
+            row["replay"] = {"date": day.isoformat(), "same_fills": found["same_fills"], **found["difference"]}
+        except DeskError as error:
+            row["replay"] = {"date": day.isoformat(), "why": str(error)}
+        row["advice"] += _phrase(row["replay"], week["quote"])
 
 
 def _phrase(replay: JsonObject, quote: str | None) -> str:

@@ -4,6 +4,7 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from fractions import Fraction
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -68,29 +69,54 @@ def whatif_simulated(folder: Path, sets: Sequence[str]) -> tuple[Answer, int]:
     return (document, whatif_text(document)), 0 if is_identical else 1
 
 
+class LivedDay:
+    """A day of a desk on real processes, traded again as it was once, however many changes are tried on it."""
+
+    def __init__(self, settings: Settings, day: date | None) -> None:
+        """Find the day; without one the last that has a daily file.
+
+        Raises:
+            DeskError: if there is none.
+        """
+        self._run = desk_day(settings, day)
+        self._ends_ns = block_ends(self._run.start_ns, self._run.end_ns)
+
+    @cached_property
+    def _again(self) -> Played:
+        return _played(self._run, self._run.settings, self._ends_ns, _retunes(self._run, {}))
+
+    def whatif(self, sets: Sequence[str]) -> JsonObject:
+        """Return what it would have earned with other settings.
+
+        Raises:
+            DeskError, SettingsError: if a setting is none, or changes nothing here, or the journal cannot be read.
+        """
+        run = self._run
+        changed, given = _changed(run, sets)
+        again, symbol = self._again, run.settings.symbol
+        share = same_fills(run.rows, again.rows, APART_MS)
+        lived = pnl_of_blocks(run.rows, symbol, self._ends_ns, again.mids)
+        document = _head(run, changed, given) | {
+            "is_identical": None,
+            "actual": _figures(run.rows, run.settings, lived),
+            "same_fills": None if share is None else rounded(share, 4),
+            "again": _figures(again.rows, run.settings, _pnl(again, run, self._ends_ns)) | {"sha256": again.digest},
+        }
+        document |= _compared(run, again, changed if given else None, self._ends_ns, _retunes(run, given))
+        document["settings_changes"] = [
+            {"time": iso_time(each.time_ns // NS_PER_MS), "key": each.key, "before": each.before, "now": each.now}
+            for each in run.changes
+        ]
+        return document
+
+
 def whatif_lived(settings: Settings, day: date | None, sets: Sequence[str]) -> Answer:
     """Return what a day of a desk on real processes would have earned with other settings.
 
     Raises:
         DeskError, SettingsError: if there is no such day, or a setting is none, or changes nothing here.
     """
-    run = desk_day(settings, day)
-    changed, given = _changed(run, sets)
-    ends_ns = block_ends(run.start_ns, run.end_ns)
-    again = _played(run, run.settings, ends_ns, _retunes(run, {}))
-    share = same_fills(run.rows, again.rows, APART_MS)
-    lived = pnl_of_blocks(run.rows, settings.symbol, ends_ns, again.mids)
-    document = _head(run, changed, given) | {
-        "is_identical": None,
-        "actual": _figures(run.rows, settings, lived),
-        "same_fills": None if share is None else rounded(share, 4),
-        "again": _figures(again.rows, settings, _pnl(again, run, ends_ns)) | {"sha256": again.digest},
-    }
-    document |= _compared(run, again, changed if given else None, ends_ns, _retunes(run, given))
-    document["settings_changes"] = [
-        {"time": iso_time(each.time_ns // NS_PER_MS), "key": each.key, "before": each.before, "now": each.now}
-        for each in run.changes
-    ]
+    document = LivedDay(settings, day).whatif(sets)
     return document, whatif_text(document)
 
 

@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 
+from commands.actions import whatif
 from commands.actions.replayed import replay_recommendations
-from desk.settings import load_settings
+from desk.settings import Settings, load_settings
+from simulation.whatif import Played, play
 from tests.commands.test_whatif import run, run_dir
 
 __all__ = ["run", "run_dir"]
@@ -26,16 +28,27 @@ def week(to: str | None) -> dict[str, Any]:
     }
 
 
-def test_recommendation_is_traded_on_the_last_whole_day(run_dir: Path) -> None:
-    """What came of it is told with its interval, in the row and for a person."""
-    tried = week("0.0005")
+def test_recommendations_are_traded_on_the_last_whole_day(run_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What came of each is told with its interval, in the row and for a person; the day as it was is traded once."""
+    traded: list[Decimal] = []
+
+    def counted(settings: Settings, *rest: Any) -> Played:
+        traded.append(settings.maker.half_spread)
+        return play(settings, *rest)
+
+    monkeypatch.setattr(whatif, "play", counted)
+    tried, other = week("0.0005"), week("0.0007")
+    tried["recommendations"] += other["recommendations"][1:]
     replay_recommendations(load_settings({"run_dir": run_dir}).settings, tried)
-    notice, row = tried["recommendations"]
+    notice, *rows = tried["recommendations"]
     assert notice == week("0.0005")["recommendations"][0]
-    assert row["replay"]["date"] == "2026-01-01"
-    assert row["replay"]["low"] < row["replay"]["pnl"] < row["replay"]["high"]
-    assert "Nearer. On 2026-01-01 it would have earned" in row["advice"]
-    assert "95 % from" in row["advice"]
+    for row in rows:
+        assert row["replay"]["date"] == "2026-01-01"
+        assert row["replay"]["low"] < row["replay"]["pnl"] < row["replay"]["high"]
+        assert "Nearer. On 2026-01-01 it would have earned" in row["advice"]
+        assert "95 % from" in row["advice"]
+    assert traded[1:] == [Decimal("0.0005"), Decimal("0.0007")]
+    assert traded[0] not in traded[1:]
 
 
 @pytest.mark.parametrize(("to", "said"), [("0.0005", "It could not be tried: no journal here"), (None, "Nearer.")])
