@@ -11,14 +11,16 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import zmq
-from zmq.auth.thread import ThreadAuthenticator
 from zmq.utils import z85
 
 from market.mendable import MendableError
 from market.whole_file import write_new
+
+if TYPE_CHECKING:
+    from zmq.auth.thread import ThreadAuthenticator
 
 KEY_LENGTH: Final = 40
 REFUSED_KEYS_MAX: Final = 100  # remembered, to be told
@@ -172,6 +174,8 @@ class _Gate:
         """Ask `callback` about the newcomers of `domain`."""
         with self._lock:
             if self._authenticator is None:
+                from zmq.auth.thread import ThreadAuthenticator  # brings asyncio, and most desks have no keys
+
                 self._authenticator = ThreadAuthenticator(zmq.Context.instance())
                 self._authenticator.start()
             self._authenticator.configure_curve_callback(domain, SimpleNamespace(callback=callback))
