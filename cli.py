@@ -2,41 +2,14 @@
 
 import os
 import sys
+from importlib.util import find_spec
 
-try:
-    import typer
-except ModuleNotFoundError:
+if find_spec("typer") is None:
     sys.exit("error: this Python has no typer: `make up` sets up .venv; then use .venv/bin/python, or activate it")
 
-from commands import (
-    accounts,
-    backtest,
-    config,
-    desk,
-    engine,
-    faults,
-    history,
-    market,
-    operate,
-    recordings,
-    reports,
-    simulation,
-    venue,
-)
 from commands.output import output_told
+from commands.plain import run_plain
 from market.mendable import MendableError
-
-app = typer.Typer(
-    add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help="A market-making desk."
-)
-for room in (desk, venue, reports, simulation, backtest, recordings, market, config, operate, engine):
-    app.add_typer(room.app)
-app.add_typer(config.config, name="config")
-app.add_typer(engine.journal, name="journal")
-app.add_typer(accounts.app, name="accounts")
-app.add_typer(history.app, name="history")
-app.add_typer(faults.app, name="faults")
-app.add_typer(recordings.recording, name="recording")
 
 
 def main() -> None:
@@ -44,6 +17,11 @@ def main() -> None:
     os.umask(0o077)  # nothing that we write is for others
     try:
         with output_told():
+            code = run_plain(sys.argv[1:])
+            if code is not None:
+                sys.exit(code)
+            from commands.app import app
+
             app()
     except KeyboardInterrupt:
         sys.exit(130)

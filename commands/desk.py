@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from commands.options import Json, RunDir, StrategyFile, Symbol, VenueName, run_dir_of, show
+from commands.plain import run_node, run_watchdog
 
 app = typer.Typer()
 
@@ -212,16 +213,10 @@ def node(
     run_dir: RunDir = None,
 ) -> None:
     """Run one node in the foreground, as systemd or a container would; several are threads of one process."""
-    from desk.desk_file import node_settings
-    from nodes.node import run_nodes
-
-    raise typer.Exit(run_nodes(names, node_settings(run_dir), is_cleaning=clean_up))
+    raise typer.Exit(run_node(names, run_dir, is_cleaning=clean_up))
 
 
 @app.command(hidden=True, epilog="Example: python cli.py watchdog tb-0a1b2c-")
 def watchdog(prefix: Annotated[str, typer.Argument(metavar="PREFIX")], run_dir: RunDir = None) -> None:
     """Watch over the maker that has started this, and take its orders off the venue when it dies or falls silent."""
-    from desk.desk_file import node_settings
-    from nodes.maker.watching import watch
-
-    watch(node_settings(run_dir), prefix)
+    raise typer.Exit(run_watchdog(prefix, run_dir))

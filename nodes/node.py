@@ -13,7 +13,6 @@ from queue import SimpleQueue
 from typing import Any
 
 import msgpack
-import structlog
 
 from bus.channel import ChannelSocket, close_all
 from bus.end_signals import end_signals, on_end_signals
@@ -28,6 +27,7 @@ from desk.stopping import follow_supervisor
 from desk.wiring import desk_wiring
 from market.clock import monotonic_ns
 from market.mendable import MendableError
+from nodes.lean_log import structlog
 
 BEAT_MS = 500
 

@@ -11,8 +11,6 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
-import structlog
-
 from desk.outlet import log_file
 from desk.run_dir import WATCHDOG, LockFile, holder_pid
 from desk.settings import Settings
@@ -21,6 +19,7 @@ from desk.venue import is_own_paper, quick_venue
 from market.account import VenueOrder
 from market.backoff import Backoff
 from market.clock import NS_PER_MS, NS_PER_SECOND, monotonic_ns, time_ns
+from nodes.lean_log import structlog
 from nodes.maker.decisions import WatchdogDecisions
 from nodes.maker.ids import SentOrders
 from nodes.maker.watchdog import OUT, READY, STOPPING, end_earlier

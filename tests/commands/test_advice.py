@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-import cli
 from commands.actions import node_control
 from commands.actions.by_hand import place
+from commands.app import app
 from desk import client
 from desk.client import DeskError, NoDeskError, require_node
 from desk.halted_file import HaltedFile
@@ -99,6 +99,6 @@ def test_order_by_hand_first_wants_a_desk(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["halt", "resume", "orders", "trades", "balances", "account"])
 def test_a_pair_without_its_option_is_told_how_it_is_named(name: str) -> None:
     """`halt ETHUSDT` said that an argument was unexpected; a desk that is to be halted is no place to guess."""
-    result = CliRunner().invoke(cli.app, [name, "ETHUSDT"], env={"COLUMNS": "200"})
+    result = CliRunner().invoke(app, [name, "ETHUSDT"], env={"COLUMNS": "200"})
     assert result.exit_code == 2
     assert "a pair is named with --symbol ETHUSDT" in " ".join(result.output.split())

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-import cli
 from commands.actions import at
 from commands.actions.at import moment_of
+from commands.app import app
 from desk.client import DeskError
 from desk.decisions_file import DecisionsFile, decisions_until
 from desk.settings import load_settings
@@ -26,7 +26,7 @@ START_NS = 1_767_225_600 * NS_PER_SECOND
 
 def ran(*words: str) -> str:
     """Return what a command prints."""
-    result = CliRunner().invoke(cli.app, list(words))
+    result = CliRunner().invoke(app, list(words))
     if isinstance(result.exception, MendableError):
         raise result.exception
     assert result.exit_code == 0, result.output

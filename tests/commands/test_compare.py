@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from cli import app
 from commands.actions.compare import print_comparison
 from commands.actions.report import Period
+from commands.app import app
 from desk.client import DeskError
 from market.exact_json import loads
 from reports.folder import ReportsFolder

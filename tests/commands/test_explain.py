@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-import cli
+from commands.app import app
 from desk.market_seen import seen_json, seen_of
 from market.mendable import MendableError
 from trading.quoting import Arrivals, Estimates
@@ -22,7 +22,7 @@ def explain(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RunDir:
     monkeypatch.chdir(tmp_path)
 
     def run(*words: str) -> str:
-        result = CliRunner().invoke(cli.app, ["explain", *words])
+        result = CliRunner().invoke(app, ["explain", *words])
         if isinstance(result.exception, MendableError):
             raise result.exception
         assert result.exit_code == 0, result.output
@@ -106,7 +106,7 @@ def test_without_a_price_the_last_recorded_one_is_taken(explain: RunDir, tmp_pat
     """Of the latest daily file that has one of this symbol."""
     reports = tmp_path / "run" / "reports"
     reports.mkdir(parents=True)
-    simulated = CliRunner().invoke(cli.app, ["simulate", "--seconds", "15", "--out", str(tmp_path / "simulated")])
+    simulated = CliRunner().invoke(app, ["simulate", "--seconds", "15", "--out", str(tmp_path / "simulated")])
     assert simulated.exit_code == 0
     (tmp_path / "simulated" / "performance_20260101.json").rename(reports / "performance_20260101.json")
     document = json.loads(explain("glft", "--json"))

@@ -9,9 +9,9 @@ from typing import Any, cast
 import pytest
 from typer.testing import CliRunner
 
-import cli
 from commands.actions import flatten as action
 from commands.actions.flatten import Flattener, Neutral
+from commands.app import app
 from desk.client import DeskError
 from desk.settings import Settings, load_settings
 from market.account import Balance, VenueOrder
@@ -264,8 +264,8 @@ def test_nobody_to_type_the_symbol_is_said_in_a_line(monkeypatch: pytest.MonkeyP
         args[4]()
 
     monkeypatch.setattr("commands.actions.flatten.flatten", ask)
-    result = CliRunner().invoke(cli.app, ["flatten", "--run-dir", str(tmp_path)], input="")
+    result = CliRunner().invoke(app, ["flatten", "--run-dir", str(tmp_path)], input="")
     assert isinstance(result.exception, DeskError)
     assert str(result.exception) == "nothing was done: nobody has typed BTCUSDT; with --yes nobody is asked"
-    result = CliRunner().invoke(cli.app, ["flatten", "--run-dir", str(tmp_path)], input="btc/usdt\n")
+    result = CliRunner().invoke(app, ["flatten", "--run-dir", str(tmp_path)], input="btc/usdt\n")
     assert result.exit_code == 0

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-import cli
 from commands.actions import report as report_commands
 from commands.actions.report import NOT_UPDATED, Period, period_of, print_history, print_report
+from commands.app import app
 from desk.client import DeskError, NoDeskError
 from desk.settings import Settings, load_settings
 from market.account import VenueOrder
@@ -141,7 +141,7 @@ def test_a_page_needs_no_name(words: list[str], html: Path | None, monkeypatch: 
         return 0
 
     monkeypatch.setattr(report_commands, "print_report", note)
-    assert CliRunner().invoke(cli.app, ["report", *words]).exit_code == 0
+    assert CliRunner().invoke(app, ["report", *words]).exit_code == 0
     assert given == [html]
 
 

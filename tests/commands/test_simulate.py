@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-import cli
+from commands.app import app
 from desk.client import DeskError
 from flow.recordings.recording import RecordingError
 from market.mendable import MendableError
@@ -18,7 +18,7 @@ RECORDING = Path(__file__).resolve().parents[1] / "kept/recording.gz"
 
 def simulated(*words: str) -> str:
     """Return what a simulation of a few seconds prints."""
-    result = CliRunner().invoke(cli.app, ["simulate", "--seconds", "15", *words])
+    result = CliRunner().invoke(app, ["simulate", "--seconds", "15", *words])
     if isinstance(result.exception, MendableError):
         raise result.exception
     assert result.exit_code == 0, result.output

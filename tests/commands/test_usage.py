@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-import cli
+from commands.app import app
 from market.mendable import MendableError
 
 _NO_DESK = [
@@ -38,7 +38,7 @@ _OF_A_DESK = [
 
 
 def _code(words: list[str]) -> int:
-    result = CliRunner().invoke(cli.app, words)
+    result = CliRunner().invoke(app, words)
     if isinstance(result.exception, MendableError):
         return result.exception.exit_code
     assert result.exception is None or isinstance(result.exception, SystemExit), result.exception

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-import cli
 from commands.actions.desk_day import desk_day
+from commands.app import app
 from desk import strategy as strategies
 from desk.client import DeskError
 from desk.settings import Settings, load_settings
@@ -24,7 +24,7 @@ from trading.quoting import QuotingModel
 
 def ran(*words: str, code: int = 0) -> str:
     """Return what a command prints."""
-    result = CliRunner().invoke(cli.app, list(words))
+    result = CliRunner().invoke(app, list(words))
     if isinstance(result.exception, MendableError):
         raise result.exception
     assert result.exit_code == code, result.output
@@ -183,6 +183,6 @@ def test_day_that_is_not_there_is_one_line(run_dir: Path, tmp_path: Path) -> Non
     with pytest.raises(DeskError, match="record it, and use backtest"):
         desk_day(elsewhere, None)
     for option, value in (("--date", "2026-01-01"), ("--run-dir", str(tmp_path))):
-        result = CliRunner().invoke(cli.app, ["whatif", str(run_dir), option, value], env={"COLUMNS": "200"})
+        result = CliRunner().invoke(app, ["whatif", str(run_dir), option, value], env={"COLUMNS": "200"})
         assert f"{option} is of a desk, and FOLDER is a run of its own" in result.output
         assert result.exit_code == 2

@@ -4,13 +4,13 @@ from typing import Any
 
 from typer.main import get_group
 
-import cli
+from commands.app import app
 
 
 def commands(group: Any = None, before: str = "") -> dict[str, Any]:
     """Return every command by its name, those in groups and the groups that do something themselves, too."""
     found: dict[str, Any] = {}
-    for name, command in (group or get_group(cli.app)).commands.items():
+    for name, command in (group or get_group(app)).commands.items():
         if getattr(command, "invoke_without_command", True):
             found[before + name] = command
         if hasattr(command, "commands"):

@@ -140,7 +140,7 @@ def test_fresh_forgets_the_paper_accounts_and_keeps_the_keys(desk: Desk) -> None
 def test_help_imports_nothing_heavy() -> None:
     """The command line answers before anybody loads numpy, zmq, sanic or ccxt."""
     heavy = ["numpy", "zmq", "sanic", "ccxt", "pydantic", "rich.live"]
-    script = f"import sys, cli; print([name for name in {heavy} if name in sys.modules])"
+    script = f"import sys, cli, commands.app; print([name for name in {heavy} if name in sys.modules])"
     result = subprocess.run(
         [sys.executable, "-c", script], cwd=CLI.parent, env=os.environ, capture_output=True, text=True, check=True
     )

@@ -10,6 +10,7 @@ import pytest
 from typer.main import get_group
 
 import cli
+from commands.app import app
 from commands.config import show_settings
 from desk.settings import load_settings
 from tests.commands.tree import commands
@@ -30,7 +31,7 @@ def test_each_command_has_an_example_that_is_one(name: str) -> None:
     example = ALL[name].epilog or ""
     assert re.search(rf"^Example: (\w+=\w+ )?python cli\.py {re.escape(name)}( |$)", example)
     words = shlex.split(example.partition("python cli.py ")[2])
-    command: Any = get_group(cli.app)
+    command: Any = get_group(app)
     context: Any = None
     while words and hasattr(command, "get_command") and not words[0].startswith("-"):
         context = command.make_context(words[0], words, parent=context, resilient_parsing=True)
