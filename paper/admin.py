@@ -16,6 +16,7 @@ from paper.access.account_folder import AccountFolder
 from paper.access.accounts import Accounts, KeyFileError
 from paper.calls import documents
 from paper.exchange.exchange import Exchange
+from paper.http_bounds import ERROR_FORMAT
 from paper.money.ledger import BooksError
 from paper.money.wallets import OUTSIDE
 from paper.units import UNITS_MAX, format_units, parse_units
@@ -70,7 +71,8 @@ class Admin:
         """Serve calls on `app`, each a method, a path and what answers, to who has the token."""
         for method, path, handler in calls:
             methods = ["GET", "HEAD"] if method == "GET" else [method]
-            app.add_route(self._guarded(handler), f"{ADMIN_PREFIX}/{path}", methods, name=f"admin{handler.__name__}")
+            guarded, name = self._guarded(handler), f"admin{handler.__name__}"
+            app.add_route(guarded, f"{ADMIN_PREFIX}/{path}", methods, name=name, error_format=ERROR_FORMAT)
 
     def _guarded(self, handler: _Handler) -> _Handler:
         """Return what Sanic calls instead of `handler`: only who has the token reaches it."""

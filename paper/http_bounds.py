@@ -11,6 +11,8 @@ from sanic.server.protocols.websocket_protocol import WebSocketProtocol
 
 from market.limits import HTTP_CONNECTIONS_MAX
 
+ERROR_FORMAT = "json"  # of every route: else Sanic guesses it from the source text of each handler, at the start
+
 _LAST_WORD_S = 0.1  # for the answer to leave before we hang up
 
 _log = logging.getLogger(__name__)

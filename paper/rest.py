@@ -24,7 +24,7 @@ from paper.errors import ErrorKind, ExchangeError
 from paper.exchange.exchange import Exchange
 from paper.faults import Faults, PageError, ReplyLostError
 from paper.front_desk import ENGINE_TIMEOUT_S, FrontDesk, Inquiry
-from paper.http_bounds import local_address
+from paper.http_bounds import ERROR_FORMAT, local_address
 from paper.latency import Latency
 from paper.money.ledger_file import LedgerError
 from paper.socket_api import add_socket_api
@@ -115,14 +115,15 @@ def create_app(
         latency=latency,
     )
     for number, endpoint in enumerate(ENDPOINTS):
-        app.add_route(_handler(desk, endpoint), endpoint.path, _methods(endpoint.method), name=f"endpoint_{number}")
+        methods, name = _methods(endpoint.method), f"endpoint_{number}"
+        app.add_route(_handler(desk, endpoint), endpoint.path, methods, name=name, error_format=ERROR_FORMAT)
 
     document = openapi_document(ENDPOINTS)
 
     async def show_openapi(_: Request) -> HTTPResponse:
         return json(document)
 
-    app.add_route(show_openapi, OPENAPI_PATH, _methods("GET"), name="openapi")
+    app.add_route(show_openapi, OPENAPI_PATH, _methods("GET"), name="openapi", error_format=ERROR_FORMAT)
 
     def report_bug(error: Exception) -> None:
         if isinstance(error, LedgerError):  # the disk's fault: the next save meets it as well, and ends the exchange

@@ -17,6 +17,7 @@ from paper.calls.parameters import Values, read_values
 from paper.errors import ErrorKind, ExchangeError
 from paper.faults import Channel, MadeUpError, PageError, ReplyLostError
 from paper.front_desk import FrontDesk, Inquiry
+from paper.http_bounds import ERROR_FORMAT
 from paper.streams.hub import write_json
 from paper.streams.outbox import Outbox
 from paper.streams.sockets import TOO_MANY_CONNECTIONS, Connections, Socket, close_for_policy, connection
@@ -63,7 +64,7 @@ def add_socket_api(
                 connections.clients.discard(client)
                 client.leave()
 
-    app.add_websocket_route(serve, "/ws-api/v3", name="socket_api")
+    app.add_websocket_route(serve, "/ws-api/v3", name="socket_api", error_format=ERROR_FORMAT)
 
 
 class SocketClient:

@@ -20,6 +20,7 @@ from nodes.api.book_views import BookViews, RenderedBook
 from nodes.http import HttpApp, allow_own_names_only, new_app, serving, url_of
 from nodes.listener import bind
 from nodes.node import Node, run_async
+from paper.http_bounds import ERROR_FORMAT
 from screens.market import market_text
 from screens.web_page import ASSETS, HEADERS, asset, page
 
@@ -59,9 +60,9 @@ def add_page(app: HttpApp, instruments: Sequence[Instrument], default_symbol: st
         return HTTPResponse(asset(name), headers=HEADERS, content_type=ASSETS[name])
 
     for path in ("/", "/docs"):
-        app.add_route(show_page, path, methods=METHODS, name=f"page{path}".replace("/", "_"))
+        app.add_route(show_page, path, methods=METHODS, name=f"page{path}".replace("/", "_"), error_format=ERROR_FORMAT)
     for name in ASSETS:
-        app.add_route(give_asset, f"/{name}", methods=METHODS, name=name.replace(".", "_"))
+        app.add_route(give_asset, f"/{name}", methods=METHODS, name=name.replace(".", "_"), error_format=ERROR_FORMAT)
 
 
 def add_routes(app: HttpApp, views: BookViews, default_symbol: str) -> None:
@@ -91,7 +92,7 @@ def add_routes(app: HttpApp, views: BookViews, default_symbol: str) -> None:
         return _json(views.health(), 200 if views.is_live else 503)
 
     for path, handler in (("orderbook", orderbook), ("trades", trades), ("health", health)):
-        app.add_route(handler, f"/api/{path}", methods=METHODS)
+        app.add_route(handler, f"/api/{path}", methods=METHODS, error_format=ERROR_FORMAT)
 
 
 async def _serve(node: Node) -> None:

@@ -15,6 +15,7 @@ from market.clock import NS_PER_MS, NS_PER_SECOND, monotonic_ns
 from market.http_names import FirstTimes
 from paper.access.usage import Usage
 from paper.errors import ExchangeError
+from paper.http_bounds import ERROR_FORMAT
 from paper.latency import Latency, Line
 from paper.streams.channels import FAST_MS
 from paper.streams.client import StreamClient
@@ -124,8 +125,9 @@ class MarketSockets:
     def add_to(self, app: App) -> None:
         """Serve the streams on `app`."""
         for path, handler in (("/ws", self._serve), ("/stream", self._serve_combined)):
-            app.add_websocket_route(handler, path, name=f"streams_{path[1:]}")
-            app.add_websocket_route(handler, f"{path}/<names:path>", name=f"streams_{path[1:]}_named")
+            name = f"streams_{path[1:]}"
+            app.add_websocket_route(handler, path, name=name, error_format=ERROR_FORMAT)
+            app.add_websocket_route(handler, f"{path}/<names:path>", name=f"{name}_named", error_format=ERROR_FORMAT)
 
     async def _serve_combined(self, request: Request, socket: Socket, names: str = "") -> None:
         await self._serve(request, socket, request.args.get("streams", names), is_combined=True)
