@@ -26,16 +26,17 @@ CLI = ROOT / "cli.py"
 TWO_ENGINES = '[{"name": "engine"}, {"name": "engine2", "symbols": ["ETHUSDT"]}]'
 TWO_GATEWAYS = '[{"name": "gateway"}, {"name": "gateway2", "port": 0}]'
 ANSWER_S_MAX = 20.0
+START_PAUSE_S = 0.1  # each look makes a socket, and has the supervisor gather its answer
 FREE_PORTS = ("--api-port", "0", "--paper-port", "0", "--gateway-port", "0")
 
 
-def until(what: str, condition: Callable[[], Any], timeout_s: float = 60.0) -> Any:
+def until(what: str, condition: Callable[[], Any], timeout_s: float = 60.0, pause_s: float = 0.02) -> Any:
     """Poll until `condition` returns something true, and return that; fail with `what` after the timeout."""
     deadline = time.monotonic() + timeout_s
     while time.monotonic() < deadline:
         if value := condition():
             return value
-        time.sleep(0.02)
+        time.sleep(pause_s)
     raise AssertionError(f"not within {timeout_s:.0f} s: {what}")
 
 
@@ -64,7 +65,7 @@ class Desk:
             stderr=subprocess.STDOUT,
             text=True,
         )
-        until("the desk is ready", self._is_ready, 100)
+        until("the desk is ready", self._is_ready, 100, START_PAUSE_S)
         return self
 
     def _is_ready(self) -> bool:
