@@ -23,6 +23,7 @@ from tests.reports.documents import performance_document
 from tests.reports.fills import DAY, account, buy, sell, snapshot
 
 _REPOSITORY = Path(__file__).resolve().parents[2]
+_BITS = os.environ.get("BITS", "one")
 _FIXED_KEYS = ("date", "time", "balances", "trades", "total_trades")
 _FOREIGN = (
     '{"date":"2025-11-30","time":"12:45:29","balances":{"BTC":{"free":1.0,"locked":0.00011},"USDT":{"free":9980,'
@@ -160,20 +161,23 @@ def test_notices_every_cut(document: JsonObject) -> None:
 
 
 def test_notices_every_flipped_bit(document: JsonObject) -> None:
-    """Guards against rot: a clear error, or the same figures (a space that became a tab)."""
+    """Guards against rot: a clear error, or the same figures (a space that became a tab).
+
+    A bit of each byte, another one each time; all of them with BITS=all.
+    """
     content = encode(document)
+    bits = [(index, bit) for index in range(len(content)) for bit in (range(8) if _BITS == "all" else (index % 8,))]
     refused = 0
-    for index in range(len(content)):
-        for bit in range(8):
-            damaged = bytearray(content)
-            damaged[index] ^= 1 << bit
-            try:
-                found = decode(bytes(damaged), DAY)
-            except ValueError:
-                refused += 1
-            else:
-                assert found == document, (index, bit)
-    assert refused > 7 * len(content)
+    for index, bit in bits:
+        damaged = bytearray(content)
+        damaged[index] ^= 1 << bit
+        try:
+            found = decode(bytes(damaged), DAY)
+        except ValueError:
+            refused += 1
+        else:
+            assert found == document, (index, bit)
+    assert refused > 7 / 8 * len(bits)
 
 
 @pytest.mark.parametrize(
