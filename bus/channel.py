@@ -21,6 +21,8 @@ from market.limits import FRAME_BYTES_MAX
 _NOW, _NOW_AND_MORE, _POLLIN = int(zmq.NOBLOCK), int(zmq.NOBLOCK | zmq.SNDMORE), int(zmq.POLLIN)
 _EVENTS, _RCVMORE = int(zmq.EVENTS), int(zmq.RCVMORE)
 
+_bound: set[Path] = set()  # the socket files of what this process has bound and not closed yet
+
 _REFUSALS = zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL | zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL | zmq.EVENT_HANDSHAKE_FAILED_AUTH
 
 
@@ -65,6 +67,8 @@ class ChannelSocket:
         self._refused_count = 0
         try:
             for each in endpoints if is_binder else ():
+                if each.startswith("ipc://"):
+                    _bound.add(_file_of(each))
                 self._socket.bind(each)
             self._prepare_tcp(tcp, wiring)  # what is bound already stays as it is
             if not is_binder:
@@ -161,7 +165,16 @@ class ChannelSocket:
             self._peer.close()
         self._socket.close()
         if self._is_binder:
-            Path(self.endpoint.removeprefix("ipc://")).unlink(missing_ok=True)
+            _remove_file(_file_of(self.endpoint))
+
+
+def _file_of(endpoint: str) -> Path:
+    return Path(endpoint.removeprefix("ipc://"))
+
+
+def _remove_file(path: Path) -> None:
+    path.unlink(missing_ok=True)
+    _bound.discard(path)
 
 
 def _options(channel: Channel, kind: str, *, is_binder: bool) -> dict[int, int]:
@@ -227,12 +240,14 @@ class _PeerWatch:
 
 
 def close_all() -> None:
-    """Close the sockets of this process that an error has left open, and wait until all have sent what was on its way.
+    """Close the sockets of this process that an error or a signal has left open, and remove their files.
 
-    Each gets its linger time. To be called when no other thread uses a socket any more.
+    What is on its way gets each one's linger time. To be called when no other thread uses a socket any more.
     """
     gate.close()
     _context().destroy()
+    for path in list(_bound):
+        _remove_file(path)
 
 
 def wait_any(sockets: Sequence[ChannelSocket], timeout_ms: int) -> None:

@@ -1,6 +1,8 @@
 """Channels and the loop that waits on them, on real sockets in a real directory."""
 
 import asyncio
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -48,6 +50,24 @@ def test_carries_whole_messages_both_ways(short_dir: Path) -> None:
         assert frames == [b"header", b"payload"]
         assert engine.send([identity, b"answer", b""])
         assert received(source) == [b"answer", b""]
+
+
+def test_an_end_in_the_midst_of_a_start_leaves_no_socket_file(short_dir: Path) -> None:
+    """A signal between a node's first socket and its loop ended it before anybody could close them."""
+    script = f"""
+from pathlib import Path
+from bus.channel import ChannelSocket, close_all
+from bus.topology import FEED, ORDERS
+try:
+    sockets = [ChannelSocket(each, Path({str(short_dir)!r}), "engine", is_binder=True) for each in (ORDERS, FEED)]
+    print(len(list(Path({str(short_dir)!r}).iterdir())))
+    raise SystemExit(0)
+finally:
+    close_all()
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout == "2\n"
+    assert list(short_dir.iterdir()) == []
 
 
 def sent_in_time(source: ChannelSocket, frames: list[bytes]) -> bool:
