@@ -5,9 +5,9 @@
 #
 # It is here to show that docs/protocol.md is enough, in a language of which the desk knows nothing: its first version
 # was written from that page before its author had seen anything else of the desk; since then it was tidied. It gives
-# N commands: orders of all kinds around the price, amends, cancels, mass cancels. After that fraction of them it
-# hangs up, in the middle of what it sends or of what it reads. Then it goes on reading, as its orders may trade,
-# until it gets SIGTERM, and logs out; its orders stay. It prints:
+# N commands that an engine has taken: orders of all kinds around the price, amends, cancels, mass cancels. After that
+# fraction of them it hangs up, in the middle of what it sends or of what it reads. Then it goes on reading, as its
+# orders may trade, until it gets SIGTERM, and logs out; its orders stay, one at least. It prints:
 #   sent ID                                   a new order, once
 #   report TAG FIELD...                       a report, when it is new
 #   again TAG FIELD...                        one that came again
@@ -51,6 +51,7 @@ my (%unanswered, %cancels, %amends);    # by id: what was sent and is not answer
 my $mass_cancel_after;             # the last order before a mass cancel that may still be on its way
 my ($missed_up_to, $is_missing);   # reports that come again after a logon; what may be lost is said again behind them
 my ($pause_until, $is_over) = (0, 0);
+my $put_off = 0;                   # commands that were refused because the engine was away: so many more are given
 
 # --- the connection
 
@@ -235,7 +236,7 @@ sub reduce ($id, $qty, $leaves, $is_shown) {
 
 sub take_refusal ($sequence, $symbol, $id, $owner, $command, $reason, @) {
     my $is_passing = $reason == ENGINE_UNAVAILABLE || $reason == RATE_LIMIT;
-    $pause_until = now() + PAUSE_S if $is_passing;
+    ($pause_until, $put_off) = (now() + PAUSE_S, $put_off + 1) if $is_passing;
     if ($command == NEW_ORDER) { delete $unanswered{$id} }
     elsif ($command == AMEND_ORDER) { delete $amends{$id} }
     elsif ($command == CANCEL_ORDER) {
@@ -267,7 +268,7 @@ sub enter_one () {
 sub act ($number) {
     my @idle = grep { !$cancels{$_} && !$amends{$_} } sort { $a <=> $b } keys %orders;
     my $draw = rand;
-    if ($draw < 0.01 && $number < $option{count} * 0.8) { cancel_all() }    # something is to be open at the end
+    if ($draw < 0.01 && $number < $option{count} * 0.8) { cancel_all() }    # many are to be open at the end
     elsif (@idle > OPEN_MAX || @idle && $draw < 0.2) { cancel(one_of(@idle)) }
     elsif (@idle && $draw < 0.4) {
         my $id = one_of(@idle);
@@ -286,16 +287,22 @@ sub settle () {
 }
 
 until_so('the logon', sub { $is_logged_on });
-for my $number (1 .. $option{count}) {
+for (my $number = 1; $number <= $option{count} + $put_off; $number++) {
     until_so('the gateway answers', sub { $is_logged_on && now() > $pause_until });
     act($number);
     if (rand() < $option{cuts}) { rand() < 0.5 ? $cut_input = 1 + int rand 300 : ($cut_output = 1 + int rand 60) }
     my $next_at = now() + 1 / $option{rate};
     do { turn(1 / $option{rate}) } while now() < $next_at;
 }
+# Something is to be open at the end, whatever traded: far from the price, and more than all market orders together.
+my $kept;
+do {
+    until_so('the gateway answers', sub { $is_logged_on && now() > $pause_until });
+    enter($kept = $last_id + 1, $symbol_id, 0, $option{price} - 100 * WIDTH_TICKS, 100 * $option{count}, LIMIT, (0) x 5);
+    settle();
+} until $orders{$kept};
 my $is_ending = 0;
 $SIG{TERM} = sub { $is_ending = 1 };
-settle();
 say 'settled';
 turn(0.05) until $is_ending;
 settle();    # what others did before the signal is behind us, too
