@@ -16,7 +16,7 @@ import pytest
 
 from bus.end_signals import END_SIGNALS
 from desk.client import desk_pid, desk_status
-from tests.desk.desk_process import CLI, FREE_PORTS, Desk, node_processes, until
+from tests.desk.desk_process import CLI, FREE_PORTS, LEAN, Desk, node_processes, until
 
 ALL = os.environ.get("ENDINGS") == "all"
 SIGNALS = END_SIGNALS if ALL else (signal.SIGRTMIN,)
@@ -60,7 +60,7 @@ def test_any_signal_is_an_ordered_stop(desk: Desk, number: int) -> None:
 
 def test_ctrl_c_with_a_reader_that_is_gone_is_an_ordered_stop(desk: Desk) -> None:
     """`up | tee file`: Ctrl-C ends both, and the first line of the stop had nobody to read it."""
-    desk.start()
+    desk.start(*LEAN)
     assert desk.process is not None
     assert desk.process.stdout is not None
     _quoting(desk.run_dir)
@@ -79,7 +79,7 @@ def test_a_closed_terminal_is_an_ordered_stop_and_under_nohup_none(desk: Desk, i
     handler = signal.signal(signal.SIGHUP, signal.SIG_IGN if is_ignored else signal.SIG_DFL)
     try:
         process = subprocess.Popen(
-            ["setsid", "--ctty", sys.executable, str(CLI), "up", "--run-dir", str(desk.run_dir), *FREE_PORTS],
+            ["setsid", "--ctty", sys.executable, str(CLI), "up", "--run-dir", str(desk.run_dir), *FREE_PORTS, *LEAN],
             stdin=slave,
             stdout=slave,
             stderr=slave,
@@ -95,7 +95,7 @@ def test_a_closed_terminal_is_an_ordered_stop_and_under_nohup_none(desk: Desk, i
         until("every node is ready", lambda: _read(master) is not None and desk_status(desk.run_dir)["is_ready"], 60)
         os.close(master)
         if is_ignored:
-            desk.kill("tracker")  # it says so, and nobody hears it
+            desk.kill("flow")  # it says so, and nobody hears it
             assert desk.cli("down").returncode == 0
         assert process.wait(30) == 0
     finally:
@@ -118,21 +118,18 @@ def test_a_killed_supervisor_leaves_no_order_and_the_next_start_waits_for_its_no
     _quoting(desk.run_dir)
     desk.process.kill()
     desk.process.communicate()
-    _assert_nothing_is_left(desk.run_dir, frozenset({"desk.lock", "control.ipc"}))
     desk.start()
     _quoting(desk.run_dir)
     desk.process.kill()
     desk.process.communicate()
-    desk.start()
-    _quoting(desk.run_dir)
-    desk.stop()
-    _assert_nothing_is_left(desk.run_dir)
+    desk.process = None
+    _assert_nothing_is_left(desk.run_dir, frozenset({"desk.lock", "control.ipc"}))
 
 
 @pytest.mark.parametrize("name", NODES)
 def test_a_stop_right_after_a_node_was_killed_leaves_nothing(desk: Desk, name: str) -> None:
     """Whoever is killed with -9 and not back yet when the stop comes: the maker's orders are cancelled for it."""
-    desk.start()
+    desk.start(*(() if ALL else LEAN))
     _quoting(desk.run_dir)
     os.kill(desk.node(name)["pid"], signal.SIGKILL)
     until("its supervisor knows", lambda: desk.node(name)["state"] != "ready")

@@ -6,12 +6,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.desk.desk_process import BTCUSDT, Desk, until
 
 MAKER = {
     "MAKER__LEVELS": "3",
-    "MAKER__LEVEL_STEP": "0.0002",
-    "MAKER__HALF_SPREAD": "0.0003",
+    "MAKER__LEVEL_STEP": "0.0001",
+    "MAKER__HALF_SPREAD": "0.0001",
     "MAKER__MODEL": "volatility",
     "TRACKER__INTERVAL_S": "1",
     "FLOW__PRESET": "busy",
@@ -32,10 +34,11 @@ def _ms(time: str) -> int:
     return round(datetime.fromisoformat(time).astimezone(UTC).timestamp() * 1_000)
 
 
+@pytest.mark.timeout(300)
 def test_every_row_says_what_the_maker_says(desk: Desk) -> None:
     """Level, model, rule and age of each fill, while the maker and the tracker are killed and come back."""
     desk.environment |= {f"TICKBUS_{name}": value for name, value in MAKER.items()}
-    desk.start()
+    desk.start("--without", "gateway", "--without", "api")
     until("there are fills", lambda: len(_rows(desk)) >= 10, 120)
     for node in ("tracker", "maker"):
         desk.kill(node)

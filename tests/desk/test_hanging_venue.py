@@ -7,7 +7,7 @@ import subprocess
 import pytest
 
 from desk.client import ask_desk
-from tests.desk.desk_process import Desk, node_processes, until
+from tests.desk.desk_process import LEAN, Desk, node_processes, until
 from tests.desk.test_endings import _open_orders, _quoting
 from tests.desk.test_venue_faults import arm, armed
 
@@ -26,7 +26,7 @@ def _down(desk: Desk) -> subprocess.CompletedProcess[str]:
 @pytest.mark.parametrize("hangs_ms", [2_000, 10_000])
 def test_a_stop_gets_over_a_cancel_that_hangs(desk: Desk, hangs_ms: int) -> None:
     """Shorter than the venue's time-out, and longer: then what the maker leaves is cancelled after it."""
-    desk.start()
+    desk.start(*LEAN)
     _quoting(desk.run_dir)
     arm(desk, "delay", method="DELETE", ms=hangs_ms)
     down = _down(desk)
@@ -37,7 +37,7 @@ def test_a_stop_gets_over_a_cancel_that_hangs(desk: Desk, hangs_ms: int) -> None
 def test_a_stop_that_leaves_quotes_says_so(desk: Desk) -> None:
     """The venue never answers a cancel: `down` said `stopped`, as if there were nothing left."""
     desk.environment["TICKBUS_VENUE__TIMEOUT_MS"] = "1000"
-    desk.start()
+    desk.start(*LEAN)
     _quoting(desk.run_dir)
     arm(desk, "delay", method="DELETE", ms=60_000, count=None)
     down = _down(desk)
@@ -49,7 +49,7 @@ def test_a_stop_that_leaves_quotes_says_so(desk: Desk) -> None:
 @pytest.mark.parametrize("is_killed", [False, True], ids=["stop", "kill"])
 def test_nothing_cuts_short_what_cancels_for_a_killed_maker(desk: Desk, is_killed: bool) -> None:
     """Told to start again meanwhile, and the desk to stop: whoever cancels for it was ended by the stop's signal."""
-    desk.start()
+    desk.start(*LEAN)
     assert desk.process is not None
     _quoting(desk.run_dir)
     pid = desk.node("maker")["pid"]

@@ -12,7 +12,7 @@ from typing import Final
 
 import pytest
 
-from tests.desk.desk_process import CLI, Desk, until
+from tests.desk.desk_process import CLI, LEAN, Desk, until
 from tests.desk.test_endings import _open_orders, _quoting
 from tests.desk.test_hanging_venue import _down
 from tests.desk.test_venue_faults import ask_admin
@@ -39,7 +39,7 @@ def test_a_lagging_venue_gets_no_second_quote_and_a_stop_in_the_midst_of_it_leav
         "TICKBUS_MAKER__REQUOTE_TOLERANCE": "0.00005",
         "TICKBUS_MAKER__NOTIONAL": "100",
     }
-    desk.start()
+    desk.start(*LEAN)
     _quoting(desk.run_dir)
     scenario = desk.run_dir / "lag.toml"
     scenario.write_text(SCENARIO, encoding="utf-8")
@@ -65,7 +65,7 @@ def test_a_maker_killed_just_after_an_order_was_taken_leaves_none_that_nobody_kn
 ) -> None:
     """No list shows it yet: the successor quoted beside it, watchdog and `down` said that nothing was left."""
     desk.environment |= {"TICKBUS_MAKER__HALF_SPREAD": "0.0002", "TICKBUS_MAKER__REQUOTE_TOLERANCE": "0.00002"}
-    desk.start()
+    desk.start(*LEAN)
     _quoting(desk.run_dir)
     pid = desk.node("maker")["pid"]
     ask_admin(desk, {"kind": "late_visibility", "ms": 3_000})

@@ -12,7 +12,7 @@ from desk.desk_file import kept_settings
 from desk.run_dir import WATCHDOG, holder_pid
 from market.account import VenueOrder
 from market.codes import Side
-from tests.desk.desk_process import BTCUSDT, Desk, node_processes, short_directory, until
+from tests.desk.desk_process import BTCUSDT, LEAN, Desk, node_processes, short_directory, until
 from venues.venue import VenueError
 
 OFTEN = {"TICKBUS_PAPER__RATE_LIMITS": "false"}  # the list of all pairs weighs much, and is asked for often here
@@ -35,7 +35,7 @@ def step(now_ns, inbox):
 def quoting_desk() -> Iterator[Desk]:
     """A desk that quotes, beside an order that a person has placed."""
     with short_directory() as path:
-        desk = Desk(path / "run", **OFTEN).start()
+        desk = Desk(path / "run", *LEAN, **OFTEN).start()
         desk.venue().place(BTCUSDT, Side.BUY, BTCUSDT.price_to_ticks(Decimal(50_000)), 1_000, "by-hand")
         yield desk
         desk.end()
@@ -138,7 +138,7 @@ def test_a_strategy_that_never_returns_is_ended(desk: Desk) -> None:
     strategy = desk.run_dir.parent / "strategy.py"
     strategy.write_text(HANGS % str(hangs))
     desk.environment |= OFTEN | {"TICKBUS_MAKER__STRATEGY": str(strategy), "TICKBUS_MAKER__SILENCE_S": "2"}
-    desk.start()
+    desk.start(*LEAN)
     until("it quotes", lambda: len(_own(desk)) == 1)
     hangs.touch()
     until("its order is gone", lambda: not _own(desk), 20)
