@@ -89,6 +89,9 @@ def _name(name: Any) -> str:
 
 
 def _plain(value: Decimal) -> str:
+    text = str(value)
+    if value.is_finite() and value and len(text) <= _NUMBER_DIGITS_MAX and "E" not in text:
+        return text  # as nearly all are
     if not _has_plain_form(value):
         raise ValueError(f"expected a number that JSON can hold, was {value}")
     return f"{abs(value):f}" if not value else f"{value:f}"  # there is no -0
