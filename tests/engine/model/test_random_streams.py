@@ -5,8 +5,8 @@ import pytest
 from tests.engine.model.pair import Pair
 from tests.engine.model.random_commands import MARKETS, RandomCommands
 
-COMMANDS = 30_000  # each; the nightly run takes millions
-THOROUGH_COMMANDS = 4_000
+COMMANDS = 15_000  # each; the nightly run takes millions
+THOROUGH_COMMANDS = 2_000
 SEED = 20_240_808
 
 
