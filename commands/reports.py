@@ -58,8 +58,11 @@ def report(
     """Bring today's performance file up to date and print the day and the week, or print the days asked for."""
     from commands.actions.account import command_venue
     from commands.actions.report import period_of, print_report
+    from desk.client import UsageError
 
     period = period_of(day, days, first, last)
+    if replay and (compare is not None or (period.is_given and period.count == 1)):
+        raise UsageError("expected --replay with several days, for what is recommended comes of them")
     if compare is not None:
         from commands.actions.compare import print_comparison
 
