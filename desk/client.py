@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import select
 import signal
 import time
 from collections.abc import Callable
@@ -147,16 +148,27 @@ def stop_desk(run_dir: Path) -> int:
         timeout_s = float(desk_status(run_dir)["stop_s_max"]) + STOP_MARGIN_S
     except DeskError:
         timeout_s = SILENT_STOP_S  # held back by Ctrl-Z, stuck, or already stopping
-    for number in (signal.SIGTERM, signal.SIGCONT):
-        with contextlib.suppress(ProcessLookupError):  # it has just ended
-            os.kill(pid, number)
-    deadline = time.monotonic() + timeout_s
-    while desk_pid(run_dir) == pid:
-        if time.monotonic() > deadline:
-            raise DeskError(f"the desk (pid {pid}) did not stop within {timeout_s:.0f} s")
-        time.sleep(0.05)
+    with contextlib.suppress(ProcessLookupError):  # it has just ended
+        _end(pid, timeout_s)
     _check_end(run_dir, pid)
     return pid
+
+
+def _end(pid: int, timeout_s: float) -> None:
+    """Ask a process to end, and wait until it has.
+
+    Raises:
+        ProcessLookupError: if there is none.
+        DeskError: if it does not end in time.
+    """
+    process = os.pidfd_open(pid)
+    try:
+        for number in (signal.SIGTERM, signal.SIGCONT):
+            signal.pidfd_send_signal(process, number)
+        if not select.select([process], [], [], timeout_s)[0]:
+            raise DeskError(f"the desk (pid {pid}) did not stop within {timeout_s:.0f} s")
+    finally:
+        os.close(process)
 
 
 def _check_end(run_dir: Path, pid: int) -> None:

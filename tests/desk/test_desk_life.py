@@ -65,8 +65,16 @@ def test_detached_desk_returns_when_ready_and_down_stops_it(desk: Desk) -> None:
     assert [row["node"] for row in desk.cli_json("status")["nodes"]] == ["engine", "api"]
     down = desk.cli("down")
     assert (down.returncode, down.stdout) == (0, f"stopped (pid {pid})\n")
+    assert not _lives(pid), "it had let go of the run directory, and was still ending"
     assert node_processes(desk.run_dir) == []
     assert desk.cli("down").returncode == 3
+
+
+def _lives(pid: int) -> bool:
+    try:
+        return b"cli.py" in Path(f"/proc/{pid}/cmdline").read_bytes()  # of one that nobody has waited for it is empty
+    except FileNotFoundError:
+        return False
 
 
 def test_killed_supervisor_takes_its_nodes_along(desk: Desk) -> None:
