@@ -17,7 +17,7 @@ setup: .venv/ready-dev
 	@$(PY) -m uv --version 2>/dev/null | grep -q "$$(sed -n 's/^uv==\([0-9.]*\).*/ \1/p' requirements-uv.lock)" || $(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-uv.lock
 	@echo "2/3 installs the locked packages: 10 s to a minute to download them the first time"
 	@$(PY) -m uv pip sync --quiet --python $(PY) --require-hashes requirements.lock
-	@echo "3/3 compiles the kernels, 10 to 30 s"
+	@echo "3/3 compiles the kernels, a minute or two"
 	@$(PY) cli.py warm
 	@touch $@
 
