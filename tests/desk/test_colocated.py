@@ -1,16 +1,13 @@
 """Nodes as threads of one process: `up --colocate gateway,engine`, and `node engine gateway`."""
 
 import signal
-from collections.abc import Callable
-from typing import Any
 
 import pytest
 
 from desk.plan import processes
 from desk.settings import Settings
-from market.codes import OrderType
-from market.events import Accepted, Canceled, Event
 from tests.desk.desk_process import Desk, node_processes, until
+from tests.desk.gateway_client import accepted, cancel
 from venues.gateway import GatewaySession
 
 PLAN = Settings().plan
@@ -48,14 +45,6 @@ def test_nodes_that_cannot_share_a_process_are_named(colocated: list[str], only:
         _names(colocated, *only)
 
 
-def _event(session: GatewaySession, kind: type[Event], order_id: int) -> Callable[[], Any]:
-    def found() -> Any:
-        events = session.receive(0.1)
-        return [event for event in events if isinstance(event, kind) and getattr(event, "order_id", 0) == order_id]
-
-    return found
-
-
 def _sizes(desk: Desk) -> list[float]:
     bids = desk.get("/api/orderbook").get("bids", [])
     return [order["quantity"] for level in bids for order in level["orders"]]
@@ -70,17 +59,14 @@ def test_gateway_and_engine_share_a_process_and_come_back_together(desk: Desk) -
     assert len(node_processes(desk.run_dir)) == 3
     host, port = rows["gateway"]["endpoints"]["tcp"].split(":")
     with GatewaySession("ann", host, int(port)) as session:
-        first = session.buy("BTCUSDT", "90000.00", "0.00111", order_type=OrderType.LIMIT)
-        until("the order is accepted", _event(session, Accepted, first))
+        first = accepted(session, "BTCUSDT", "90000.00", "0.00111")
         until("the api shows it, which hears of it over ipc", lambda: _sizes(desk) == [0.00111])
         desk.kill("gateway")
         assert desk.node("engine")["restarts"] == desk.node("gateway")["restarts"] == 1
         assert desk.node("engine")["pid"] == desk.node("gateway")["pid"] != rows["engine"]["pid"]
         until("the engine has the order still", lambda: _sizes(desk) == [0.00111])
-        second = session.buy("BTCUSDT", "89000.00", "0.00222", order_type=OrderType.LIMIT)
-        until("an order is accepted again", _event(session, Accepted, second))
-        session.cancel(first)
-        until("the order from before can be canceled", _event(session, Canceled, first))
+        accepted(session, "BTCUSDT", "89000.00", "0.00222")
+        cancel(session, first)
     until("the paper exchange is in step", lambda: desk.node("paper")["figures"].get("is_connected"))
     assert "node='gateway'" in desk.cli("logs", "gateway").stdout
     desk.stop()

@@ -4,8 +4,7 @@ import contextlib
 import json
 import os
 import signal
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Iterator
 
 import pytest
 
@@ -19,10 +18,11 @@ from desk.operator import set_halted
 from desk.settings import load_settings
 from desk.wiring import desk_wiring
 from market.clock import monotonic_ns
-from market.codes import OrderType, RejectReason, Side
+from market.codes import RejectReason, Side
 from market.commands import CancelOrder, MassCancel, NewOrder
 from market.events import Accepted, Canceled, Event, Rejected
 from tests.desk.desk_process import BTCUSDT, TWO_ENGINES, TWO_GATEWAYS, Desk, short_directory, until
+from tests.desk.gateway_client import accepted, cancel
 from venues.gateway import GatewayError, GatewaySession
 
 STRAY = 7  # a number that no gateway of the desk has
@@ -45,25 +45,6 @@ def _port(desk: Desk, name: str) -> int:
     return int(desk.node(name)["endpoints"]["tcp"].rpartition(":")[2])
 
 
-def _reported(session: GatewaySession, kind: type[Event], order_id: int) -> Callable[[], Any]:
-    def found() -> Any:
-        events = session.receive(0.05)
-        return [event for event in events if isinstance(event, kind) and getattr(event, "order_id", 0) == order_id]
-
-    return found
-
-
-def _canceled(session: GatewaySession, symbol_id: int, order_id: int) -> Callable[[], Any]:
-    """Ask again for as long as the gateway refuses, because its link to the engine is not back yet."""
-
-    def is_canceled() -> Any:
-        session.send([CancelOrder(order_id, symbol_id)])
-        events = session.receive(0.5)
-        return [event for event in events if isinstance(event, Canceled) and event.order_id == order_id]
-
-    return is_canceled
-
-
 def _orders(desk: Desk, symbol: str) -> dict[int, float] | None:
     """Return the orders of a book as the api shows it, None if it would be stale."""
     book = desk.get(f"/api/orderbook?symbol={symbol}")
@@ -76,10 +57,8 @@ def test_each_engine_has_its_symbols_and_one_lives_on_without_the_other(engines:
     """Orders go to the engine of their symbol, whoever brings them; the api has the books of both."""
     desk = engines
     with GatewaySession("ann", "127.0.0.1", _port(desk, "gateway")) as session:
-        btc = session.buy("BTCUSDT", "90000.00", "0.00111", order_type=OrderType.LIMIT)
-        until("BTC is accepted", _reported(session, Accepted, btc))
-        eth = session.buy("ETHUSDT", "3000.00", "0.0222", order_type=OrderType.LIMIT)
-        until("ETH is accepted", _reported(session, Accepted, eth))
+        accepted(session, "BTCUSDT", "90000.00", "0.00111")
+        eth = accepted(session, "ETHUSDT", "3000.00", "0.0222")
         venue = desk.venue()
         venue.place(BTCUSDT, Side.BUY, 8_900_000, 1_000, "paper-1")
         until("the api has both books", lambda: (_count(desk, "BTCUSDT"), _count(desk, "ETHUSDT")) == (2, 1))
@@ -93,8 +72,7 @@ def test_each_engine_has_its_symbols_and_one_lives_on_without_the_other(engines:
         assert "its engine is silent" in desk.get("/api/orderbook?symbol=ETHUSDT")["error"]
         until("status says so", lambda: (desk.node("api")["state"], desk.node("paper")["state"]) == ("waiting",) * 2)
         assert _orders(desk, "BTCUSDT") == btc_book
-        more = session.buy("BTCUSDT", "89000.00", "0.00333", order_type=OrderType.LIMIT)
-        until("BTC trades on", _reported(session, Accepted, more))
+        accepted(session, "BTCUSDT", "89000.00", "0.00333")  # it trades on
         venue.place(BTCUSDT, Side.BUY, 8_800_000, 1_000, "paper-2")
         until("its book goes on", lambda: _count(desk, "BTCUSDT") == 4)
         pid = desk.node("engine")["pid"]
@@ -102,7 +80,7 @@ def test_each_engine_has_its_symbols_and_one_lives_on_without_the_other(engines:
         until("all nodes are ready", lambda: {row["state"] for row in desk_status(desk.run_dir)["nodes"]} == {"ready"})
         assert _orders(desk, "ETHUSDT") == eth_book, "ready means served"
         assert desk.node("engine")["pid"] == pid
-        until("its order can be canceled", _canceled(session, 1, eth), 60)
+        cancel(session, eth, 1)
 
 
 def _count(desk: Desk, symbol: str) -> int:

@@ -2,7 +2,7 @@
 
 import os
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -12,12 +12,11 @@ from bus.subscriber import FeedSubscriber
 from bus.topology import FEED
 from desk.client import desk_status
 from market.clock import monotonic_ns
-from market.codes import OrderType, Side
-from market.commands import CancelOrder
-from market.events import Accepted, Canceled, Event
+from market.codes import Side
 from market.feed_messages import BestPrices
 from tests.bus.shown_state import best_of
 from tests.desk.desk_process import BTCUSDT, Desk, short_directory, until
+from tests.desk.gateway_client import accepted, cancel
 from tests.one_engine import one_engine
 from venues.gateway import GatewaySession
 
@@ -49,23 +48,6 @@ def _step(subscriber: FeedSubscriber) -> bool:
     return subscriber.is_live(monotonic_ns())
 
 
-def _reported(session: GatewaySession, kind: type[Event], order_id: int) -> Callable[[], Any]:
-    def found() -> bool:
-        return any(isinstance(e, kind) and getattr(e, "order_id", 0) == order_id for e in session.receive(0.05))
-
-    return found
-
-
-def _canceled(session: GatewaySession, order_id: int) -> Callable[[], Any]:
-    """Ask again for as long as the gateway refuses, because its link to the engine is not back yet."""
-
-    def is_canceled() -> bool:
-        session.send([CancelOrder(order_id, 0)])
-        return any(isinstance(e, Canceled) and e.order_id == order_id for e in session.receive(0.5))
-
-    return is_canceled
-
-
 def _fresh(desk: Desk) -> tuple[int, list[Any]]:
     """Return the engine's own state of the book, as a newcomer gets it, with its sequence."""
     newcomer = FeedSubscriber(one_engine(desk.run_dir), [BOOK])
@@ -82,8 +64,7 @@ def test_all_are_in_step_with_the_engine_after_its_kill(market_desk: Desk, repli
     host, port = desk.node("gateway")["endpoints"]["tcp"].split(":")
     venue = desk.venue()
     with GatewaySession("ann", host, int(port)) as session:
-        mine = session.buy("BTCUSDT", "90000.00", "0.00111", order_type=OrderType.LIMIT)
-        until("the order is accepted", _reported(session, Accepted, mine))
+        mine = accepted(session, "BTCUSDT", "90000.00", "0.00111")
         venue.place(BTCUSDT, Side.BUY, 8_900_000, 1_000, "resync-1")
         open_before = venue.open_orders(BTCUSDT)
         until("the replica is in step", lambda: _step(replica))
@@ -94,9 +75,8 @@ def test_all_are_in_step_with_the_engine_after_its_kill(market_desk: Desk, repli
             "every replica is in the new epoch",
             lambda: _step(replica) and not epochs & {one.epoch for one in replica.replicas.values()},
         )
-        until("the order from before is canceled", _canceled(session, mine), 60)
-        again = session.buy("BTCUSDT", "90000.00", "0.00222", order_type=OrderType.LIMIT)
-        until("a new one is accepted", _reported(session, Accepted, again))
+        cancel(session, mine)
+        accepted(session, "BTCUSDT", "90000.00", "0.00222")
         assert session.state.lost_count == 0
         until("the paper exchange takes orders", lambda: desk.node("paper")["figures"].get("is_connected"))
         assert venue.open_orders(BTCUSDT) == open_before

@@ -13,11 +13,11 @@ from bus.subscriber import FeedSubscriber
 from desk.settings import load_settings
 from desk.wiring import desk_wiring
 from market.clock import monotonic_ns
-from market.codes import OrderType, Side
-from market.events import Accepted
+from market.codes import Side
 from tests.bus.shown_state import best_of
 from tests.bus.test_tcp import free_ports, listens
 from tests.desk.desk_process import BTCUSDT, CLI, Desk, environment, until
+from tests.desk.gateway_client import accepted
 from tests.nodes.gateway.gateway_process import free_port
 from venues.gateway import GatewaySession
 
@@ -42,9 +42,7 @@ def test_a_desk_trades_over_tcp_and_lets_in_whom_it_knows(desk: Desk) -> None:
     desk.start("--only", "engine", "--only", "gateway", "--only", "paper")
     host, port = desk.node("gateway")["endpoints"]["tcp"].split(":")
     with GatewaySession("ann", host, int(port)) as session:
-        ours = session.buy("BTCUSDT", "90000.00", "0.00111", order_type=OrderType.LIMIT)
-        until("the order is accepted", lambda: [e for e in session.receive(0.1) if isinstance(e, Accepted)])
-        assert ours == 1
+        accepted(session, "BTCUSDT", "90000.00", "0.00111")
         desk.venue().place(BTCUSDT, Side.BUY, 8_900_000, 1_000, "a-1")
         key = desk.cli("keys").stdout.split()[2]
         elsewhere = desk.run_dir.parent / "other"
@@ -110,8 +108,7 @@ def test_only_the_feed_leaves_the_machine(desk: Desk) -> None:
         until("the reader is let in", is_live)
         host, port = desk.node("gateway")["endpoints"]["tcp"].split(":")
         with GatewaySession("ann", host, int(port)) as session:
-            session.buy("BTCUSDT", "90000.00", "0.00111", order_type=OrderType.LIMIT)
-            until("the order is accepted", lambda: [e for e in session.receive(0.1) if isinstance(e, Accepted)])
+            accepted(session, "BTCUSDT", "90000.00", "0.00111")
         until("the reader sees it", lambda: is_live() and best_of(reader.replicas[topic].book).bid_qty_lots == 111)
     finally:
         reader.close()
