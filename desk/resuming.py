@@ -3,6 +3,7 @@
 from typing import Any
 
 from desk.client import DeskError, awaited_maker, command_text, desk_pid
+from desk.halted_file import HaltedFile
 from desk.risk_file import resume, withdrawn
 from desk.settings import Settings
 
@@ -22,7 +23,9 @@ def resume_maker(settings: Settings) -> list[str]:
     except OSError as error:
         raise DeskError(f"the maker stays withdrawn ({why}): {error}") from None
     if desk_pid(settings.run_dir) is None:
-        return [f"the maker quotes again when it is started; it had withdrawn: {why}"]
+        is_halted = settings.symbol in HaltedFile(settings.run_dir, [settings.symbol]).read()
+        and_resumed = f" and the halt of {settings.symbol} is taken back" if is_halted else ""
+        return [f"the maker quotes again when it is started{and_resumed}; it had withdrawn: {why}"]
 
     def has_said(row: dict[str, Any]) -> bool:  # one that has just begun has no figures yet, and has said nothing
         return row["state"] == "ready" and bool(row["figures"].get("trip") != trip)

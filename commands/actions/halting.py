@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from desk.client import DeskError, NoDeskError, command_text, known_symbol
-from desk.desk_file import kept_settings
+from desk.desk_file import DESK_FILE, kept_settings
 from desk.halted_file import HaltedFile
 from desk.operator import set_halted
 from desk.resuming import resume_maker
@@ -27,27 +27,28 @@ Tell = Callable[[str], None]
 def halt(settings: Settings, symbol: str | None, tell: Tell, *, is_cancelling: bool) -> None:
     """Halt a symbol, or every one; `tell` is told what has happened, a line each.
 
-    Where no desk runs, what its maker has left at a venue elsewhere is cancelled, in every pair.
+    Where a desk has run and none runs now, the halt is kept for who starts there, and what its maker has left at a
+    venue elsewhere is cancelled, in every pair.
 
     Raises:
-        NoDeskError: if there is nobody to ask: no desk runs, and its venue is its own paper exchange.
-        DeskError: naming what is not halted, or that orders of ours may be left at the venue.
+        NoDeskError: if no desk has ever run in the run directory: nothing is kept.
+        DeskError: naming what is not halted or not cancelled, or that orders of ours may be left at the venue.
         VenueError: if there are no keys for it.
     """
     named = None if symbol is None else known_symbol(settings, symbol)
     try:
         _set_halted(settings, named, tell, is_halted=True, is_cancelling=is_cancelling)
     except NoDeskError:
-        if is_own_paper(settings) or not _has_quoted(settings.run_dir):
-            raise NoDeskError(settings.run_dir, left_text(settings.run_dir)) from None
-        _halt_alone(settings, named, tell)
+        if not (_has_quoted(settings.run_dir) or (settings.run_dir / DESK_FILE).is_file()):
+            raise  # a mistyped run directory, perhaps: nobody would hear of a halt there
+        _halt_alone(settings, named, tell, is_cancelling=is_cancelling)
 
 
 def resume(settings: Settings, symbol: str | None, tell: Tell) -> None:
     """Take back a withdrawal of the maker and a halt; `tell` is told what has happened, a line each.
 
     Raises:
-        NoDeskError: if no desk runs, unless there was nothing but a withdrawal to take back.
+        NoDeskError: if no desk runs, unless there was nothing but a withdrawal to take back: a halt stays.
         DeskError: if the maker has not said that it goes on, or naming what is not resumed.
     """
     named = None if symbol is None else known_symbol(settings, symbol)
@@ -57,9 +58,9 @@ def resume(settings: Settings, symbol: str | None, tell: Tell) -> None:
     try:
         _set_halted(settings, named, tell, is_halted=False)
     except NoDeskError:
-        halted = _halted_file(settings).read()
-        if halted:  # it stays so: its engine has to say that it is not
-            what = f"; {', '.join(sorted(halted))}: halted until it runs and is resumed"
+        halted = sorted(each for each in _halted_file(settings).read() if named in (None, each))
+        if halted:  # they stay so: their engine, whose journal may know of the halt, has to say that they are not
+            what = f"; {', '.join(halted)}: halted until it runs and is resumed"
             raise NoDeskError(settings.run_dir, what) from None
         if not resumed:
             raise
@@ -94,14 +95,14 @@ def _set_halted(
         raise DeskError("\n".join(outcome.missing))
 
 
-def _halt_alone(settings: Settings, symbol: str | None, tell: Tell) -> None:
-    """Keep the halt for who comes, and cancel what is ours at the venue until it surely lists none.
+def _halt_alone(settings: Settings, symbol: str | None, tell: Tell, *, is_cancelling: bool) -> None:
+    """Keep the halt for who comes, and cancel what is ours at a venue elsewhere.
 
     Raises:
-        DeskError: if that cannot be confirmed.
+        DeskError: if that cannot be confirmed, or open orders of others were to be cancelled, too.
         VenueError: if there are no keys.
     """
-    run_dir, name, missing = settings.run_dir, settings.venue.name, []
+    run_dir, missing = settings.run_dir, list[str]()
     kept = _halted_file(settings)
     halted = [each.symbol for each in settings.instruments if symbol in (None, each.symbol)]
     try:
@@ -109,6 +110,26 @@ def _halt_alone(settings: Settings, symbol: str | None, tell: Tell) -> None:
         tell(f"no desk runs in {run_dir}: what starts there is halted, {', '.join(halted)}")
     except OSError as error:
         missing.append(f"what starts there is not halted: {kept.path}: {error.strerror}")
+    if is_own_paper(settings):
+        if left_text(run_dir):
+            how = "cancels" if settings.symbol in halted and not missing else "takes over"
+            tell(f"orders of its maker may be open at paper, which is down with it: its next start {how} them")
+    elif _has_quoted(run_dir):
+        missing += _take_away(settings, tell)
+    if is_cancelling:
+        later = command_text("halt --cancel-all", run_dir)
+        missing.append(f"open orders of others are not cancelled: their book is down; once it runs: {later}")
+    if missing:
+        raise DeskError("\n".join(missing))
+
+
+def _take_away(settings: Settings, tell: Tell) -> list[str]:
+    """Cancel what is ours at the venue until it surely lists none; return what cannot be confirmed.
+
+    Raises:
+        VenueError: if there are no keys.
+    """
+    run_dir, name = settings.run_dir, settings.venue.name
     account, prefix = quick_venue(settings), own_prefix(run_dir)
     sent = SentOrders(run_dir, prefix, settings.symbol, account.account_name, _Notes())
     deadline = time.monotonic() + GIVE_UP_S
@@ -116,11 +137,10 @@ def _halt_alone(settings: Settings, symbol: str | None, tell: Tell) -> None:
         for order in taken_away(account, sent, lambda: time.monotonic() > deadline, wait=_wait):
             terms = f"{order.side.name} {format_decimal(order.leaves_qty)} at {format_decimal(order.price)}"
             tell(f"cancelled at {name}: {order.symbol} {terms} (order {order.order_id})")
-        tell(f"{name} lists no order of this desk's maker ({prefix}...) in any pair")
     except VenueError as error:
-        missing.append(f"orders of this desk's maker ({prefix}...) may be open at {name}: {error}")
-    if missing:
-        raise DeskError("\n".join(missing))
+        return [f"orders of this desk's maker ({prefix}...) may be open at {name}: {error}"]
+    tell(f"{name} lists no order of this desk's maker ({prefix}...) in any pair")
+    return []
 
 
 class _Notes:

@@ -1,6 +1,7 @@
 """`halt` where no desk runs, at a venue that does not answer; and what is told of a desk that was killed."""
 
 import json
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -8,12 +9,14 @@ import pytest
 from commands.actions import halting
 from desk.client import DESK_LOCK, DeskError, NoDeskError, lone_nodes
 from desk.desk_file import DESK_FILE
-from desk.halted_file import HALTED_FILE
+from desk.halted_file import HALTED_FILE, HaltedFile
+from desk.risk_file import write_risk
 from desk.run_dir import WATCHDOG, LockFile
 from desk.settings import load_settings
 from nodes.maker.ids import PREFIX_FILE
 from tests.nodes.maker.makers import AWAY
 from tests.nodes.maker.scripted_venue import ScriptedVenue
+from trading.escalation import Account, Stage
 
 REMOTE = {"venue.name": "binance-testnet", "venue.url": "http://127.0.0.1:9"}
 
@@ -41,12 +44,83 @@ def test_halt_confirms_nothing_that_the_venue_has_not_said(tmp_path: Path, venue
     assert "BTCUSDT" in json.loads((tmp_path / HALTED_FILE).read_text())
 
 
-@pytest.mark.parametrize("settings", [{}, REMOTE], ids=["own paper exchange", "never quoted"])
+@pytest.mark.parametrize("settings", [{}, REMOTE], ids=["paper exchange of its own", "elsewhere"])
 def test_halt_without_anybody_to_ask_says_that_no_desk_runs(tmp_path: Path, settings: dict[str, str]) -> None:
-    """And keeps nothing."""
+    """No desk has ever run there: it keeps nothing."""
     with pytest.raises(NoDeskError):
         halting.halt(load_settings({"run_dir": tmp_path, **settings}).settings, None, print, is_cancelling=False)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("left", "symbol", "told"),
+    [
+        (None, None, "orders of its maker may be open at paper, which is down with it: its next start cancels them"),
+        (None, "ETHUSDT", "orders of its maker may be open at paper, which is down with it: its next start takes"),
+        ([], None, None),
+    ],
+    ids=["killed", "killed, another pair", "stopped in order"],
+)
+def test_halt_is_kept_for_the_next_start_of_a_desk_with_its_own_exchange(
+    tmp_path: Path, left: list[str] | None, symbol: str | None, told: str | None
+) -> None:
+    """It kept nothing and said only that no desk runs: what was killed with everything quoted again at the start."""
+    (tmp_path / PREFIX_FILE).write_text("0a1b2c\n")
+    _write_desk_file(tmp_path, "paper", left)
+    said: list[str] = []
+    settings = load_settings({"run_dir": tmp_path}).settings
+    halting.halt(settings, symbol, said.append, is_cancelling=False)
+    halted = [symbol] if symbol else ["BNBUSDT", "BTCUSDT", "ETHUSDT"]
+    assert json.loads((tmp_path / HALTED_FILE).read_text()) == halted
+    assert said[0].startswith(f"no desk runs in {tmp_path}: what starts there is halted, ")
+    assert said[1:] == [] if told is None else said[1].startswith(told)
+
+
+def test_halt_says_that_nothing_was_cancelled_in_a_book_that_is_down(tmp_path: Path) -> None:
+    """`--cancel-all` where no desk runs: the halt is kept, and an error says what is not done."""
+    _write_desk_file(tmp_path, "paper", [])
+    settings = load_settings({"run_dir": tmp_path}).settings
+    with pytest.raises(DeskError, match=r"not cancelled: .*; once it runs: python cli.py halt --cancel-all --run-dir"):
+        halting.halt(settings, None, print, is_cancelling=True)
+    assert "BTCUSDT" in json.loads((tmp_path / HALTED_FILE).read_text())
+
+
+def test_resume_without_a_desk_names_what_stays_halted_of_what_was_asked(tmp_path: Path) -> None:
+    """The halt of another pair was named in its place, and made of a withdrawal that was taken back an error."""
+    settings = load_settings({"run_dir": tmp_path}).settings
+    HaltedFile(tmp_path, ["ETHUSDT"]).change(["ETHUSDT"], is_halted=True)
+    told: list[str] = []
+    with pytest.raises(NoDeskError) as plain:
+        halting.resume(settings, "BTCUSDT", told.append)
+    assert "ETHUSDT" not in str(plain.value)
+    _withdraw(tmp_path)
+    halting.resume(settings, "BTCUSDT", told.append)
+    assert told == ["the maker quotes again when it is started; it had withdrawn: widens: so much"]
+    with pytest.raises(NoDeskError, match="; ETHUSDT: halted until it runs and is resumed"):
+        halting.resume(settings, "ethusdt", told.append)
+    assert json.loads((tmp_path / HALTED_FILE).read_text()) == ["ETHUSDT"]
+
+
+def test_resume_of_a_withdrawal_without_a_desk_does_not_promise_quotes_of_a_halted_pair(tmp_path: Path) -> None:
+    """It said that the maker quotes again when it is started, and it did not."""
+    settings = load_settings({"run_dir": tmp_path}).settings
+    HaltedFile(tmp_path, ["BTCUSDT"]).change(["BTCUSDT"], is_halted=True)
+    _withdraw(tmp_path)
+    told: list[str] = []
+    with pytest.raises(NoDeskError, match="BTCUSDT: halted until it runs and is resumed"):
+        halting.resume(settings, None, told.append)
+    assert len(told) == 1
+    assert told[0].startswith("the maker quotes again when it is started and the halt of BTCUSDT is taken back; ")
+
+
+def _write_desk_file(run_dir: Path, venue_name: str, left: list[str] | None) -> None:
+    document = {"pid": 1, "settings": {"venue.name": venue_name}} | ({} if left is None else {"left": left})
+    (run_dir / DESK_FILE).write_text(json.dumps(document))
+
+
+def _withdraw(run_dir: Path) -> None:
+    zero = Decimal(0)
+    write_risk(run_dir, "an account", Account(0, zero, zero, zero, Stage.WIDENS, "so much", 1), is_synced=False)
 
 
 @pytest.mark.parametrize(
@@ -63,8 +137,7 @@ def test_what_a_desk_may_have_left_is_told_unless_it_stopped_in_order(
 ) -> None:
     """By its last word in desk.json."""
     (tmp_path / PREFIX_FILE).write_text("0a1b2c\n")
-    document = {"pid": 1, "settings": {"venue.name": venue_name}} | ({} if left is None else {"left": left})
-    (tmp_path / DESK_FILE).write_text(json.dumps(document))
+    _write_desk_file(tmp_path, venue_name, left)
     text = halting.left_text(tmp_path)
     assert text.endswith(said.format(run_dir=tmp_path)) if said else not text
 

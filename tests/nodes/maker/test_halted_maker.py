@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from desk.decisions_file import last_decisions
 from desk.halted_file import HALTED_FILE, HaltedFile
 from market.clock import NS_PER_MS, NS_PER_SECOND
 from nodes.maker.halt import RESUME_LOOKS
@@ -89,14 +90,18 @@ def test_a_halt_does_not_wait_for_the_back_off(
 
 
 def test_a_maker_that_starts_halted_quotes_nothing(venue: ScriptedVenue, run_dir: Path, now: list[int]) -> None:
-    """And takes away what a killed one has left."""
+    """And takes away what a killed one has left, and tells the journal of decisions why it does not quote."""
     with a_maker(run_dir, venue) as killed:
         killed.cycle()
     _halt(run_dir, is_halted=True)
     with a_maker(run_dir, venue) as one:
+        began = len(last_decisions(run_dir, 100))
         one.cycle()
         assert (venue.places, venue.prices()) == (2, {})
         assert figures(one)["halted"] is True
+    told = [(row["action"], row["side"], row["rule"]) for row in last_decisions(run_dir, 100)[began:]]
+    idle = [("idle", "BUY", "HALTED"), ("idle", "SELL", "HALTED")]
+    assert sorted(told) == [("cancel", "BUY", "HALTED"), ("cancel", "SELL", "HALTED"), *idle]
 
 
 def test_maker_is_halted_by_a_file_that_may_not_be_read(
