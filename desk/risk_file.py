@@ -75,6 +75,27 @@ def read_risk(run_dir: Path, of: str | None = None) -> Account | None:
         raise DamagedRiskError(f"{run_dir / RISK_FILE} cannot be read: {error}") from None
 
 
+def risk_name(account_name: str, symbol: str) -> str:
+    """Return the name by which the file knows whose it is, of a `BinanceAccount` and a pair."""
+    return f"{account_name} {symbol}"
+
+
+def kept_neutral(run_dir: Path, of: str) -> Decimal | None:
+    """Return how much of the base asset an earlier run has found to be no position.
+
+    Args:
+        of: account and pair, as `risk_name` has them.
+
+    Returns:
+        None if none has, or if the file cannot be read: who goes by the rest of it tells that.
+    """
+    try:
+        kept = read_risk(run_dir, of)
+    except DamagedRiskError:
+        return None
+    return None if kept is None else kept.neutral_qty
+
+
 def write_risk(run_dir: Path, of: str, account: Account, *, is_synced: bool) -> None:
     """Keep it.
 

@@ -13,6 +13,7 @@ from commands.actions.account import command_venue
 from commands.actions.node_control import stop_node
 from desk.client import DeskError, command_text, desk_pid, desk_status, lone_nodes, maker_row
 from desk.halted_file import HaltedFile
+from desk.risk_file import kept_neutral, risk_name
 from desk.run_dir import LockFile
 from desk.settings import Settings
 from desk.venue import is_own_paper
@@ -38,6 +39,7 @@ ARRIVAL_S_MAX: Final = ARRIVAL_MS_MAX / 1_000
 ANSWER_S_MAX: Final = 2 * ARRIVAL_S_MAX
 FEE_MAX: Final = Decimal("0.02")  # of what was traded, by which balances may differ from it
 ROUNDS_MAX: Final = 5
+FIRST_HELD: Final = "what was there when the maker first started"
 
 Tell = Callable[[str], None]
 
@@ -68,7 +70,7 @@ def flatten(
     _refuse_halted(settings)
     venue = command_venue(settings)
     with _alone(settings.run_dir):
-        base = _neutral(settings, quoted, neutral)
+        base = _neutral(settings, venue, quoted, neutral)
         flattener = Flattener(settings, venue, venue.load(settings.instrument), base, band, tell)
         flattener.show()
         flattener.refuse_others()
@@ -107,7 +109,7 @@ def _maker_row(run_dir: Path) -> dict[str, Any] | None:
     return None if desk_pid(run_dir) is None else maker_row(run_dir)
 
 
-def _neutral(settings: Settings, quoted: str, named: Decimal | None) -> Neutral:
+def _neutral(settings: Settings, venue: BinanceAccount, quoted: str, named: Decimal | None) -> Neutral:
     """Return what a position is counted from: what is named, the setting, or what the maker of this desk goes by.
 
     Raises:
@@ -120,7 +122,10 @@ def _neutral(settings: Settings, quoted: str, named: Decimal | None) -> Neutral:
             return Neutral(settings.maker.neutral, "maker.neutral")
         row = _maker_row(settings.run_dir)
         if row is not None and (told := row["figures"].get("neutral")) is not None:
-            return Neutral(Decimal(told), "what was there when the maker first started")
+            return Neutral(Decimal(told), FIRST_HELD)
+        kept = kept_neutral(settings.run_dir, risk_name(venue.account_name, settings.symbol))
+        if kept is not None:  # by its file: it does not run
+            return Neutral(kept, FIRST_HELD)
     base = settings.instrument.base
     raise DeskError(f"nobody says how much {base} is no position: give it, as --neutral 1; 0 sells all")
 

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from functools import partial
 
 from desk.halted_file import LOOK_MS
+from desk.risk_file import kept_neutral, risk_name
 from desk.run_dir import NodeError
 from desk.stopping import RETRY_S
 from desk.strategy import terms_of
@@ -20,7 +21,7 @@ from nodes.maker.halt import MakerHalt
 from nodes.maker.ids import SentOrders, client_order_ids
 from nodes.maker.log import MakerLog
 from nodes.maker.quality import MakerQuality
-from nodes.maker.risk import MakerRisk, kept_neutral
+from nodes.maker.risk import MakerRisk
 from nodes.maker.tuning import MakerTuning
 from nodes.maker.watchdog import Watchdog
 from nodes.node import BEAT_MS, Node
@@ -70,7 +71,7 @@ class Maker:
         self._quality = MakerQuality(node, clock())
         self._sent = sent
         self._elsewhere = elsewhere
-        of = f"{sent.account} {sent.symbol}"
+        of = risk_name(sent.account, sent.symbol)
         self._trader = Trader(
             strategy,
             settings.instrument,

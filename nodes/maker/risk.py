@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 from decimal import Decimal
-from pathlib import Path
 from typing import Final
 
 from desk.risk_file import DamagedRiskError, damage, read_risk, resumed, write_risk
@@ -12,19 +11,6 @@ from nodes.node import Node
 from trading.escalation import Account, Escalation, Stage
 
 KEEP_NS: Final = 5 * NS_PER_SECOND  # from one writing to the next while nothing but the peak moves
-
-
-def kept_neutral(run_dir: Path, of: str) -> Decimal | None:
-    """Return how much of the base asset an earlier run has found to be no position; None if none has.
-
-    Args:
-        of: as MakerRisk has it.
-    """
-    try:
-        kept = read_risk(run_dir, of)
-    except DamagedRiskError:  # told by MakerRisk
-        return None
-    return None if kept is None else kept.neutral_qty
 
 
 class MakerRisk:

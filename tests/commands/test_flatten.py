@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -13,11 +14,13 @@ from commands.actions import flatten as action
 from commands.actions.flatten import Flattener, Neutral
 from commands.app import app
 from desk.client import DeskError
+from desk.risk_file import write_risk
 from desk.settings import Settings, load_settings
 from market.account import Balance, VenueOrder
 from market.codes import Side
 from market.depth import Depth, Level
 from market.instrument import Instrument
+from trading.escalation import Account as RiskAccount
 from trading.order_rules import OrderRules
 from venues.binance_account import BinanceAccount
 from venues.venue import VenueRefusedError, VenueUnavailableError, VenueUnknownError
@@ -255,6 +258,30 @@ def test_interrupted_it_says_how_to_go_on(settings: Settings, monkeypatch: pytes
     assert len(account.sent) == 2
     assert told[-1].startswith("interrupted, and perhaps not flat; go on with: python cli.py flatten BTC")
     assert "--neutral 1 " in told[-1]
+
+
+@pytest.mark.parametrize("row", [None, {"state": "stopped", "figures": {}}], ids=["without maker", "stopped"])
+@pytest.mark.parametrize("pair", ["BTCUSDT", "ETHUSDT"])
+def test_without_a_maker_that_runs_its_file_says_what_is_no_position(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, row: dict[str, Any] | None, pair: str
+) -> None:
+    """A desk that was started anew without its maker asked for --neutral, though the maker would have known."""
+    account, told = Account("1.05"), list[str]()
+    monkeypatch.setattr(account, "load", lambda _: RULES, raising=False)
+    monkeypatch.setattr(account, "account_name", "scripted", raising=False)
+    monkeypatch.setattr(action, "command_venue", lambda _: account)
+    monkeypatch.setattr(action, "_maker_row", lambda _: row)
+    kept = RiskAccount(0, Decimal("1.01"), Decimal(0), Decimal(0))
+    write_risk(settings.run_dir, f"scripted {pair}", kept, is_synced=False)
+    flat = partial(action.flatten, settings, "BTCUSDT", None, Decimal("0.005"), lambda: None, told.append)
+    if pair == "BTCUSDT":
+        flat()
+        assert account.held[-1] == Decimal("1.01")
+        assert "1.01 BTC neutral, what was there when the maker first started" in told[0]
+    else:
+        with pytest.raises(DeskError, match="nobody says how much BTC is no position"):
+            flat()
+        assert (account.sent, told) == ([], [])
 
 
 def test_nobody_to_type_the_symbol_is_said_in_a_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
