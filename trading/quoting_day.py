@@ -125,7 +125,7 @@ class QuotingRecord:
         today = utc_date(now_ns)
         self._within = within
         self.day = day if day is not None and day.day == today else QuotingDay(today, now_ns, now_ns)
-        self._at_ns = now_ns
+        self._at_ns = max(now_ns, self.day.until_ns)  # a clock that was set back since counts no time twice
         self._is_present = False
         self._unmarked: deque[_Fill] = deque(maxlen=TRADES_KEPT_MAX)
 

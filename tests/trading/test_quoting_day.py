@@ -3,6 +3,7 @@
 from datetime import date
 from decimal import Decimal
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -75,6 +76,23 @@ def test_time_without_a_maker_is_time_without_quotes() -> None:
     assert [part for _, part in record.day.minutes()] == [1, 0, 0, 1]
     assert record.day.presence == Decimal("0.5")
     assert QuotingRecord(WITHIN, END_NS, kept).day.day != DAY, "not on the next day"
+
+
+@pytest.mark.parametrize(("away_s", "present_s"), [(0, 60), (12, 48), (-30, 60)], ids=["at once", "away", "set back"])
+def test_a_minute_with_a_restart_in_its_midst_is_counted_once(away_s: int, present_s: int) -> None:
+    """Stopped after 40 s, with the clock of its successor before or behind that: 30 s of a minute counted twice."""
+    second = NS_PER_SECOND
+    first = QuotingRecord(WITHIN, START_NS)
+    first.look(START_NS, MID, BID, ASK)
+    first.look(START_NS + 40 * second, MID, None, None)
+    back_ns = START_NS + (40 + away_s) * second
+    record = QuotingRecord(WITHIN, back_ns, first.day)
+    record.look(back_ns, MID, BID, ASK)
+    record.look(back_ns + second, MID, BID, ASK)
+    assert record.day.until_ns == max(START_NS + 40 * second, back_ns + second)
+    record.look(START_NS + MINUTE_NS, MID, BID, ASK)
+    assert record.day.present_ns == {0: present_s * second}
+    assert record.day.presence == Decimal(present_s) / 60
 
 
 def test_picked_off_fills_are_priced_apart() -> None:
