@@ -163,6 +163,8 @@ def _activity(status: Status, width: int) -> list[Text]:
         down = states.get("maker") in ("stopped", "failed")
         text = withdrawn_text(status["withdrawn"], _go_on(status, "resume", *(["start maker"] if down else [])))
         lines += [Text(line, "bold red") for line in wrap(text, width, break_on_hyphens=False)]
+    for behind in _behind(tracker):
+        lines += [Text(line, "bold red") for line in wrap(behind, width, break_on_hyphens=False)]
     sections = [("maker", _quotes(figures.get("maker", {}), states.get("maker", "")))]
     if "trades" in tracker:
         sections.append(("today", [*_gains(tracker), counted(tracker["trades"], "trade")]))
@@ -208,6 +210,14 @@ def _side(maker: Mapping[str, Any], side: str) -> str:
     """Return a quote, or that there is none, with the code of the rule that is so by."""
     rule = maker.get(f"{side}_rule")
     return f"{side} {_price(maker[side])}" if maker.get(side) else f"no {side}: {rule}" if rule else f"no {side}"
+
+
+def _behind(tracker: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what of the tracker's files lacks what is new, since when, and why: it goes on by itself."""
+    for name, figure in (("daily file", "failing"), ("history", "history_failing")):
+        if failing := tracker.get(figure):
+            since = failing["since"].replace("T", " ").removesuffix("Z")
+            yield f"The {name} is behind since {since} UTC: {failing['why']}"
 
 
 def _gains(tracker: Mapping[str, Any]) -> list[str]:

@@ -35,6 +35,9 @@ class Historian:
         run_dir: where the maker keeps its decisions.
         now: tells the time.
         keep: for how many days books and details are kept, see `history/retention.py`.
+
+    Attributes:
+        failing: why the last step was not done; None if it was.
     """
 
     def __init__(
@@ -54,6 +57,7 @@ class Historian:
         self._keep = keep
         self._database: Database | None = None
         self._kept: Kept | None = None
+        self.failing: str | None = None
         self._failed_ns: int | None = None  # when the database failed, on the monotonic clock
         self._mids: dict[TradeKey, tuple[int, FillDetail]] = {}  # what is not kept yet, with the times of the trades
         self._life: tuple[str, int] | None = None  # of the account that they are of
@@ -73,12 +77,12 @@ class Historian:
         try:
             self._take(snapshot, recorded, notes.append, is_final=is_final)
         except DamagedHistoryError as error:
-            self._fail(now_ns)
+            self._fail(now_ns, error)
             return (*notes, _put_aside(self._path, error))
         except (HistoryError, VenueError, OSError) as error:
-            self._fail(now_ns)
+            self._fail(now_ns, error)
             return (*notes, f"the history is behind, and will be filled again: {error}")
-        self._failed_ns = None
+        self._failed_ns = self.failing = None
         return tuple(notes)
 
     def _remember_mids(self, snapshot: AccountSnapshot, recorded: Recorded) -> None:
@@ -99,11 +103,11 @@ class Historian:
             self._database.close()
         self._database = self._kept = None
 
-    def _fail(self, now_ns: int) -> None:
+    def _fail(self, now_ns: int, error: Exception) -> None:
         """Know nothing of the database any more, and leave it alone for a while."""
         with suppress(HistoryError):
             self.close()
-        self._failed_ns = now_ns
+        self._failed_ns, self.failing = now_ns, str(error)
 
     def _take(
         self, snapshot: AccountSnapshot, recorded: Recorded, tell: Callable[[str], object], *, is_final: bool

@@ -8,7 +8,7 @@ from desk.decisions_file import placing_of
 from desk.quoting_file import quoting_document
 from desk.venue import desk_line, desk_venue
 from market.account import VenueOrder
-from market.clock import NS_PER_MS, monotonic_ns, now, time_ns
+from market.clock import NS_PER_MS, iso_time, monotonic_ns, now, time_ns
 from nodes.node import Node
 from nodes.tracker.bookkeeper import Bookkeeper
 from nodes.tracker.fill_orders import FillOrders
@@ -39,6 +39,7 @@ class TrackerNode:
         self._write_count = 0
         self._failure_count = 0
         self._told: set[str] = set()
+        self._since: dict[str, str] = {}  # when what fails has begun to fail, by its figure
 
     def run(self) -> None:
         """Write until stopped, and once more at the end."""
@@ -57,19 +58,30 @@ class TrackerNode:
         except (VenueError, FolderBusyError, OSError) as error:
             self._failure_count += 1
             self._node.log.warning("the day was not written; it will be tried again", why=str(error))
+            self._show_failing("failing", error_text(error))
             self._write()
             if isinstance(error, VenueKeysError):
                 raise
         else:
             self._write_count += 1
+            self._show_failing("failing", None)
             self._tell(recorded.notes)
             self._node.ready(file=str(recorded.path))
             self._node.show(**day_figures(recorded.head, recorded.book.rows, self._node.settings.instrument))
             if self._historian is not None and self._bookkeeper.snapshot is not None:
                 self._tell(self._historian.take(self._bookkeeper.snapshot, recorded, is_final=is_final))
+                self._show_failing("history_failing", self._historian.failing)
         self._node.show(writes=self._write_count, failures=self._failure_count)
         if self._follower is not None:
             self._follower.hear()
+
+    def _show_failing(self, figure: str, why: str | None) -> None:
+        """Show what fails, since when and why; None: it does not."""
+        since = None if why is None else self._since.get(figure) or iso_time(time_ns() // NS_PER_MS)
+        self._since = {name: time for name, time in self._since.items() if name != figure}
+        if since is not None:
+            self._since[figure] = since
+        self._node.show(**{figure: None if why is None else {"since": since, "why": why}})
 
     def _tell(self, notes: Iterable[str]) -> None:
         """Log what nobody has been told yet."""
@@ -84,6 +96,13 @@ class TrackerNode:
             self._bookkeeper.write()
         except (FolderBusyError, OSError) as error:
             self._node.log.warning("the day was not written; it will be tried again", why=str(error))
+
+
+def error_text(error: Exception) -> str:
+    """Return an error as one line for a person: of a disk that refuses, which file and why."""
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.strerror}: {error.filename}" if error.filename else error.strerror
+    return str(error)
 
 
 def run(node: Node) -> None:

@@ -3,7 +3,6 @@
 import fcntl
 import json
 import os
-import resource
 import subprocess
 import sys
 import zlib
@@ -18,6 +17,7 @@ from market.exact_json import JsonObject, dumps, loads
 from reports import folder as folder_module
 from reports.daily_file import decode, encode
 from reports.folder import DamagedReportError, FolderBusyError, ReportsFolder
+from tests.full_disk import full_disk
 from tests.reports.crash_writer import POINTS
 from tests.reports.documents import performance_document
 from tests.reports.fills import DAY, account, buy, sell, snapshot
@@ -48,10 +48,8 @@ def folder(tmp_path: Path) -> ReportsFolder:
 @pytest.fixture
 def small_files_only() -> Iterator[None]:
     """Let no file grow beyond 1 KB, as a full disk would."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (1_024, hard))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    with full_disk():
+        yield
 
 
 def _write(folder: ReportsFolder, document: JsonObject) -> Path:

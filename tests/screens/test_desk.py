@@ -226,6 +226,19 @@ def test_day_ends_in_two_lines() -> None:
     ]
 
 
+def test_says_what_of_the_tracker_is_behind_since_when_and_why() -> None:
+    """A tracker whose disk was full looked as well as ever."""
+    full = {"since": "2026-11-30T14:03:07.250Z", "why": "No space left on device"}
+    lines = desk_screen(status_with("tracker", figures={"failing": full, "history_failing": None}), 120, 40).plain
+    assert "The daily file is behind since 2026-11-30 14:03:07.250 UTC: No space left on device\n" in lines
+    assert "The history" not in lines
+    narrow = " ".join(desk_screen(status_with("tracker", figures={"history_failing": full}), 40, 40).plain.split())
+    assert "The history is behind since 2026-11-30 14:03:07.250 UTC: No space left on device" in " ".join(
+        narrow.split()
+    )
+    assert "is behind" not in desk_screen(STATUS, 120, 40).plain
+
+
 def test_desk_without_a_tracker_has_no_day() -> None:
     """A desk whose start failed, or that runs some of the nodes."""
     assert day_lines({**STATUS, "nodes": STATUS["nodes"][:6]}) == []

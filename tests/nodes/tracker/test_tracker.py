@@ -3,8 +3,7 @@
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any, cast
+from typing import cast
 
 import pytest
 
@@ -16,48 +15,10 @@ from nodes.tracker.node import TrackerNode
 from reports import bookkeeping as bookkeeping_module
 from reports.folder import FolderBusyError, ReportsFolder
 from tests.nodes.tracker.accounts import SetClock
+from tests.nodes.tracker.scripted_node import ScriptedNode
 from tests.reports.fills import BTC, DAY, ETH, NOON_MS, buy, fill, sell
 from tests.reports.scripted_venue import ScriptedVenue
 from venues.venue import VenueKeysError, VenueUnavailableError
-
-
-class ScriptedNode:
-    """What the tracker needs of its node: a loop that turns once for each of `turns`, a log, and figures."""
-
-    def __init__(self, turns: list[Callable[[], None]]) -> None:
-        self.turns = turns
-        self.settings = SimpleNamespace(tracker=SimpleNamespace(interval_s=5.0), instrument=BTC)
-        self.log = self
-        self.warnings: list[str] = []
-        self.figures: dict[str, Any] = {}
-        self.files: set[str] = set()
-
-    def poll_loop(self) -> "ScriptedNode":
-        """Return a loop."""
-        return self
-
-    def every(self, interval_ms: float, action: Callable[[], None]) -> None:
-        """Take what is to be done with every turn."""
-        assert interval_ms == 5_000
-        self._action = action
-
-    def run(self) -> None:
-        """Turn."""
-        for turn in self.turns:
-            turn()
-            self._action()
-
-    def warning(self, event: str, why: str) -> None:
-        """Take a line of the log."""
-        self.warnings.append(f"{event}: {why}")
-
-    def ready(self, file: str) -> None:
-        """Take the word that all is well."""
-        self.files.add(file)
-
-    def show(self, **figures: Any) -> None:
-        """Take figures."""
-        self.figures |= figures
 
 
 @pytest.fixture
