@@ -1,10 +1,10 @@
 """What we hold: the balances as the venue has told them, and what was filled since."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Final, NamedTuple
 
-from market.account import Balance
+from market.account import Balance, VenueOrder
 from market.clock import NS_PER_SECOND
 from market.codes import Side
 from market.instrument import Instrument
@@ -83,6 +83,12 @@ class Position:
         qty = self._told_qty - (self._neutral_qty or Decimal(0))
         of_side = {side: sum((qty for _, each, qty, _ in self._unsure if each == side), Decimal(0)) for side in Side}
         return Held(qty - of_side[Side.SELL], qty + of_side[Side.BUY])
+
+    def take_over(self, left: Iterable[VenueOrder], now_ns: int) -> None:
+        """Know what orders of an earlier run have filled: of late, perhaps, so that the first balances may lack it."""
+        for order in left:
+            if order.filled_qty:
+                self.doubt(order.side, order.filled_qty, order.price, now_ns)
 
     def is_to_be_asked(self, now_ns: int) -> bool:
         """Whether nothing is known or all is old, or whether an answer would now be sure where the last one was not."""

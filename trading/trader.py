@@ -109,6 +109,7 @@ class Trader:
     def take_over(self, orders: Mapping[str, Left], lately: SentLately, now_ns: int) -> None:
         """Know what an earlier run has left, and count what it and this start have sent and spent."""
         self.orders.take_over(orders, now_ns)
+        self._position.take_over([left for left in orders.values() if isinstance(left, VenueOrder)], now_ns)
         self.guard.rate.take_over(lately, now_ns)
         self._looking.spending.take_over(lately.spent, now_ns)
         self._looking.spending.start()

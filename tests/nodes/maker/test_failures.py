@@ -1,12 +1,15 @@
 """Orders without an answer, refusals, and a venue that fails."""
 
 from collections.abc import Callable
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from market.clock import NS_PER_MS, NS_PER_SECOND
 from market.codes import Side
-from tests.nodes.maker.makers import AWAY, LOST, ScriptedMaker, Told, figures, lines
+from tests.nodes.maker.makers import AWAY, LOST, ScriptedMaker, Told, a_maker, figures, lines
 from tests.nodes.maker.scripted_venue import ScriptedVenue
 from trading.pauses import REFUSED_PAUSE_NS
 from trading.trader import FAILED_PAUSE_NS_MAX
@@ -185,3 +188,45 @@ def test_it_quotes_both_sides_soon_after_a_fault_of_whatever_length(
     venue.totals = {"USDT": "1001000", "BTC": "10.1"}  # each side has more to pay with
     pass_time(9, lambda: len(venue.prices()) == 2)
     assert sorted(venue.prices()) == [Side.BUY, Side.SELL]
+
+
+def test_nothing_is_quoted_until_the_first_balances_are_told(
+    quoting: ScriptedMaker, venue: ScriptedVenue, told: Told
+) -> None:
+    """The question fails, then an empty answer comes, which is believed of nobody at once: both sides wait."""
+    venue.fates["balances"] = [AWAY, AWAY]
+    for _ in range(2):
+        quoting.cycle()
+        assert (venue.places, figures(quoting).get("position")) == (0, None)
+    totals, venue.totals = venue.totals, {}
+    quoting.cycle()
+    assert venue.places == 0
+    assert {line["rule"] for line in lines(told, "not quoting")} == {"NO_MEASURE"}
+    venue.totals = totals
+    quoting.cycle()
+    assert (venue.places, figures(quoting)["position"]) == (2, "0")
+
+
+@pytest.mark.parametrize("is_whole", [True, False])
+def test_first_balances_of_a_successor_may_lack_what_was_just_filled(
+    venue: ScriptedVenue, now: list[int], run_dir: Path, is_whole: bool
+) -> None:
+    """Killed just after a fill, at a venue whose balances lag: it bought as much again as its limit had room for."""
+    settings: dict[str, Any] = {"limits.position": "0.03", "neutral": "10", "notional": "1800"}
+    with a_maker(run_dir, venue, **settings) as killed:
+        killed.cycle()
+        (bid,) = (name for name, order in venue.orders.items() if order.side == Side.BUY)
+        venue.fill(bid, None if is_whole else venue.orders[bid].qty - Decimal("0.0001"))
+        killed.cycle()
+    with a_maker(run_dir, venue, **settings) as one:
+        for _ in range(3):
+            one.cycle()
+        filled = [*venue.ended.values(), *venue.orders.values()]
+        bought = sum(order.filled_qty for order in filled if order.side == Side.BUY)
+        could = sum(order.leaves_qty for order in venue.orders.values() if order.side == Side.BUY)
+        assert bought + could <= Decimal("0.03")
+        now[0] += 7 * NS_PER_SECOND
+        venue.totals = {"BTC": str(10 + bought), "USDT": str(1_000_000 - bought * Decimal(91_200))}
+        one.cycle()
+        one.cycle()
+        assert figures(one)["position"] == str(bought)
