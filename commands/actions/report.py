@@ -87,7 +87,8 @@ class Found:
         week: the document of several days, if they were asked for.
         file: of the day, `folder` for several.
         not_updated: why today's file could not be brought up to date.
-        is_wrong: whether the books of a day do not agree, its figures contradict its trades, or its file is damaged.
+        is_wrong: whether the books of a day do not agree, its figures contradict its trades, or its file is damaged:
+            of any day that is told of, those of the week too.
     """
 
     folder: Path
@@ -137,7 +138,8 @@ def print_report(
 
     Today's file is brought up to date if it is part of them. Without an answer of the venue, and on a disk that takes
     nothing, the files are printed as they are, which is said, and the exit code is `NOT_UPDATED`. It is 1 if the books
-    of a day do not agree, if its figures contradict its trades, or its file is damaged.
+    of any day that is printed, by itself or in the week, do not agree, its figures contradict its trades, or its file
+    is damaged.
 
     Args:
         html: where the page of it is written as well; an empty path is a file beside the daily ones.
@@ -197,7 +199,7 @@ def _found(settings: Settings, venue_of: Callable[[], Venue], period: Period, sy
     count = period.count if period.is_given else DAYS
     week = weekly_document(folder, period.last, count, symbol) if has_week else None
     is_wrong = damage is not None or (day is not None and not is_sound(day))
-    if week is not None and period.is_given:
+    if week is not None:
         is_wrong = is_wrong or any(
             one["state"] == "damaged" or one.get("is_reconciled") is False or one.get("is_identical") is False
             for one in week["days"]

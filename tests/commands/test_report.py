@@ -223,7 +223,10 @@ def test_ends_with_an_error_when_the_figures_of_any_day_shown_are_wrong(
 def test_names_a_past_day_that_cannot_be_read(
     settings: Settings, folder: ReportsFolder, venue: ScriptedVenue, capsys: pytest.CaptureFixture[str], damage: str
 ) -> None:
-    """Guards today's report against one bad file: a line names it, sealed as it may be, and the rest is printed."""
+    """Guards today's report against one bad file: a line names it, sealed as it may be, and the rest is printed.
+
+    The exit code says that not all of what is printed holds.
+    """
     day = DAY - timedelta(days=1)
     document = folder.read(day)
     assert document is not None
@@ -240,7 +243,7 @@ def test_names_a_past_day_that_cannot_be_read(
         path.mkdir()
     elif damage == "cut":
         path.write_bytes(path.read_bytes()[:-9])
-    assert print_report(settings, lambda: venue, _TODAY, as_json=False) == 0
+    assert print_report(settings, lambda: venue, _TODAY, as_json=False) == 1
     text = capsys.readouterr().out
     assert "📊 Performance 2025-11-30 (as of 12:00:00 UTC):\n   Market: paper exchange, synthetic market" in text
     assert "   Trades: 2 (1 buy, 1 sell)\n" in text
@@ -249,6 +252,26 @@ def test_names_a_past_day_that_cannot_be_read(
     assert "   2025-11-28  +$3.00      2  1 of 1" in text
     assert print_report(settings, _away, Period(day, day), as_json=False) == 1
     assert capsys.readouterr().out.startswith("2025-11-29 damaged: ")
+
+
+def test_exits_with_1_when_another_day_of_the_week_does_not_add_up(
+    settings: Settings, folder: ReportsFolder, venue: ScriptedVenue, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Guards the identity to the last unit: with `report` alone a day before today could be wrong by any sum."""
+    day = DAY - timedelta(days=1)
+    venue.start["USDT"] -= Decimal("0.00000001")
+    books = Bookkeeper(venue, BTC, folder, SetClock(NOON_MS - DAY_MS + 1_000))
+    of_all = venue.trades_of_all
+    venue.trades_of_all = [trade for trade in of_all if trade.time_ms < NOON_MS - DAY_MS + 1_000]
+    books.update()
+    venue.trades_of_all = of_all
+    document = folder.read(day)
+    assert document is not None
+    assert document["identity"]["all"]["gap"] == Decimal("0.00000001")
+    assert print_report(settings, lambda: venue, _TODAY, as_json=False) == 1
+    text = capsys.readouterr().out
+    assert "      books disagree\n      figures are wrong: they are not what the trades moved\n" in text
+    assert print_report(settings, lambda: venue, Period(DAY, DAY), as_json=False) == 0, "of today alone all holds"
 
 
 def test_exits_with_1_when_the_books_or_the_figures_do_not_agree(
