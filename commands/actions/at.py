@@ -46,7 +46,9 @@ def desk_at(settings: Settings, text: str) -> Answer:
     except JournalError as error:
         raise DeskError(str(error)) from None
     except OSError as error:
-        raise DeskError(f"cannot read or write {error.filename}: {error.strerror or error}") from None
+        raise DeskError(f"cannot read {error.filename or engine.journal_folder}: {error.strerror or error}") from None
+    if past.refusal is not None:
+        print(_unkept(past.refusal), file=sys.stderr)
     book = moment.engine.depth(instrument.symbol_id, LEVELS)
     orders = moment.engine.orders(instrument.symbol_id)
     sides = {side: next((each for each in reversed(decisions) if _is_of(each, settings, side)), None) for side in Side}
@@ -114,6 +116,12 @@ def _tell(time_ns: int) -> None:
         print(f"\r\033[Kreplayed up to {iso_time(time_ns // NS_PER_MS)}", end="", file=sys.stderr, flush=True)
 
 
+def _unkept(refusal: OSError) -> str:
+    """Return the note that the next question about this hour takes as long, and why."""
+    why = f"{refusal.strerror or refusal}" + (f": {refusal.filename}" if refusal.filename else "")
+    return f"note: no state was kept on the way, the next question takes as long: {why}"
+
+
 def _level(price_ticks: int, lots: int, instrument: Instrument) -> list[Decimal]:
     return [instrument.ticks_to_price(price_ticks), instrument.lots_to_qty(lots)]
 
@@ -151,7 +159,7 @@ def _position(settings: Settings, time_ns: int) -> Decimal | None:
     """Return what was bought more than sold since the day began, by the daily file; None without one."""
     try:
         document = ReportsFolder(settings.reports_dir).read(utc_date(time_ns))
-    except DamagedReportError:
+    except (DamagedReportError, OSError):
         return None  # report says what is wrong with it
     if document is None:
         return None

@@ -2,7 +2,8 @@
 
 A replay from the first record takes a minute and a half for a day. So whoever asks keeps the engine's memory after
 every `KEPT_RECORDS` records, what is not zero of it, and whoever asks next begins at the last one before the moment.
-They are a cache: those of another journal, or of other kernels, are not looked at, and any of them may be removed.
+They are a cache: those of another journal, or of other kernels, are not looked at, and any of them may be removed. One
+that is not byte for byte what was written is passed over, and a disk that takes none costs the next one time alone.
 """
 
 from collections.abc import Callable, Collection, Iterator
@@ -11,7 +12,6 @@ from hashlib import blake2b
 from io import BytesIO
 from pathlib import Path
 from typing import Any, Final, NamedTuple
-from zipfile import BadZipFile
 
 import numpy as np
 
@@ -31,6 +31,7 @@ from nodes.engine.command_record import COMMANDS, CommandRecord
 
 KEPT_RECORDS: Final = 4_000  # some 0.15 s of replay, and 100 s of a default desk
 
+_DIGEST_SIZE: Final = 16  # at the end of a kept state, of all that is before it
 _PLACE: Final = "place"  # file number, offset, sequence, and the time of the last record
 _NO_ROWS: Final = ("commands", "events", "links", "queues")  # rings, empty between two records; and views of others
 
@@ -58,6 +59,9 @@ class Past:
         own_symbols: whose books it has.
         kept: the folder of the states, made when one is kept.
 
+    Attributes:
+        refusal: why the disk has not taken a state, None if it has taken all.
+
     Raises:
         JournalError, OSError: if there is no journal.
     """
@@ -69,6 +73,7 @@ class Past:
         symbol_count, orders_max, pages_max, _ = header.figures
         self._capacity = Capacity(symbol_count, orders_max, pages_max)
         self._kept = kept / f"{header.epoch}-{_digest()}"
+        self.refusal: OSError | None = None
 
     def at(self, time_ns: int, tell: Callable[[int], object] = lambda _: None) -> Moment:
         """Return the engine after the last record that is not after a time.
@@ -77,7 +82,7 @@ class Past:
             tell: called now and then with the time, ns, that a long replay has come to.
 
         Raises:
-            JournalError, OSError: if the journal cannot be read, or a state not be kept.
+            JournalError, OSError: if the journal cannot be read.
         """
         reader = JournalReader(self._folder, COMMANDS)
         run, place, last_ns = self._state_before(time_ns)
@@ -87,7 +92,7 @@ class Past:
             run.take(record)
             last_ns = record.time_ns
             if sequence % KEPT_RECORDS == 0:
-                self._keep(run.engine, reader.place, last_ns)
+                self._try_to_keep(run.engine, reader.place, last_ns)
                 tell(last_ns)
         return Moment(run.engine, last_ns, reader.last_sequence, None)
 
@@ -95,16 +100,24 @@ class Past:
         """Return the last state that is kept of until a time, where the journal goes on, and its last record's time."""
         for path, last_ns in reversed(list(self._states())):
             if last_ns <= time_ns:
-                with suppress(OSError, ValueError, KeyError, BadZipFile):  # cut, or removed meanwhile: an earlier one
+                with suppress(OSError, ValueError):  # damaged, or removed meanwhile: an earlier one
                     return self._loaded(path)
         return _Run(self._capacity, self._own_symbols), None, 0
 
     def _states(self) -> Iterator[tuple[Path, int]]:
         """Yield the kept states, oldest first, each with the time of its last record."""
-        for path in sorted(self._kept.glob("*.npz")):
+        for path in sorted(self._kept.glob("*.state")):
             _, _, last_ns = path.stem.partition("-")
             if last_ns.isdecimal():
                 yield path, int(last_ns)
+
+    def _try_to_keep(self, engine: FastEngine, place: Place, last_ns: int) -> None:
+        """Keep a state, if the disk has taken all of before: the answer does not depend on it."""
+        if self.refusal is None:
+            try:
+                self._keep(engine, place, last_ns)
+            except OSError as error:
+                self.refusal = error
 
     def _keep(self, engine: FastEngine, place: Place, last_ns: int) -> None:
         arrays: dict[str, Any] = {_PLACE: np.array([*place, last_ns], np.int64)}
@@ -115,10 +128,15 @@ class Past:
         content = BytesIO()
         np.savez_compressed(content, allow_pickle=False, **arrays)
         self._kept.mkdir(mode=0o700, parents=True, exist_ok=True)
-        write_whole(self._kept / f"{place.sequence:012d}-{last_ns}.npz", content.getvalue(), is_synced=False)
+        sealed = content.getvalue() + blake2b(content.getvalue(), digest_size=_DIGEST_SIZE).digest()
+        write_whole(self._kept / f"{place.sequence:012d}-{last_ns}.state", sealed, is_synced=False)
 
     def _loaded(self, path: Path) -> tuple["_Run", Place, int]:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as kept:
+        sealed = path.read_bytes()
+        content = sealed[:-_DIGEST_SIZE]
+        if sealed[-_DIGEST_SIZE:] != blake2b(content, digest_size=_DIGEST_SIZE).digest():
+            raise ValueError(f"{path} is not as it was written")
+        with np.load(BytesIO(content), allow_pickle=False) as kept:
             *place, last_ns = kept[_PLACE].tolist()
             run = _Run(self._capacity, self._own_symbols)
             for name, array in run.engine.memory._asdict().items():

@@ -18,6 +18,7 @@ from engine.capacity import Capacity
 from journal.journal import Journal
 from market.clock import NS_PER_SECOND
 from market.mendable import MendableError
+from nodes.engine import past
 from nodes.engine.command_record import COMMANDS, figures_of
 from simulation.journaled import OURS
 
@@ -87,6 +88,27 @@ def test_what_is_not_known_is_one_line(run_dir: Path, tmp_path: Path) -> None:
             ran(*words, "--run-dir", str(run_dir))
     with pytest.raises(DeskError, match="holds no journal"):
         ran("at", "2026-01-01", "--run-dir", str(tmp_path))
+
+
+def test_tells_what_is_known_where_a_disk_fails(run_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A daily file that cannot be read, and a folder of states that takes none: no traceback, and all else as ever."""
+    asked = ("at", "2026-01-01T00:00:29", "--run-dir", str(run_dir), "--json")
+    expected = json.loads(ran(*asked))
+    monkeypatch.setattr(past, "KEPT_RECORDS", 500)
+    (run_dir / "past").write_text("")
+    path = run_dir / "reports" / "performance_20260101.json"
+    aside = path.rename(path.with_suffix(".aside"))
+    path.mkdir()
+    try:
+        result = CliRunner().invoke(app, list(asked))
+    finally:
+        path.rmdir()
+        aside.rename(path)
+        (run_dir / "past").unlink()
+    assert result.exit_code == 0
+    assert json.loads(result.stdout) == expected | {"position": None}
+    assert result.stderr.startswith("note: no state was kept on the way, the next question takes as long: ")
+    assert result.stderr.count("\n") == 1
 
 
 def test_journal_that_was_put_aside_tells_of_before(run_dir: Path) -> None:

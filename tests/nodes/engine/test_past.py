@@ -19,6 +19,7 @@ from nodes.engine.command_record import COMMANDS, CommandRecord, figures_of
 from nodes.engine.past import Past
 from simulation.desk import SimulatedDesk
 from simulation.journaled import Records
+from tests.full_disk import full_disk
 
 START_NS = 1_767_225_600_000_000_000
 
@@ -59,7 +60,7 @@ def test_any_moment_is_that_of_a_replay_from_the_beginning(
         assert found[1:] == expected[1:]
         assert found.engine.state_hash() == expected.engine.state_hash()
         found.engine.check_invariants()
-    assert len(list((tmp_path / "kept").glob("*/*.npz"))) >= 5
+    assert len(list((tmp_path / "kept").glob("*/*.state"))) >= 5
     assert len({each.engine.state_hash() for each in straight}) > 6, "all moments alike show nothing"
 
 
@@ -72,13 +73,58 @@ def test_kept_state_is_gone_on_from_and_a_damaged_one_is_not(
     end_ns = records[-1].time_ns
     expected = Past(folder, [0], tmp_path / "kept").at(end_ns, told.append)
     assert len(told) == len(records) // 300
-    *_, last = sorted((tmp_path / "kept").glob("*/*.npz"))
+    *_, last = sorted((tmp_path / "kept").glob("*/*.state"))
     again: list[int] = []
     assert Past(folder, [0], tmp_path / "kept").at(end_ns, again.append)[1:] == expected[1:]
     assert again == []
     last.write_bytes(last.read_bytes()[:500])
     assert Past(folder, [0], tmp_path / "kept").at(end_ns, again.append)[1:] == expected[1:]
     assert len(again) == 1, "from the state before it"
+
+
+def test_whatever_becomes_of_a_kept_state_the_answer_is_the_same(
+    folder: Path, tmp_path: Path, records: list[CommandRecord], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Guards against a power failure, which may leave an empty file, and a disk that turns bits: it was a traceback."""
+    monkeypatch.setattr(module, "KEPT_RECORDS", 300)
+    end_ns = records[-1].time_ns
+    expected = Past(folder, [0], tmp_path / "kept").at(end_ns)
+    *_, last = sorted((tmp_path / "kept").glob("*/*.state"))
+    whole = last.read_bytes()
+    dice = random.Random("damage")
+    damages = [b"", b"PK", b"\0" * len(whole), whole[:-1], whole + b"\0", b"0" * len(whole)]
+    damages += [
+        whole[:at] + bytes([whole[at] ^ 1 << dice.randrange(8)]) + whole[at + 1 :]
+        for at in dice.sample(range(len(whole)), 30)
+    ]
+    for damage in damages:
+        last.write_bytes(damage)
+        told: list[int] = []
+        found = Past(folder, [0], tmp_path / "kept").at(end_ns, told.append)
+        assert len(told) == 1, "from the state before it"
+        assert found[1:] == expected[1:]
+        assert found.engine.state_hash() == expected.engine.state_hash()
+        assert last.read_bytes() == whole, "it is kept anew"
+
+
+def test_disk_that_takes_no_state_costs_no_answer(
+    folder: Path, tmp_path: Path, records: list[CommandRecord], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Guards who asks what went wrong when the disk was full, and where the folder is another user's, or no folder."""
+    expected = Past(folder, [0], tmp_path / "none").at(records[-1].time_ns)
+    monkeypatch.setattr(module, "KEPT_RECORDS", 300)
+    past = Past(folder, [0], tmp_path / "kept")
+    with full_disk():
+        found = past.at(records[-1].time_ns)
+    assert found[1:] == expected[1:]
+    assert found.engine.state_hash() == expected.engine.state_hash()
+    assert past.refusal is not None
+    assert past.refusal.strerror == "File too large"
+    assert not list((tmp_path / "kept").glob("*/*")), "no half of one"
+    (tmp_path / "file").write_text("")
+    past = Past(folder, [0], tmp_path / "file")
+    assert past.at(records[-1].time_ns)[1:] == expected[1:]
+    assert past.refusal is not None
 
 
 def test_kept_state_is_all_that_the_engine_is(
