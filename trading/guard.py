@@ -107,7 +107,7 @@ class Guard:
         wanted = wanted._replace(quotes=self._post_only.priced(wanted.quotes))
         within = self._within_limits(wanted.quotes)
         checked = self._funds.cut(within.quotes)
-        bounds = {**checked.bounds, **within.bounds}
+        bounds = {**within.bounds, **checked.bounds}  # money is counted for what limits leave: it binds the harder
         for side, why in bounds.items():
             if why.rule != self._binding.get(side):
                 self._notes.append(notes.Limited(side, why))

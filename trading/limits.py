@@ -22,6 +22,7 @@ from trading.strategy import OwnOrder
 SLACK: Final = Decimal(
     "1.05"
 )  # of a position's limit: an open order leaves beyond, or each move of the mid would move it
+_OF_A_SIDE: Final = frozenset({Rule.POSITION_LIMIT, Rule.EXPOSURE_LIMIT})
 _CENT: Final = Decimal("0.01")
 
 
@@ -47,7 +48,7 @@ class Limits:
 
 
 class Checked(NamedTuple):
-    """The quotes that are left, and by side what took something away."""
+    """The quotes that are left, and by side what took something away: of several the one that binds the harder."""
 
     quotes: Sequence[Quote]
     bounds: Mapping[Side, Reason]
@@ -89,7 +90,10 @@ class LimitCheck:
         return min((each for each in both if each is not None), default=None)
 
     def cut(self, wanted: Sequence[Quote]) -> Checked:
-        """Return what may be in the book of what is wanted, if nothing else of ours is there: the nearest first."""
+        """Return what may be in the book of what is wanted, if nothing else of ours is there: the nearest first.
+
+        What bounds a position bounds a side as a whole, and so binds harder than what bounds a quote.
+        """
         kept: list[Quote] = []
         bounds: dict[Side, Reason] = {}
         left_lots = {side: self._room_lots(side, Decimal(0)) for side in Side}
@@ -100,7 +104,8 @@ class LimitCheck:
                 continue
             lots, bound = self._sized(quote, left_lots[side])
             if bound is not None:
-                bounds.setdefault(side, bound)
+                before = bounds.setdefault(side, bound)
+                bounds[side] = bound if bound.rule in _OF_A_SIDE and before.rule not in _OF_A_SIDE else before
             if bound is not None and not self._is_enough(quote.price_ticks, lots):
                 continue
             kept.append(replace(quote, qty_lots=lots))

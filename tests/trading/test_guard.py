@@ -71,6 +71,22 @@ def test_limit_is_told_when_it_begins_to_bind_and_its_side_is_idle() -> None:
     assert len(guard.take_notes()) == 1
 
 
+def test_rule_that_is_told_changes_when_another_one_binds_the_harder() -> None:
+    """The mid moves: what is told is the limit by value, then the one by quantity, then that there is no money left."""
+    guard, poor = Guard(Limits(Decimal("0.1"), Decimal(9_999), Decimal(500)), BTCUSDT, OrderRules()), holding("0", "0.5")
+    rich = holding("0.1")
+    rules = []
+    for mid_x2, position in ((MID_X2, rich), (MID_X2, rich), (MID_X2 * 9 // 10, rich), (MID_X2 * 9 // 10, poor)):
+        depth = Depth((Level(mid_x2 // 2 - 1, 1),), (Level(mid_x2 // 2 + 1, 1),))
+        guard.balances(position.balances, 0, position, NOTHING)
+        guard.look(0, depth, position, NOTHING)
+        bid = replace(BID, price_ticks=mid_x2 // 2 - 1)
+        wanted = guard.cut(Wanted([bid, replace(bid, price_ticks=bid.price_ticks - 1)]))
+        rules += [note.why.rule for note in guard.take_notes() if isinstance(note, notes.Limited)]
+        assert wanted.idle[Side.BUY].rule == rules[-1]
+    assert rules == [Rule.EXPOSURE_LIMIT, Rule.POSITION_LIMIT, Rule.NO_FUNDS]
+
+
 def test_without_a_mid_or_a_position_nothing_may_be_quoted_against_limits() -> None:
     """And the last mid holds while there is none."""
     guard = Guard(Limits(exposure=Decimal(1_000)), BTCUSDT, OrderRules())

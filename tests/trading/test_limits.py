@@ -88,6 +88,20 @@ def test_order_leaves_when_a_move_of_the_mid_has_carried_it_far_beyond() -> None
     assert set(check("0.1", could_fill, position=Decimal("0.1")).excess(orders)) == {"near", "far"}
 
 
+def test_of_two_limits_the_one_that_binds_the_harder_is_told() -> None:
+    """Of a position by quantity and by value, and of an order's size beside either: what has cut the side at last."""
+    both = {"position": Decimal("0.1"), "exposure": Decimal(9_999)}
+    assert told(check("0.1", **both).cut([BID]))[Side.BUY][0] == Rule.EXPOSURE_LIMIT
+    both["exposure"] = Decimal(10_001)
+    assert told(check("0.1", **both).cut([BID]))[Side.BUY][0] == Rule.POSITION_LIMIT
+    levels = [Quote(Side.BUY, 9_990_000 - 1_000 * level, 1_000) for level in range(3)]
+    sized = check("0.08", position=Decimal("0.1"), order=Decimal(800)).cut(levels)
+    assert [quote.qty_lots for quote in sized.quotes] == [800, 800, 400]
+    assert told(sized)[Side.BUY][0] == Rule.POSITION_LIMIT, "it is what takes from the side as a whole"
+    sized = check("0.07", position=Decimal("0.1"), order=Decimal(800)).cut(levels)
+    assert told(sized)[Side.BUY][0] == Rule.ORDER_LIMIT
+
+
 quotes = st.lists(
     st.builds(Quote, st.sampled_from(Side), st.integers(9_000_000, 11_000_000), st.integers(1, 3_000)), max_size=6
 )
