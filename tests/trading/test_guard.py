@@ -24,7 +24,7 @@ from trading.own_orders import OwnOrders
 from trading.position import Position
 from trading.post_only import PAUSE_NS
 from trading.quoting import Quote
-from trading.reasons import RATE_LIMIT, Reason, Rule
+from trading.reasons import RATE_LIMIT, Reason, Rule, reason_of
 from trading.sending_rate import SHORT_NS, SendingLimits
 from trading.strategy import OwnOrder, Wanted
 
@@ -73,9 +73,8 @@ def test_limit_is_told_when_it_begins_to_bind_and_its_side_is_idle() -> None:
 
 def test_rule_that_is_told_changes_when_another_one_binds_the_harder() -> None:
     """The mid moves: what is told is the limit by value, then the one by quantity, then that there is no money left."""
-    guard, poor = Guard(Limits(Decimal("0.1"), Decimal(9_999), Decimal(500)), BTCUSDT, OrderRules()), holding("0", "0.5")
-    rich = holding("0.1")
-    rules = []
+    guard = Guard(Limits(Decimal("0.1"), Decimal(9_999), Decimal(500)), BTCUSDT, OrderRules())
+    rich, poor, rules = holding("0.1"), holding("0", "0.5"), list[str]()
     for mid_x2, position in ((MID_X2, rich), (MID_X2, rich), (MID_X2 * 9 // 10, rich), (MID_X2 * 9 // 10, poor)):
         depth = Depth((Level(mid_x2 // 2 - 1, 1),), (Level(mid_x2 // 2 + 1, 1),))
         guard.balances(position.balances, 0, position, NOTHING)
@@ -83,7 +82,7 @@ def test_rule_that_is_told_changes_when_another_one_binds_the_harder() -> None:
         bid = replace(BID, price_ticks=mid_x2 // 2 - 1)
         wanted = guard.cut(Wanted([bid, replace(bid, price_ticks=bid.price_ticks - 1)]))
         rules += [note.why.rule for note in guard.take_notes() if isinstance(note, notes.Limited)]
-        assert wanted.idle[Side.BUY].rule == rules[-1]
+        assert reason_of(wanted.idle[Side.BUY]).rule == rules[-1]
     assert rules == [Rule.EXPOSURE_LIMIT, Rule.POSITION_LIMIT, Rule.NO_FUNDS]
 
 

@@ -90,7 +90,7 @@ def test_order_leaves_when_a_move_of_the_mid_has_carried_it_far_beyond() -> None
 
 def test_of_two_limits_the_one_that_binds_the_harder_is_told() -> None:
     """Of a position by quantity and by value, and of an order's size beside either: what has cut the side at last."""
-    both = {"position": Decimal("0.1"), "exposure": Decimal(9_999)}
+    both: dict[str, Any] = {"position": Decimal("0.1"), "exposure": Decimal(9_999)}
     assert told(check("0.1", **both).cut([BID]))[Side.BUY][0] == Rule.EXPOSURE_LIMIT
     both["exposure"] = Decimal(10_001)
     assert told(check("0.1", **both).cut([BID]))[Side.BUY][0] == Rule.POSITION_LIMIT

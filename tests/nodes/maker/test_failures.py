@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from market.account import VenueOrder
 from market.clock import NS_PER_MS, NS_PER_SECOND
 from market.codes import Side
 from tests.nodes.maker.makers import AWAY, LOST, ScriptedMaker, Told, a_maker, figures, lines
@@ -230,3 +231,35 @@ def test_first_balances_of_a_successor_may_lack_what_was_just_filled(
         one.cycle()
         one.cycle()
         assert figures(one)["position"] == str(bought)
+
+
+@pytest.mark.parametrize("does_arrive", [True, False])
+def test_order_of_unknown_fate_counts_for_its_limit_until_its_fate_is_known(
+    venue: ScriptedVenue, now: list[int], run_dir: Path, told: Told, does_arrive: bool
+) -> None:
+    """Two bids are all that the limit has room for: the reply to the nearer is lost, and the other one trades."""
+    settings: dict[str, Any] = {"limits.position": "0.03", "neutral": "10", "notional": "1800", "levels": 2}
+    venue.fates["place"], venue.does_arrive = [LOST], does_arrive
+
+    def bids() -> list[VenueOrder]:
+        there = (*venue.ended.values(), *venue.orders.values(), *venue.late)
+        return [order for order in there if order.side == Side.BUY]
+
+    with a_maker(run_dir, venue, **settings) as one:
+        one.cycle()
+        lost, other = sorted(bids(), key=lambda order: -order.price)
+        assert lost.qty + other.qty > Decimal("0.02999")
+        venue.fill(other.order_id)
+        venue.totals = {"BTC": str(10 + other.qty), "USDT": str(1_000_000 - other.qty * other.price)}
+        for _ in range(3):
+            one.cycle()
+            now[0] += NS_PER_SECOND
+        could = sum(order.filled_qty + order.leaves_qty for order in bids() if order.is_open or order.filled_qty)
+        assert could <= Decimal("0.03"), "it may rest"
+        venue.late.clear()  # it can no longer arrive
+        now[0] += 6 * NS_PER_SECOND
+        for _ in range(4):
+            one.cycle()
+        assert [line["arrived"] for line in lines(told, "fate settled")] == [does_arrive]
+        open_qty = sum(order.leaves_qty for order in venue.orders.values() if order.side == Side.BUY)
+        assert Decimal("0.029") < other.qty + open_qty <= Decimal("0.03"), "what it had taken is let go"
