@@ -120,6 +120,12 @@ class Settings(Section):
         row = next(row for row in self.symbols if row.symbol == self.symbol)
         return self.fees(row)[0] if self.maker.fee is None else self.maker.fee
 
+    @property
+    def fee_max(self) -> Decimal:
+        """What the venue takes of a fill at most, as a fraction, whoever rested."""
+        row = next(row for row in self.symbols if row.symbol == self.symbol)
+        return max(*self.fees(row), self.maker_fee)
+
     def fees(self, row: SymbolRow) -> tuple[Decimal, Decimal]:
         """Return the paper exchange's fees of maker and taker in a symbol."""
         maker, taker = self.paper.maker_fee, self.paper.taker_fee

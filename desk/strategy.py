@@ -89,6 +89,7 @@ def terms_of(settings: Settings, prefix: str, list_ns: int) -> Terms:
         _triggers(settings),
         maker.cancel_replace,
         maker.amend,
+        fee=settings.fee_max,
     )
 
 

@@ -33,6 +33,7 @@ class Position:
             first time, and anew when the account was wiped.
         lag_ns: for how long after a fill balances may not know of it yet.
         kept_qty: what an earlier run has found for neutral.
+        fee: as Readings has it.
 
     Attributes:
         balances: of every asset, as last told and believed; empty before.
@@ -47,6 +48,7 @@ class Position:
         neutral_qty: Decimal | None = None,
         lag_ns: int = 0,
         kept_qty: Decimal | None = None,
+        fee: Decimal = Decimal(0),
     ) -> None:
         self._base, self._quote = instrument.base, instrument.quote
         self._is_set = neutral_qty is not None
@@ -56,7 +58,7 @@ class Position:
         self._lag_ns = lag_ns
         self.asked_ns = 0
         self._told_qty = Decimal(0)  # as the balances had it
-        self._readings = Readings()
+        self._readings = Readings(fee)
         self._unsure: list[FillSeen] = []  # fills that the balances may lack
         self._held_qty: Decimal | None = None  # locked or not, with the fills since it was told, but not their fees
         self.balances: Mapping[str, Balance] = {}

@@ -13,7 +13,7 @@ from market.clock import NS_PER_SECOND
 from market.codes import Side
 
 CONFIRM_NS: Final = NS_PER_SECOND  # from a look that is doubted to the one that confirms it
-OFF: Final = Decimal("0.01")  # of what fills were worth: their fees, and what an order that takes has traded better
+OFF: Final = Decimal("0.01")  # of what fills were worth: what an order that takes has traded better, and a usual fee
 
 
 class Amounts(NamedTuple):
@@ -43,11 +43,15 @@ class FillSeen(NamedTuple):
 class Readings:
     """Looks at what one account has, one after the other.
 
+    Args:
+        fee: what the venue takes of a fill at most, as a fraction, in whichever of the two assets.
+
     Attributes:
         flow: what the last one that was believed has shown of it.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, fee: Decimal = Decimal(0)) -> None:
+        self._fee = fee
         self.flow = Amounts()
         self._had: Amounts | None = None  # as last believed
         self._doubted: tuple[int, Amounts] | None = None  # what was not, and when it was asked for
@@ -68,7 +72,7 @@ class Readings:
             fills: ours that it may have and the one before may lack, in whole or in part.
         """
         had, doubted = self._had, self._doubted
-        is_plain = any(has) if had is None else _is_explained(had, has, fills)
+        is_plain = any(has) if had is None else _is_explained(had, has, fills, self._fee)
         if not is_plain:
             is_second = doubted is not None and asked_ns - doubted[0] >= CONFIRM_NS
             is_nothing = not any(has) and (doubted is None or any(doubted[1]))  # that must be told twice
@@ -80,21 +84,24 @@ class Readings:
         return True
 
 
-def _is_explained(had: Amounts, has: Amounts, fills: Sequence[FillSeen]) -> bool:
+def _is_explained(had: Amounts, has: Amounts, fills: Sequence[FillSeen], fee: Decimal) -> bool:
     """Whether some of the fills, with their fees, can have made of what there was what there is.
 
-    Each asset has moved no further than by all of them, and both together by nearly nothing at their prices.
+    Each asset has moved no further than by all of them, and both together by nearly nothing at their prices, but for a
+    fee: of what was received, or on top of what was paid.
     """
     if not fills:
         return has == had
     bought, sold = (sum((each.qty for each in fills if each.side == side), Decimal(0)) for side in Side)
     spent, earned = (sum((each.qty * each.price for each in fills if each.side == side), Decimal(0)) for side in Side)
-    is_in_reach = had.base - sold <= has.base <= had.base + bought
-    is_in_reach &= had.quote - spent <= has.quote <= had.quote + (1 + OFF) * earned
+    fee_base, fee_quote = fee * (bought + sold), fee * (spent + earned)
+    is_in_reach = had.base - sold - fee_base <= has.base <= had.base + bought
+    is_in_reach &= had.quote - spent - fee_quote <= has.quote <= had.quote + (1 + OFF) * earned
     prices = [each.price for each in fills]
     spread = (bought + sold) * (max(prices) - min(prices))
     drift = has.value(prices[-1]) - had.value(prices[-1])
-    return is_in_reach and abs(drift) <= spread + OFF * (spent + earned)
+    off = spread + OFF * (spent + earned)
+    return is_in_reach and -off - fee_quote <= drift <= off
 
 
 def _flow(had: Amounts, has: Amounts, fills: Sequence[FillSeen]) -> Amounts:

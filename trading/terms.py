@@ -26,6 +26,7 @@ class Terms(NamedTuple):
             follows the quotes that are wanted, as every other.
         triggers: of its withdrawal.
         can_move: whether the venue cancels an order and enters another in one call.
+        fee: what the venue takes of a fill at most, as a fraction.
         can_amend: whether it makes an order smaller without its losing its place in the queue.
     """
 
@@ -42,3 +43,4 @@ class Terms(NamedTuple):
     can_move: bool = True
     can_amend: bool = True
     kept_neutral_qty: Decimal | None = None
+    fee: Decimal = Decimal(0)

@@ -37,7 +37,7 @@ PAUSE_S: Final = 0.5  # from one slice to the next, for the book to be filled ag
 IDLE_MAX: Final = 10  # slices in a row of which nothing traded
 ARRIVAL_S_MAX: Final = ARRIVAL_MS_MAX / 1_000
 ANSWER_S_MAX: Final = 2 * ARRIVAL_S_MAX
-FEE_MAX: Final = Decimal("0.02")  # of what was traded, by which balances may differ from it
+OFF_MAX: Final = Decimal("0.02")  # of what was traded, by which balances may differ from it, besides a fee
 ROUNDS_MAX: Final = 5
 FIRST_HELD: Final = "what was there when the maker first started"
 
@@ -167,6 +167,7 @@ class Flattener:
         self._neutral = neutral
         self._band = band
         self._slice_notional = settings.maker.notional
+        self._off_max = OFF_MAX + settings.fee_max
         self._run_dir = settings.run_dir
         self._prefix = own_prefix(settings.run_dir)
         self._tell = tell
@@ -330,7 +331,7 @@ class Flattener:
         began, last = time.monotonic(), None
         while time.monotonic() < began + ARRIVAL_S_MAX:
             held = self._held_qty()
-            if held == last and (before is None or abs(held - before - traded) <= FEE_MAX * abs(traded)):
+            if held == last and (before is None or abs(held - before - traded) <= self._off_max * abs(traded)):
                 return held
             last = held
             time.sleep(PAUSE_S)

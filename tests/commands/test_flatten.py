@@ -144,6 +144,27 @@ def test_fee_in_what_was_bought_is_bought_as_well(run: Run) -> None:
     assert abs(account.held[-1] - 1) * 91_000 < 6
 
 
+def test_fee_of_several_per_cent_is_no_reason_to_stop(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settings: Settings
+) -> None:
+    """More than 2 % of what was traded was missing: it took that for somebody else's doing."""
+    account = Account("0.95")
+    account.fee = Decimal("0.05")
+    dear = load_settings({"run_dir": tmp_path, "paper.taker_fee": "0.05"}).settings
+    neutral, told = Neutral(Decimal(1), "as was said"), list[str]()
+    for each, is_known in ((settings, False), (dear, True)):
+        venue = cast("BinanceAccount", account)
+        flattener = Flattener(each, venue, RULES, neutral, Decimal("0.005"), told.append)
+        if not is_known:
+            monkeypatch.setattr(action, "ARRIVAL_S_MAX", 0.01)
+            with pytest.raises(DeskError, match="the balances do not agree"):
+                flattener.run()
+        else:
+            monkeypatch.setattr(action, "ARRIVAL_S_MAX", 0.1)
+            flattener.run()
+    assert told[-1].startswith("BTCUSDT is flat")
+
+
 @pytest.mark.parametrize("has_arrived", [True, False])
 def test_an_order_without_an_answer_is_asked_for_and_counts_once(run: Run, *, has_arrived: bool) -> None:
     """Guards one that is entered again although it traded, and one that never arrived and is taken for traded."""

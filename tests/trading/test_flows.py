@@ -11,6 +11,7 @@ from market.account import Balance
 from market.clock import NS_PER_SECOND
 from market.codes import Side
 from market.depth import Depth, Level
+from paper.money.history import Span
 from simulation.desk import SimulatedDesk
 from tests.simulation.test_desk import START_NS
 from tests.trading.markets import BTCUSDT
@@ -26,6 +27,14 @@ from trading.readings import Amounts
 MID_TICKS = 10_000_000
 LIMITS = Triggers(daily_loss=Decimal(1_000), drawdown=Decimal(2_000))
 NOTHING = OwnOrders(0)
+PRICES = {"BTC": 91_385, "BNB": 900}
+PAID_IN = {
+    ("received", "BTCUSDT"): {"BTC", "USDT"},
+    ("base", "BTCUSDT"): {"BTC"},
+    ("quote", "BTCUSDT"): {"USDT"},
+    ("BNB", "BTCUSDT"): {"BTC", "USDT"},
+    ("BNB", "BNBUSDT"): {"BNB"},
+}
 
 
 class Watched:
@@ -150,3 +159,36 @@ def test_simulated_desk_that_is_paid_and_wiped_goes_on(tmp_path: Path, seed: int
     assert desk.told.counts["Flowed"] == 2
     assert desk.told.counts["Withdrew"] == 0
     assert desk.told.counts["Filled"] > 10
+
+
+@pytest.mark.parametrize(
+    ("fee_in", "fee", "symbol"),
+    [
+        ("received", "0.03", "BTCUSDT"),
+        ("base", "0.03", "BTCUSDT"),
+        ("quote", "0.03", "BTCUSDT"),
+        ("BNB", "0.03", "BTCUSDT"),
+        ("BNB", "0.03", "BNBUSDT"),
+        ("base", "0.001", "BTCUSDT"),
+    ],
+    ids=["of what is received", "base", "quote", "BNB without a price", "BNB while there is some", "a small one"],
+)
+def test_simulated_desk_takes_no_fee_for_a_flow(tmp_path: Path, fee_in: str, fee: str, symbol: str) -> None:
+    """Of 3 % of each fill, in whichever asset: what it knows is what there is, and the exchange's ledger adds up."""
+    fees = {"paper.maker_fee": fee, "paper.taker_fee": fee, "paper.fee_in": fee_in, "paper.bnb_discount": "0"}
+    more = {"maker.half_spread": "0.0005", "maker.limits.daily_loss": 1_000_000, "maker.limits.drawdown": 1_000_000}
+    settings = load_settings({"run_dir": tmp_path, "symbol": symbol, "maker.notional": "200", **fees, **more}).settings
+    desk = SimulatedDesk(settings, START_NS, tmp_path / "reports")
+    desk.run(START_NS + 180 * NS_PER_SECOND)
+    assert desk.told.counts["Filled"] > 10
+    assert desk.told.counts["Flowed"] == 0
+    ledger, base = desk.exchange.exchange.ledger, settings.instrument.base
+    ledger.check()
+    held = sum(ledger.wallets.of(1)[base])
+    known = desk.trader.position, desk.trader.neutral
+    assert None not in known
+    assert abs(sum(each for each in known if each is not None) - Decimal(held) / 10**8) * PRICES[base] < 40
+    paid_in = {
+        trade.fee_asset for trade in ledger.history.trades(1, desk.exchange.exchange.symbols[symbol], None, Span(1_000))
+    }
+    assert paid_in == PAID_IN[fee_in, symbol]

@@ -49,6 +49,27 @@ def test_what_fills_explain_is_believed_at_once_and_is_no_flow(
     assert (readings.flow, readings.is_doubtful) == (NOTHING, False)
 
 
+@pytest.mark.parametrize(
+    ("has", "fills"),
+    [
+        (amounts("1.09", "90000"), [BOUGHT]),
+        (amounts("1.1", "89000"), [BOUGHT]),
+        (amounts("0.9", "109000"), [SOLD]),
+        (amounts("0.89", "110000"), [SOLD]),
+        (amounts("0.99", "99000"), [BOUGHT, SOLD]),
+    ],
+    ids=["of a purchase", "on top of it", "of a sale", "on top of it", "of both"],
+)
+def test_fee_is_a_fee_whatever_its_size(readings: Readings, has: Amounts, fills: list[FillSeen]) -> None:
+    """A tenth of a fill, of what is received, or of what is paid: a venue that took it looked as if money was lost."""
+    dear = Readings(Decimal("0.1"))
+    assert dear.believe(HAD, [], 0)
+    assert dear.believe(has, fills, 1)
+    assert (dear.flow, dear.is_doubtful) == (NOTHING, False)
+    assert not dear.believe(amounts("0.85", "88000"), fills, 2), "it is no fee that is more than that"
+    assert not readings.believe(has, fills, 1), "nor one that the venue does not take"
+
+
 @pytest.mark.parametrize("senseless", [NOTHING, amounts("0", "100000"), amounts("7", "0")])
 def test_one_senseless_answer_changes_nothing(readings: Readings, senseless: Amounts) -> None:
     """An empty list of balances was a loss of everything: the maker disconnected for good."""
