@@ -14,6 +14,7 @@ from market.clock import NS_PER_MS, iso_time
 from market.exact_json import JsonObject
 from market.whole_file import write_whole
 from trading.escalation import Account, Stage
+from trading.readings import Amounts
 
 RISK_FILE: Final = "maker_risk.json"
 RESUMED_FILE: Final = "maker_resumed"
@@ -68,6 +69,7 @@ def read_risk(run_dir: Path, of: str | None = None) -> Account | None:
             stage=Stage[kept["stage"]],
             why=str(kept["why"]),
             since_ns=int(kept["since_ns"]),
+            has=Amounts(*map(_amount, has)) if (has := kept.get("has")) else None,  # former versions kept none
         )
     except FileNotFoundError:
         return None
@@ -80,20 +82,19 @@ def risk_name(account_name: str, symbol: str) -> str:
     return f"{account_name} {symbol}"
 
 
-def kept_neutral(run_dir: Path, of: str) -> Decimal | None:
-    """Return how much of the base asset an earlier run has found to be no position.
+def kept_account(run_dir: Path, of: str) -> Account | None:
+    """Return what an earlier run has kept.
 
     Args:
         of: account and pair, as `risk_name` has them.
 
     Returns:
-        None if none has, or if the file cannot be read: who goes by the rest of it tells that.
+        None if none has, or if the file cannot be read: who goes by its stage tells that.
     """
     try:
-        kept = read_risk(run_dir, of)
+        return read_risk(run_dir, of)
     except DamagedRiskError:
         return None
-    return None if kept is None else kept.neutral_qty
 
 
 def write_risk(run_dir: Path, of: str, account: Account, *, is_synced: bool) -> None:
@@ -103,7 +104,8 @@ def write_risk(run_dir: Path, of: str, account: Account, *, is_synced: bool) -> 
         OSError: if the disk does not take it; what was there stays.
     """
     texts = {key: str(value) if isinstance(value, Decimal) else value for key, value in asdict(account).items()}
-    content = json.dumps({"of": of, **texts, "stage": account.stage.name}).encode() + b"\n"
+    has = account.has and [str(amount) for amount in account.has]
+    content = json.dumps({"of": of, **texts, "stage": account.stage.name, "has": has}).encode() + b"\n"
     write_whole(run_dir / RISK_FILE, content, is_synced=is_synced)
 
 

@@ -15,6 +15,7 @@ from typing import Final, NamedTuple
 from market.account import Balance
 from market.clock import NS_PER_SECOND
 from market.instrument import Instrument
+from trading.readings import Amounts
 from trading.reasons import Reason, Rule
 
 STANDS_NS: Final = NS_PER_SECOND  # for which a number must stand: a sweep moves the mid for a moment
@@ -73,6 +74,7 @@ class Account:
         neutral_qty: of the base asset, since the day began.
         start: what there was when the day began, or when a person has resumed; quote amount.
         peak: the most that there was since a person has resumed.
+        has: the balances that were believed last, in which what comes and goes meanwhile is found; None: not known.
         stage: how far it has withdrawn.
         why: the number that has led there, for a person.
         since_ns: when, ns since 1970 UTC; together with the stage it names what a person resumes.
@@ -85,6 +87,7 @@ class Account:
     stage: Stage = Stage.QUOTES
     why: str = ""
     since_ns: int = 0
+    has: Amounts | None = None
 
     @property
     def trip(self) -> str:
@@ -153,7 +156,7 @@ class Escalation:
         """
         account = self._of_today(now_ns, mid, balances, neutral_qty)
         equity = self._equity(mid, balances, account.neutral_qty)
-        self.account = account = replace(account, peak=max(account.peak, equity))
+        self.account = account = replace(account, peak=max(account.peak, equity), has=self._amounts(balances))
         self.seen = Seen(account.start - equity, account.peak - equity, position_use)
         reached = self._reached(now_ns)
         if reached is None or reached[0] <= account.stage:
@@ -173,12 +176,12 @@ class Escalation:
         drawdown = max(Decimal(0), account.peak - self._equity(mid, balances, account.neutral_qty))
         return replace(account, day=day, neutral_qty=neutral_qty, start=equity, peak=equity + drawdown)
 
+    def _amounts(self, balances: Mapping[str, Balance]) -> Amounts:
+        pair = self._instrument.base, self._instrument.quote
+        return Amounts(*(balances[asset].total if asset in balances else Decimal(0) for asset in pair))
+
     def _equity(self, mid: Decimal, balances: Mapping[str, Balance], neutral_qty: Decimal) -> Decimal:
-        base, quote = (
-            balances[asset].total if asset in balances else Decimal(0)
-            for asset in (self._instrument.base, self._instrument.quote)
-        )
-        return quote + (base - neutral_qty) * mid
+        return self._amounts(balances).value(mid) - neutral_qty * mid
 
     def _reached(self, now_ns: int) -> tuple[Stage, str] | None:
         """Return the farthest stage whose number has stood for long enough, with the number."""

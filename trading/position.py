@@ -33,7 +33,7 @@ class Position:
             first time, and anew when the account was wiped.
         lag_ns: for how long after a fill balances may not know of it yet.
         kept_qty: what an earlier run has found for neutral.
-        fee: as Readings has it.
+        fee, had: as Readings has them.
 
     Attributes:
         balances: of every asset, as last told and believed; empty before.
@@ -49,6 +49,7 @@ class Position:
         lag_ns: int = 0,
         kept_qty: Decimal | None = None,
         fee: Decimal = Decimal(0),
+        had: Amounts | None = None,
     ) -> None:
         self._base, self._quote = instrument.base, instrument.quote
         self._is_set = neutral_qty is not None
@@ -58,7 +59,7 @@ class Position:
         self._lag_ns = lag_ns
         self.asked_ns = 0
         self._told_qty = Decimal(0)  # as the balances had it
-        self._readings = Readings(fee)
+        self._readings = Readings(fee, had)
         self._unsure: list[FillSeen] = []  # fills that the balances may lack
         self._held_qty: Decimal | None = None  # locked or not, with the fills since it was told, but not their fees
         self.balances: Mapping[str, Balance] = {}

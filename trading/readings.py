@@ -45,15 +45,16 @@ class Readings:
 
     Args:
         fee: what the venue takes of a fill at most, as a fraction, in whichever of the two assets.
+        had: what an earlier run has believed last, if one has.
 
     Attributes:
         flow: what the last one that was believed has shown of it.
     """
 
-    def __init__(self, fee: Decimal = Decimal(0)) -> None:
+    def __init__(self, fee: Decimal = Decimal(0), had: Amounts | None = None) -> None:
         self._fee = fee
         self.flow = Amounts()
-        self._had: Amounts | None = None  # as last believed
+        self._had = had  # as last believed
         self._doubted: tuple[int, Amounts] | None = None  # what was not, and when it was asked for
 
     def is_to_be_confirmed(self, now_ns: int) -> bool:
@@ -105,9 +106,14 @@ def _is_explained(had: Amounts, has: Amounts, fills: Sequence[FillSeen], fee: De
 
 
 def _flow(had: Amounts, has: Amounts, fills: Sequence[FillSeen]) -> Amounts:
-    """Return what is left unexplained if all fills are in it: one that is not changes little of what this is worth."""
-    base, quote = has.base - had.base, has.quote - had.quote
+    """Return what is left unexplained if all fills are in it, or none: whichever leaves less of one of the assets.
+
+    A fill that is taken for one of the other kind changes little of what the flow is worth.
+    """
+    without = Amounts(has.base - had.base, has.quote - had.quote)
+    base, quote = without
     for _, side, qty, price in fills:
         sign = 1 if side == Side.BUY else -1
         base, quote = base - sign * qty, quote + sign * qty * price
-    return Amounts(base, quote)
+    at_price = fills[-1].price if fills else Decimal(1)
+    return min(Amounts(base, quote), without, key=lambda flow: min(abs(flow.base) * at_price, abs(flow.quote)))

@@ -6,6 +6,7 @@ from typing import NamedTuple
 from trading.escalation import NEVER, Triggers
 from trading.keeping import Requoting
 from trading.limits import Limits
+from trading.readings import Amounts
 from trading.refills import Refilling
 
 
@@ -19,7 +20,7 @@ class Terms(NamedTuple):
         list_ns: how old the list of our open orders may get before we ask again: 0 where no news of them comes by
             itself.
         arrival_ns: how long an order without an answer may still arrive.
-        neutral_qty, kept_neutral_qty: see `trading.position`.
+        neutral_qty, kept_neutral_qty, had: see `trading.position`.
         limits: of what it may have in the book.
         refilling: when a side that was filled gets no new order.
         hanging: how far from the mid an order may be left after the other side was filled, as a fraction of it; 0: it
@@ -44,3 +45,4 @@ class Terms(NamedTuple):
     can_amend: bool = True
     kept_neutral_qty: Decimal | None = None
     fee: Decimal = Decimal(0)
+    had: Amounts | None = None

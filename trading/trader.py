@@ -73,7 +73,8 @@ class Trader:
         # What is known of the market and of what we hold.
         self._book = OthersBook(instrument, self.orders)
         self._silence = ""
-        self._position = Position(instrument, terms.neutral_qty, terms.arrival_ns, terms.kept_neutral_qty, terms.fee)
+        of_account = terms.neutral_qty, terms.arrival_ns, terms.kept_neutral_qty, terms.fee, terms.had
+        self._position = Position(instrument, *of_account)
         self.guard = Guard(terms.limits, instrument, rules, terms.triggers)
         # What waits, and for what.
         self._execution = Execution(terms.requoting, terms.refilling, terms.hanging, can_amend=terms.can_amend)

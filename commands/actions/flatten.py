@@ -13,7 +13,7 @@ from commands.actions.account import command_venue
 from commands.actions.node_control import stop_node
 from desk.client import DeskError, command_text, desk_pid, desk_status, lone_nodes, maker_row
 from desk.halted_file import HaltedFile
-from desk.risk_file import kept_neutral, risk_name
+from desk.risk_file import kept_account, risk_name
 from desk.run_dir import LockFile
 from desk.settings import Settings
 from desk.venue import is_own_paper
@@ -123,9 +123,9 @@ def _neutral(settings: Settings, venue: BinanceAccount, quoted: str, named: Deci
         row = _maker_row(settings.run_dir)
         if row is not None and (told := row["figures"].get("neutral")) is not None:
             return Neutral(Decimal(told), FIRST_HELD)
-        kept = kept_neutral(settings.run_dir, risk_name(venue.account_name, settings.symbol))
+        kept = kept_account(settings.run_dir, risk_name(venue.account_name, settings.symbol))
         if kept is not None:  # by its file: it does not run
-            return Neutral(kept, FIRST_HELD)
+            return Neutral(kept.neutral_qty, FIRST_HELD)
     base = settings.instrument.base
     raise DeskError(f"nobody says how much {base} is no position: give it, as --neutral 1; 0 sells all")
 

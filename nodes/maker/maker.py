@@ -11,7 +11,7 @@ from collections.abc import Callable
 from functools import partial
 
 from desk.halted_file import LOOK_MS
-from desk.risk_file import kept_neutral, risk_name
+from desk.risk_file import kept_account, risk_name
 from desk.run_dir import NodeError
 from desk.stopping import RETRY_S
 from desk.strategy import terms_of
@@ -72,11 +72,12 @@ class Maker:
         self._sent = sent
         self._elsewhere = elsewhere
         of = risk_name(sent.account, sent.symbol)
+        kept, terms = kept_account(settings.run_dir, of), terms_of(settings, sent.prefix, line.list_ns)
         self._trader = Trader(
             strategy,
             settings.instrument,
             rules,
-            terms_of(settings, sent.prefix, line.list_ns)._replace(kept_neutral_qty=kept_neutral(settings.run_dir, of)),
+            terms if kept is None else terms._replace(kept_neutral_qty=kept.neutral_qty, had=kept.has),
             client_order_ids(sent.prefix),
             partial(random.uniform, 0.5, 1.0),
         )

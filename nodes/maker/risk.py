@@ -57,12 +57,13 @@ class MakerRisk:
             raise StayDownError(f"{self._escalation.why.text}; go on with: python cli.py resume, then start maker")
 
     def keep(self, now_ns: int) -> None:
-        """Keep the account as it is now, at once if it has withdrawn or the day is another one; show it."""
+        """Keep the account as it is now: a peak of late may wait; what must outlive the machine is on the disk then."""
         account, kept = self._escalation.account, self._kept
         if account is None or account == kept:
             return
-        is_important = kept is None or replace(account, peak=kept.peak) != kept
-        if is_important or now_ns - self._kept_ns >= KEEP_NS:
+        is_important = kept is None or replace(account, peak=kept.peak, has=kept.has) != kept
+        is_news = is_important or (kept is not None and account.has != kept.has)
+        if is_news or now_ns - self._kept_ns >= KEEP_NS:
             self._kept_ns = now_ns
             self._write(account, is_synced=is_important)
 

@@ -1,6 +1,7 @@
 """A maker that withdraws, as it is kept over the end of its process, shown, and taken back by a person."""
 
 import json
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from desk.risk_file import RISK_FILE, DamagedRiskError, read_risk, resume, withdrawn
 from desk.run_dir import StayDownError
 from market.clock import NS_PER_SECOND
+from market.codes import Side
 from tests.nodes.maker.makers import ScriptedMaker, Told, a_maker, figures, lines
 from tests.nodes.maker.scripted_venue import ScriptedVenue
 from trading.escalation import Stage
@@ -105,6 +107,53 @@ def test_resume_while_no_maker_runs_holds(quoting: ScriptedMaker, venue: Scripte
         successor.cycle()
         assert len(venue.prices()) == 2
         assert figures(successor)["lost_today"] == "0.00"
+
+
+@pytest.mark.parametrize("usdt", ["100000", "2000"], ids=["a deposit", "a withdrawal"])
+@pytest.mark.parametrize("is_filled", [True, False])
+def test_what_comes_or_goes_while_no_maker_runs_is_neither_gain_nor_loss(
+    quoting: ScriptedMaker, venue: ScriptedVenue, run_dir: Path, told: Told, usdt: str, is_filled: bool
+) -> None:
+    """Who took out 8,000 while it was away had one that withdrew at its start, for good; what it has lost stays lost.
+
+    Beside that its bid was filled meanwhile, at a fee.
+    """
+    lose(quoting, venue, "9800")
+    moved, qty = Decimal(usdt) - 10_000, Decimal(0)
+    if is_filled:
+        (bid,) = (order for order in venue.orders.values() if order.side == Side.BUY)
+        venue.fill(bid.order_id)
+        qty = bid.qty
+        venue.totals = {"BTC": str(1 + qty * Decimal("0.999")), "USDT": str(Decimal(usdt) - qty * bid.price)}
+    else:
+        venue.totals = {"BTC": "1", "USDT": usdt}
+    with a_maker(run_dir, venue) as successor:
+        for _ in range(6):
+            venue.now[0] += NS_PER_SECOND
+            successor.cycle()
+        found = lines(told, "the account has changed")
+        assert [abs(Decimal(line["worth"]) - moved) < 3 for line in found] == [True]
+        assert abs(Decimal(figures(successor)["lost_today"]) - 200) < 5
+        assert figures(successor)["withdrawn"] is None
+        assert len(venue.prices()) == 2
+    with a_maker(run_dir, venue) as third:
+        third.cycle()
+        assert len(venue.prices()) == 2, "it needs no second look at what is known"
+        assert len(lines(told, "the account has changed")) == 1
+
+
+def test_file_of_a_former_version_says_nothing_of_what_there_was(
+    quoting: ScriptedMaker, venue: ScriptedVenue, run_dir: Path, told: Told
+) -> None:
+    """What is there is believed then as it was."""
+    lose(quoting, venue, "9800")
+    kept = json.loads((run_dir / RISK_FILE).read_bytes())
+    del kept["has"]
+    (run_dir / RISK_FILE).write_text(json.dumps(kept))
+    with a_maker(run_dir, venue) as successor:
+        successor.cycle()
+        assert figures(successor)["lost_today"] == "200.00"
+    assert lines(told, "the account has changed") == []
 
 
 def test_what_is_kept_of_another_account_is_not_ours(
