@@ -17,7 +17,7 @@ from market.codes import Side
 from market.depth import Depth
 from market.instrument import Instrument
 from trading import news, notes
-from trading.actions import Action, Amend, AskBalances, Cancel, FindOrder, ListOrders, Place, apart
+from trading.actions import Action, Amend, AskBalances, Cancel, FindOrder, ListOrders, Place
 from trading.asking import Asking
 from trading.awaited import Awaited
 from trading.execution import Execution, Plan
@@ -80,7 +80,7 @@ class Trader:
         self._execution = Execution(terms.requoting, terms.refilling, terms.hanging, can_amend=terms.can_amend)
         self._failures = Backoff(2 * terms.interval_ns, FAILED_PAUSE_NS_MAX, jitter)
         self._leave_failures = Backoff(LEAVE_PAUSE_NS, LEAVE_PAUSE_NS_MAX)
-        self._awaited = Awaited()
+        self._awaited = Awaited(self.orders, self.guard, self._position)
         self._looking = Looking(self.orders, terms.list_ns)
         self._out_since_ns = 0  # when `leave` was last called
         self._is_clear = False  # whether the list has nothing of ours: one of after the last order, cancel and `leave`
@@ -127,7 +127,7 @@ class Trader:
             taken_back: actions that will not be carried out.
         """
         self.why_out, self._out_since_ns, self._looking.listed_ns, self._is_clear = why, now_ns, None, False
-        self._undo(taken_back)
+        self._awaited.undo(taken_back, now_ns)
         self._backoff.until_ns = 0
         self._begin_anew()
 
@@ -153,15 +153,7 @@ class Trader:
             self._take(each)
         actions = self._next()
         self._looking.spending.spend(actions)
-        for action in apart(actions):
-            self._awaited.add(action)
-            if isinstance(action, Place):
-                self.orders.send(action.client_order_id, action.quote)
-                self.guard.sent(action.client_order_id, now_ns)
-            elif isinstance(action, Cancel):
-                self.orders.cancel(action.client_order_id, action.why)
-            elif isinstance(action, AskBalances):
-                self._position.ask(now_ns)
+        self._awaited.send(actions, now_ns)
         told, self._notes = [*self.guard.take_notes(), *self._notes], []
         if self._awaited:
             return Outbox(actions, None, told)
@@ -393,16 +385,7 @@ class Trader:
 
     def _failed(self, said: news.Failed) -> None:
         """Give up this round, and begin one after a pause."""
-        self._undo(said.undone)
+        self._awaited.undo(said.undone, self._now_ns)
         self._begin_anew()
         wait_ns = self._backoff.fail(self._now_ns, int(said.retry_after_s * NS_PER_SECOND))
         self._notes.append(notes.Paused(said.why, wait_ns))
-
-    def _undo(self, actions: Sequence[Action]) -> None:
-        for action in apart(actions):
-            self._awaited.undo(action)
-            if isinstance(action, Place):
-                self.orders.drop(action.client_order_id)
-                self.guard.not_sent(action.client_order_id, self._now_ns)
-            elif isinstance(action, AskBalances):
-                self._position.is_old = True
