@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from market.mendable import MendableError
-from paper.faults import ARMED_MAX, SEED_MAX, Effect, FaultError, FaultKind, Faults, what_was
+from paper.fault_options import what_was
+from paper.faults import ARMED_MAX, SEED_MAX, Effect, FaultError, FaultKind, Faults
 
 _AT_S_MAX: Final = 86_400
 _ROW_KEYS: Final = ("at_s", "switch", "value", "for_s")

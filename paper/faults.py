@@ -5,7 +5,7 @@ over the WebSocket API alike; some stand until they are cleared, some happen at 
 than it says itself: what has a `for_s` is cleared by the exchange, whatever becomes of whoever has set it.
 """
 
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum, StrEnum
 from random import Random
@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from market.clock import NS_PER_MS
 from paper.errors import ErrorKind, ExchangeError
+from paper.fault_options import TEXT_LENGTH_MAX, Option, choice, flag, integer, number, text, what_was
 from paper.intervals import STREAMED_WINDOWS
 
 ARMED_MAX: Final = 100
@@ -22,7 +23,6 @@ _COUNT_MAX: Final = 1_000_000
 _FOR_S_MAX: Final = 86_400
 _DELAY_MS_MAX: Final = 60_000
 _DAY_MS: Final = 86_400_000
-_TEXT_LENGTH_MAX: Final = 200
 
 
 class Effect(StrEnum):
@@ -35,11 +35,6 @@ class Effect(StrEnum):
 
 class FaultError(Exception):
     """A switch was set wrongly; the text has a line for each thing that is wrong with it."""
-
-
-def what_was(given: Mapping[str, Any], name: str) -> str:
-    """Return the end of a sentence that says what was expected under a name: what was given, shortened."""
-    return f"was {repr(given[name])[:_TEXT_LENGTH_MAX]}" if name in given else "was not given"
 
 
 class Channel(StrEnum):
@@ -56,77 +51,32 @@ class Streams(StrEnum):
     ACCOUNT = "account"
 
 
-@dataclass(frozen=True, slots=True)
-class Option:
-    """One setting of a switch.
-
-    Attributes:
-        is_right: whether a JSON value may be its value.
-        expected: the same in words.
-        is_required: whether it has no default.
-    """
-
-    name: str
-    is_right: Callable[[Any], bool]
-    expected: str
-    default: Any = None
-    is_required: bool = False
-
-    def is_met_by(self, given: Mapping[str, Any]) -> bool:
-        """Say whether what is given has a value for it that may be one, or may do without and does."""
-        return self.is_right(given[self.name]) if self.name in given else not self.is_required
-
-
-def _integer(low: int, high: int) -> Callable[[Any], bool]:
-    return lambda value: isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
-
-
-def _number(name: str, low: int, high: int, default: int | None = None) -> Option:
-    return Option(name, _integer(low, high), f"an integer from {low} to {high}", default, default is None)
-
-
-def _choice(name: str, *choices: object, default: object = None) -> Option:
-    words = " or ".join(str(choice) for choice in choices)
-    return Option(name, lambda value: any(value is each or value == each for each in choices), words, default)
-
-
-def _flag(name: str) -> Option:
-    return Option(name, lambda value: isinstance(value, bool), "true or false", default=False)
-
-
-def _text(name: str, *, is_required: bool = False) -> Option:
-    def is_right(value: Any) -> bool:
-        return isinstance(value, str) and 0 < len(value) <= _TEXT_LENGTH_MAX
-
-    return Option(name, is_right, f"a text of at most {_TEXT_LENGTH_MAX} characters", is_required=is_required)
-
-
 # By Binance's names: those of the market streams, then those of an account; what has none fits no `event`.
 EVENTS: Final = (
     "trade", "aggTrade", "depthUpdate", "kline", "24hrMiniTicker", "24hrTicker",
     *(f"{window}Ticker" for window in STREAMED_WINDOWS), "avgPrice", "referencePrice",
     "executionReport", "listStatus", "outboundAccountPosition", "balanceUpdate",
 )  # fmt: skip
-_ACCOUNT: Final = Option("account", _integer(1, 2**31), "the number of an account")
-_PERCENT: Final = _number("percent", 1, 100, 100)
-_SEED: Final = _number("seed", 0, SEED_MAX, 0)
-_OF_STREAMS: Final = (_choice("streams", "all", *Streams, default="all"), _ACCOUNT)
-_OF_EVENTS: Final = (*_OF_STREAMS, _choice("event", *EVENTS), _PERCENT, _SEED)
+_ACCOUNT: Final = Option("account", integer(1, 2**31), "the number of an account")
+_PERCENT: Final = number("percent", 1, 100, 100)
+_SEED: Final = number("seed", 0, SEED_MAX, 0)
+_OF_STREAMS: Final = (choice("streams", "all", *Streams, default="all"), _ACCOUNT)
+_OF_EVENTS: Final = (*_OF_STREAMS, choice("event", *EVENTS), _PERCENT, _SEED)
 
 # How long a fault may be armed, unless it is spent or cleared before.
-_LEASE: Final = Option("for_s", _integer(1, _FOR_S_MAX), f"an integer from 1 to {_FOR_S_MAX}")
+_LEASE: Final = Option("for_s", integer(1, _FOR_S_MAX), f"an integer from 1 to {_FOR_S_MAX}")
 
 # Which calls a fault meets; what is not given fits every call.
 _CONDITIONS: Final = (
     Option(
         "count",
-        lambda value: value is None or _integer(1, _COUNT_MAX)(value),
+        lambda value: value is None or integer(1, _COUNT_MAX)(value),
         f"an integer from 1 to {_COUNT_MAX}, or null for no end",
         default=1,
     ),
-    _choice("method", "GET", "POST", "PUT", "DELETE"),
-    _text("path"),
-    _choice("channel", *Channel),
+    choice("method", "GET", "POST", "PUT", "DELETE"),
+    text("path"),
+    choice("channel", *Channel),
     _ACCOUNT,
 )
 
@@ -137,7 +87,7 @@ class FaultKind(Enum):
     DELAY = (
         Effect.ON_CALLS,
         "the call waits on its way to the exchange, or its reply on the way back",
-        (_number("ms", 0, _DELAY_MS_MAX, 1_000), _choice("where", "before", "after", default="before")),
+        (number("ms", 0, _DELAY_MS_MAX, 1_000), choice("where", "before", "after", default="before")),
     )
     DROP_REPLY = (
         Effect.ON_CALLS,
@@ -146,27 +96,27 @@ class FaultKind(Enum):
     SERVER_ERROR = (
         Effect.ON_CALLS,
         "a 5xx with Binance's document or, as from a proxy, with a page of HTML; carried out or not",
-        (_number("status", 500, 599, 503), _flag("is_executed"), _flag("is_html")),
+        (number("status", 500, 599, 503), flag("is_executed"), flag("is_html")),
     )
     RATE_LIMIT = (
         Effect.ON_CALLS,
         "429 or 418 with Retry-After; not carried out",
-        (_choice("status", 429, 418, default=429), _number("retry_after_s", 1, 3 * 86_400, 1)),
+        (choice("status", 429, 418, default=429), number("retry_after_s", 1, 3 * 86_400, 1)),
     )
     REJECT = (
         Effect.ON_CALLS,
         "refused with one of Binance's codes; not carried out",
-        (_number("code", -9_999, -1), _text("msg")),
+        (number("code", -9_999, -1), text("msg")),
     )
     REJECT_RATE = (
         Effect.STANDING,
         "of new orders, so many in a hundred are refused with one of Binance's codes; not carried out",
-        (_number("percent", 1, 100), _number("code", -9_999, -1, -2_010), _text("msg"), _ACCOUNT, _SEED),
+        (number("percent", 1, 100), number("code", -9_999, -1, -2_010), text("msg"), _ACCOUNT, _SEED),
     )
     LATE_VISIBILITY = (
         Effect.STANDING,
         "for so long the status of a new order says -2013, and openOrders and allOrders are without it; it works",
-        (_number("ms", 1, _DELAY_MS_MAX), _ACCOUNT),
+        (number("ms", 1, _DELAY_MS_MAX), _ACCOUNT),
     )
     MUTE = (
         Effect.STANDING,
@@ -195,22 +145,22 @@ class FaultKind(Enum):
     WRONG_CLOCK = (
         Effect.STANDING,
         "the exchange's clock is wrong: its time, and what it thinks of timestamps",
-        (_number("offset_ms", -_DAY_MS, _DAY_MS),),
+        (number("offset_ms", -_DAY_MS, _DAY_MS),),
     )
     HALT = (
         Effect.STANDING,
         "the engine takes no new orders of a symbol, whoever sends them; cancels go through",
-        (_text("symbol", is_required=True),),
+        (text("symbol", is_required=True),),
     )
     DISCONNECT = (
         Effect.AT_ONCE,
         "connections of market streams, of the WebSocket API or of both are cut, or closed with a close frame",
-        (_choice("streams", "all", "market", "account", default="all"), _flag("is_clean")),
+        (choice("streams", "all", "market", "account", default="all"), flag("is_clean")),
     )
     SILENT_CANCEL = (
         Effect.AT_ONCE,
         "so many open orders that fit, the oldest first, are cancelled, and no event says so",
-        (_number("count", 1, _COUNT_MAX, 1), _text("symbol"), _ACCOUNT),
+        (number("count", 1, _COUNT_MAX, 1), text("symbol"), _ACCOUNT),
     )
     WIPE = (
         Effect.AT_ONCE,
@@ -356,7 +306,7 @@ class Faults:
         options, wrong = kind.all_options, []
         if unknown := sorted(given.keys() - {option.name for option in options}):
             known = ", ".join(option.name for option in options) or "nothing more"
-            wrong.append(f"{kind} has no {', '.join(unknown)[:_TEXT_LENGTH_MAX]}; expected {known}")
+            wrong.append(f"{kind} has no {', '.join(unknown)[:TEXT_LENGTH_MAX]}; expected {known}")
         for option in options:
             if not option.is_met_by(given):
                 expected = f"expected {option.name} to be {option.expected}"

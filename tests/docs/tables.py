@@ -22,7 +22,8 @@ from desk.settings import LoadedSettings, Settings, environment_name
 from market import codes, limits
 from market.limits import ORDER_IDS_PER_SOURCE, OWNERS_PER_SOURCE
 from market.messages import MESSAGES, FieldSpec, MessageSpec
-from paper.faults import FaultKind, Option
+from paper.fault_options import Option
+from paper.faults import FaultKind
 from tests.docs import exchange_errors
 from trading.reasons import Rule
 
