@@ -9,6 +9,7 @@ from market.clock import iso_time
 from market.exact_json import JsonObject
 from pages.markup import Html, element
 from pages.parts import table
+from reports.by_order import realized_by_order
 from screens.money import amount_text, gain_text, money_text, percent_text
 
 _GAINS: Final = frozenset({"spread_capture", "inventory_pnl", "expectancy"})
@@ -25,6 +26,8 @@ def tables(document: JsonObject, quote: str | None) -> Iterable[Html | None]:
         yield _metrics(metrics, quote)
     yield _markouts(document.get("markouts") or [])
     yield _round_trips(document.get("round_trips") or {"n": 0, "rows": []}, document.get("symbols", {}))
+    by_order = realized_by_order(document)
+    yield from (_by_order(by_order[name], name, document) for name in ("level", "rule"))
     yield _worst_fills(document.get("trade_history", ()), document.get("quoting"))
     yield _worst_closings(document.get("trade_history", ()), quote)
     yield _flows(document.get("flows") or [])
@@ -125,6 +128,24 @@ def _held_text(held_ms: int) -> str:
         if held_ms >= 2 * size_ms:
             return f"{held_ms / size_ms:,.0f} {name}"
     return f"{held_ms / 1_000:,.0f} s"
+
+
+def _by_order(rows: Sequence[JsonObject], name: str, document: JsonObject) -> Html | None:
+    """Return what the fills of each level, or rule, have realized; None where that is known of no fill."""
+    if all(row[name] is None for row in rows):
+        return None
+    symbols = document["symbols"]
+    is_one = len({row["symbol"] for row in rows}) == 1
+    told = [
+        (
+            f"{'' if is_one else row['symbol'] + ' '}{'not known' if row[name] is None else row[name]}",
+            f"{row['fills']:,}",
+            money_text(row["volume"], symbols[row["symbol"]]["quote"]),
+            gain_text(row["pnl"], symbols[row["symbol"]]["quote"]),
+        )
+        for row in rows
+    ]
+    return table(f"By {name}", (name.capitalize(), "Fills", "Volume", "Realized"), told, wide=(2,))
 
 
 def _worst_fills(rows: Iterable[JsonObject], quoting: JsonObject | None) -> Html | None:

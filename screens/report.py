@@ -12,8 +12,12 @@ from screens.money import amount_text, gain_text, money_text, percent_text
 RATE_OF_MIN: Final = 20  # a percentage of fewer says less than the two counts
 
 
-def day_text(document: JsonObject) -> str:
-    """Return the day's figures; what the document does not hold is not shown."""
+def day_text(document: JsonObject, by_order: Mapping[str, Any] | None = None) -> str:
+    """Return the day's figures; what the document does not hold is not shown.
+
+    Args:
+        by_order: what its fills have realized by level, model and rule, see `reports/by_order.py`.
+    """
     trades, symbols = document["trades"], document.get("symbols", {})
     traded = {symbol: part for symbol, part in symbols.items() if part["buys"] + part["sells"]}
     quote = _only({part["quote"] for part in (traded or symbols).values()})
@@ -29,6 +33,7 @@ def day_text(document: JsonObject) -> str:
         lines += _price_lines(trades, quote)
     for symbol, part in traded.items():
         lines += [f"   {symbol}:", *(f"   {line}" for line in _symbol_lines(part, len(traded) > 1))]
+    lines += _by_order_lines(by_order or {}, traded)
     if fees := document.get("fees", {}):
         paid = ", ".join(f"{amount_text(Decimal(fee), asset)} {asset}" for asset, fee in fees.items())
         lines.append(f"   Fees: {paid}")
@@ -61,6 +66,23 @@ def _quoting_phrase(quoting: Mapping[str, Any], quote: str | None) -> str:
     fills_text = f"{counted(fills['count'], 'fill')}, markout {gain_text(Decimal(fills['markout']), quote)}"
     present = f"two-sided {percent_text(Decimal(quoting['presence']))} of the time, {minutes}"
     return f"{present}; {fills_text}; picked off {late['count']:,}{worth}"
+
+
+def _by_order_lines(by_order: Mapping[str, Any], parts: Mapping[str, Any]) -> list[str]:
+    """Return what each level and each rule has realized, where that is known of any fill."""
+    lines = []
+    for name in ("level", "rule"):
+        for symbol, part in parts.items():
+            rows = [row for row in by_order.get(name, ()) if row["symbol"] == symbol]
+            if any(row[name] is not None for row in rows):
+                of = f" of {symbol}" if len(parts) > 1 else ""
+                lines.append(f"   By {name}{of}: {', '.join(_realized_phrase(row, name, part) for row in rows)}")
+    return lines
+
+
+def _realized_phrase(row: Mapping[str, Any], name: str, part: Mapping[str, Any]) -> str:
+    value = "not known" if row[name] is None else row[name]
+    return f"{value} {gain_text(row['pnl'], part['quote'])} ({counted(row['fills'], 'fill')})"
 
 
 def _fees_phrase(fees: Mapping[str, Any] | None, parts: Iterable[Mapping[str, Any]]) -> str:

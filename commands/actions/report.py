@@ -21,6 +21,7 @@ from market.whole_file import write_whole
 from nodes.tracker.bookkeeper import Bookkeeper
 from pages.day import day_page
 from pages.week import week_page
+from reports.by_order import realized_by_order
 from reports.folder import FolderBusyError, ReportsFolder
 from reports.one_symbol import of_symbol
 from reports.performance import history_of, is_sound
@@ -157,6 +158,7 @@ def print_report(
     if replay is not None and found.week is not None:
         replay(settings, found.week)
     page = None if html is None else _write_page(found, html if html.name else found.page_file)
+    by_order = realized_by_order(found.day or {})
     width = columns()
     if as_json:
         document: JsonObject = {
@@ -165,12 +167,12 @@ def print_report(
             "week": found.week,
             "not_updated": found.not_updated,
         }
-        document |= {"round_trips": [] if found.day is None else round_trips(found.day)}
+        document |= {"round_trips": [] if found.day is None else round_trips(found.day), "by_order": by_order}
         print(dumps(document | {"damaged": found.damage} | ({} if page is None else {"html": str(page)})))
     else:
         parts = found.warnings
         if found.day is not None:
-            parts.append(day_text(found.day))
+            parts.append(day_text(found.day, by_order))
         elif found.damage:
             parts.append(f"{found.shown} damaged: {found.damage}")
         if found.week is not None:
