@@ -1,6 +1,6 @@
 """What is ours in every pair of an account: a maker of other settings, or one that was killed, may have left it."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Protocol
 
 from market.account import VenueOrder
@@ -22,8 +22,8 @@ class Account(Protocol):
         """Return the order of that client order id, open or ended, or None if the venue has never had it."""
 
 
-def cancel_known(account: Account, orders: Iterable[VenueOrder]) -> list[VenueOrder]:
-    """Cancel orders that the venue has taken; return those that were open, each as it ended.
+def cancel_known(account: Account, orders: Iterable[VenueOrder]) -> Iterator[VenueOrder]:
+    """Cancel orders that the venue has taken; yield those that were open, each as it ended, as soon as it has.
 
     The matching engine answers a cancel: one that it does not have is gone, whatever lists and questions say (Binance,
     REST API, "Data sources").
@@ -31,7 +31,6 @@ def cancel_known(account: Account, orders: Iterable[VenueOrder]) -> list[VenueOr
     Raises:
         VenueError: if the venue does not answer, or refuses a cancel.
     """
-    ended = []
     for order in orders:
         try:
             gone = account.cancel_in(order.symbol, order.order_id)
@@ -39,12 +38,12 @@ def cancel_known(account: Account, orders: Iterable[VenueOrder]) -> list[VenueOr
             if error.code not in UNKNOWN_SYMBOL_CODES:
                 raise
             continue  # the venue has no such pair any more, and no order in it
-        ended += [] if gone is None else [gone]
-    return ended
+        if gone is not None:
+            yield gone
 
 
-def cancel_everywhere(account: Account, prefix: str, but: str = "") -> list[VenueOrder]:
-    """Cancel each open order whose client order id starts with `prefix`; return each as it ended, or was last seen.
+def cancel_everywhere(account: Account, prefix: str, but: str = "") -> Iterator[VenueOrder]:
+    """Cancel each open order whose client order id starts with `prefix`; yield each as it ended, or was last seen.
 
     The list of all pairs, of weight 80 at Binance, is asked for until it shows none that has not been cancelled: once
     where there is none. A list may lag; an order is gone once its cancel was answered.
@@ -55,7 +54,7 @@ def cancel_everywhere(account: Account, prefix: str, but: str = "") -> list[Venu
     Raises:
         VenueError: if the venue does not answer, or refuses a cancel.
     """
-    ended: dict[tuple[str, str], VenueOrder] = {}
+    ended: set[tuple[str, str]] = set()
     while True:
         left = [
             each
@@ -65,6 +64,8 @@ def cancel_everywhere(account: Account, prefix: str, but: str = "") -> list[Venu
             and (each.symbol, each.order_id) not in ended
         ]
         if not left:
-            return list(ended.values())
+            return
         for order in left:
-            ended[order.symbol, order.order_id] = account.cancel_in(order.symbol, order.order_id) or order
+            gone = account.cancel_in(order.symbol, order.order_id)
+            ended.add((order.symbol, order.order_id))
+            yield gone or order

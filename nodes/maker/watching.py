@@ -170,7 +170,8 @@ def taken_away(
     while True:
         asked_ns = clock()
         try:
-            ended = [*cancel_known(account, taken), *cancel_everywhere(account, sent.prefix)]
+            yield from cancel_known(account, taken)  # each is told, also if the venue fails at the next one
+            yield from cancel_everywhere(account, sent.prefix)
         except VenueError as error:
             if clock() > give_up_ns or is_closed():
                 raise
@@ -178,7 +179,6 @@ def taken_away(
         else:
             failures.end()
             taken = []
-            yield from ended
             if asked_ns >= arrived_ns:
                 return
             wait_ns = lists.fail(clock())

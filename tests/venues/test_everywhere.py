@@ -40,5 +40,5 @@ class LaggingAccount:
 def test_an_order_that_is_listed_and_gone_hides_none_behind_it() -> None:
     """Each of ours is cancelled once, and the look is over though the list still shows them."""
     account = LaggingAccount()
-    assert cancel_everywhere(account, "tb-") == [GONE, replace(OPEN, status="CANCELED")]
+    assert list(cancel_everywhere(account, "tb-")) == [GONE, replace(OPEN, status="CANCELED")]
     assert account.cancelled == ["1", "2"]

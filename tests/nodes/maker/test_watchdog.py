@@ -183,6 +183,22 @@ def test_it_tries_a_venue_that_fails_again_and_leaves_it_alone_as_long_as_it_say
     assert venue.now[0] - began_ns > 20 * NS_PER_SECOND
 
 
+@pytest.mark.parametrize("is_noted", [False, True])
+def test_what_it_has_cancelled_is_told_though_the_venue_fails_at_the_next(
+    run_dir: Path, venue: ScriptedVenue, told: Told, *, is_noted: bool
+) -> None:
+    """An order was gone from the book, and nobody heard who had cancelled it."""
+    orders = [_order(str(number), f"{PREFIX}{number}") for number in (1, 2)]
+    venue.orders |= {order.order_id: order for order in orders}
+    if is_noted:
+        noted = [SentOrder(order.client_order_id, "BTCUSDT", "scripted", order) for order in orders]
+        write_note(run_dir / SENT_FILE, Note(noted, {}))
+    venue.fates["cancel_in"] = [None, AWAY]
+    _take_away(venue, run_dir)
+    assert venue.orders == {}
+    assert [line["order_id"] for line in lines(told, "cancelled")] == ["1", "2"]
+
+
 @pytest.mark.parametrize("is_closed", [False, True])
 def test_it_gives_up_in_the_end_and_says_so(venue: ScriptedVenue, told: Told, is_closed: bool) -> None:
     """Nothing of a desk stays for ever; at once where the exchange is gone for good."""
