@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from desk.client import DeskError, NoDeskError, command_text, known_symbol
+from desk.client import DeskError, NoDeskError, command_text, desk_pid, known_symbol, lone_nodes
 from desk.desk_file import DESK_FILE, kept_settings
 from desk.halted_file import HaltedFile
 from desk.operator import set_halted
@@ -35,13 +35,23 @@ def halt(settings: Settings, symbol: str | None, tell: Tell, *, is_cancelling: b
         DeskError: naming what is not halted or not cancelled, or that orders of ours may be left at the venue.
         VenueError: if there are no keys for it.
     """
-    named = None if symbol is None else known_symbol(settings, symbol)
+    named, missing = None if symbol is None else known_symbol(settings, symbol), list[str]()
     try:
         _set_halted(settings, named, tell, is_halted=True, is_cancelling=is_cancelling)
     except NoDeskError:
         if not (_has_quoted(settings.run_dir) or (settings.run_dir / DESK_FILE).is_file()):
             raise  # a mistyped run directory, perhaps: nobody would hear of a halt there
         _halt_alone(settings, named, tell, is_cancelling=is_cancelling)
+        return
+    except DeskError as error:
+        missing.append(str(error))
+    if _is_left_alone(settings):  # its engines are asked over tcp, whoever runs here
+        try:
+            missing += _take_away(settings, tell)
+        except VenueError as error:
+            missing.append(f"orders of this desk's maker may be open at {settings.venue.name}: {error}")
+    if missing:
+        raise DeskError("\n".join(missing))
 
 
 def resume(settings: Settings, symbol: str | None, tell: Tell) -> None:
@@ -79,6 +89,12 @@ def left_text(run_dir: Path) -> str:
 
 def _has_quoted(run_dir: Path) -> bool:
     return (run_dir / PREFIX_FILE).is_file()
+
+
+def _is_left_alone(settings: Settings) -> bool:
+    """Whether a maker has quoted elsewhere from this run directory, and no node runs in it any more."""
+    is_alone = desk_pid(settings.run_dir) is None and not lone_nodes(settings.run_dir)
+    return is_alone and _has_quoted(settings.run_dir) and not is_own_paper(settings)
 
 
 def _halted_file(settings: Settings) -> HaltedFile:

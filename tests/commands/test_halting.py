@@ -10,9 +10,11 @@ from commands.actions import halting
 from desk.client import DESK_LOCK, DeskError, NoDeskError, lone_nodes
 from desk.desk_file import DESK_FILE
 from desk.halted_file import HALTED_FILE, HaltedFile
+from desk.operator import Outcome
 from desk.risk_file import write_risk
 from desk.run_dir import WATCHDOG, LockFile
 from desk.settings import load_settings
+from market.codes import Side
 from nodes.maker.ids import PREFIX_FILE
 from tests.nodes.maker.makers import AWAY
 from tests.nodes.maker.scripted_venue import ScriptedVenue
@@ -111,6 +113,32 @@ def test_resume_of_a_withdrawal_without_a_desk_does_not_promise_quotes_of_a_halt
         halting.resume(settings, None, told.append)
     assert len(told) == 1
     assert told[0].startswith("the maker quotes again when it is started and the halt of BTCUSDT is taken back; ")
+
+
+@pytest.mark.parametrize("is_away", [False, True])
+def test_halt_of_a_desk_whose_engines_are_elsewhere_takes_away_what_its_maker_has_left(
+    tmp_path: Path, venue: ScriptedVenue, monkeypatch: pytest.MonkeyPatch, is_away: bool
+) -> None:
+    """Engines that are reached over tcp are asked though no desk runs here: its orders stayed without a word."""
+    (tmp_path / PREFIX_FILE).write_text("0a1b2c\n")
+    settings = load_settings({"run_dir": tmp_path, **REMOTE}).settings
+    left = venue.place(settings.instrument, Side.BUY, 9_000_000, 1_000, "tb-0a1b2c-1")
+    others = venue.place(settings.instrument, Side.BUY, 9_000_000, 1_000, "by-hand")
+    silent = Outcome(missing=["BTCUSDT is not halted: engine does not answer"])
+    monkeypatch.setattr(halting, "set_halted", lambda *_, **__: silent)
+    monkeypatch.setattr(halting, "GIVE_UP_S", 60.0)
+    if is_away:
+        monkeypatch.setattr(halting, "GIVE_UP_S", 0.0)
+        venue.fates["all_open_orders"] = [AWAY] * 1_000
+    told: list[str] = []
+    with pytest.raises(DeskError) as failed:
+        halting.halt(settings, None, told.append, is_cancelling=False)
+    missing = str(failed.value).splitlines()
+    assert missing[0] == silent.missing[0]
+    assert (len(missing) == 2) == is_away
+    if not is_away:
+        assert list(venue.orders) == [others.order_id]
+        assert f"(order {left.order_id})" in told[0]
 
 
 def _write_desk_file(run_dir: Path, venue_name: str, left: list[str] | None) -> None:
