@@ -13,10 +13,11 @@ from market.exact_json import JsonObject, dumps
 from market.instrument import Instrument
 from reports import json_fields as fields
 from reports.carried import Carried, carried_to_json
+from reports.curve import Curve
 from reports.daily_file import HistoryLines
 from reports.exact import EXACT, figure
 from reports.reconciliation import Books, Flow
-from reports.symbol_book import Curve, SymbolBook
+from reports.symbol_book import SymbolBook
 from reports.trade_history import (
     FillDetail,
     HistoryRow,
@@ -144,8 +145,8 @@ class DayBook:
                 self._books.add_flow(flow)
 
     def describe(self, details: Mapping[TradeKey, FillDetail]) -> None:
-        """Take what has become known of fills; the figures are made anew if one of them has another mid now."""
-        first, is_marked_anew = len(self.rows), False
+        """Take what has become known of fills; a mid that had not been known costs what was taken since that fill."""
+        first, late, is_marked_anew = len(self.rows), dict[int, Decimal](), False
         pending = details.keys() & self._by_key.keys()
         for index in range(len(self.rows) - 1, -1, -1):  # they are among the last
             if not pending:
@@ -155,15 +156,20 @@ class DayBook:
                 continue
             pending.remove(row.key)
             if (detail := details[row.key]) != row.detail:
-                is_marked_anew |= detail.mid != (row.detail.mid if row.detail else None)
+                before = row.detail.mid if row.detail else None
+                if before is None and detail.mid is not None:
+                    late[index] = detail.mid
+                is_marked_anew |= before is not None and detail.mid != before
                 self.rows[index] = self._by_key[row.key] = replace(row, detail=detail)
                 if row.key in self._unvalued:
                     self._unvalued[row.key] = self.rows[index]
                 first = index
-        if is_marked_anew:
+        if is_marked_anew or (late and not self.curve.mark_late(late)):
             self._rebuild(self.rows)
-        else:
-            self._lines.cut(first)
+            return
+        for index in late:
+            self.symbols[self.rows[index].trade.symbol].mark_late(self.rows[index])
+        self._lines.cut(first)
 
     def watch(self, instruments: Iterable[Instrument]) -> None:
         """Add `instruments` to those of the day, before those that it has; the rules of known ones are taken anew."""
@@ -343,7 +349,7 @@ class DayBook:
             symbol: SymbolBook(one, self.carried.of(symbol), marks.get(symbol))
             for symbol, one in self.instruments.items()
         }
-        self.curve = Curve(self.symbols)
+        self.curve = Curve({symbol: one.worth_line for symbol, one in self.symbols.items()})
         self._realized: list[Decimal] = []
         self._books = None if self.opening is None else Books(self.opening, self.day)
         for row in rows:
@@ -364,8 +370,8 @@ class DayBook:
             self.newest[trade.symbol] = row
         realized = self.symbols[trade.symbol].add(row)
         self._realized.append(figure(realized) if realized else _NO_MONEY)
-        if row.detail is not None and row.detail.mid is not None:
-            self.curve.mark(trade.symbol, row.detail.mid)
+        line = self.symbols[trade.symbol].worth_line
+        self.curve.take(trade.symbol, line, row.detail.mid if row.detail else None)
         if trade.fee:
             paid, back = self._charged.get(trade.fee_asset, (_NOTHING, _NOTHING))
             is_fee = trade.fee > 0

@@ -208,7 +208,13 @@ class FifoBook:
 
     def worth_units(self, mark_units: int) -> int | Fraction:
         """Return `worth` in units of 10^-120, of a mark in units of 10^-60."""
-        return self._cash.units + self._position_units * mark_units
+        cash, position = self.moved_units
+        return cash + position * mark_units
+
+    @property
+    def moved_units(self) -> tuple[int | Fraction, int]:
+        """What moved in the account: quote in units of 10^-120, and base in units of 10^-60."""
+        return self._cash.units, self._position_units
 
     def carry(self, lot: Lot) -> None:
         """Begin with one more lot of before; all of them are of one side, and come oldest first."""

@@ -1,6 +1,6 @@
 """One symbol's figures of a day, kept up trade by trade; amounts in its quote asset but for quantities."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from decimal import Decimal
 from fractions import Fraction
 
@@ -9,6 +9,7 @@ from market.codes import Side
 from market.exact_json import JsonObject
 from market.instrument import Instrument
 from reports.average_cost import AverageCost
+from reports.curve import Line
 from reports.exact import EXACT, FIGURE_PLACES, amount, decimals_of, figure, rounded
 from reports.exact_sum import VALUE, units_of
 from reports.pnl import FifoBook, Lot, fee_in_quote
@@ -51,27 +52,41 @@ class SymbolBook:
     def add(self, row: HistoryRow) -> Fraction:
         """Take the next fill; return what it realized after fees."""
         trade, value = row.trade, _fee_cost(row, self.instrument)
-        is_buy = trade.side is Side.BUY
-        qty, cost = trade.qty if is_buy else trade.qty.copy_negate(), trade.quote_qty
         paid = _NOTHING
         if trade.fee:
             paid = trade.fee if trade.fee_asset == self.instrument.quote else _decimal(value)
             self._fees[trade.fee_asset] = EXACT.add(self._fees.get(trade.fee_asset, _NOTHING), trade.fee)
-            if trade.fee_asset == self.instrument.base:
-                qty = EXACT.subtract(qty, trade.fee)
-                cost = EXACT.subtract(cost if is_buy else cost.copy_negate(), paid).copy_abs()
-            elif trade.fee_asset != self.instrument.quote:
+            if trade.fee_asset not in (self.instrument.base, self.instrument.quote):
                 fee, worth = self._foreign_fees.get(trade.fee_asset, (_NOTHING, _NOTHING))
                 self._foreign_fees[trade.fee_asset] = (
                     EXACT.add(fee, trade.fee),
                     EXACT.add(worth, row.fee_in_quote or _NOTHING),
                 )
+        qty, cost = self._moved(trade, paid)
         self.spread.look(self.average.position, trade.time_ms)
         if row.detail is not None and row.detail.mid is not None:
             self.spread.add(qty, cost, row.detail.mid)
         self.average.add(qty, cost, paid)
         self.volumes[trade.side].add(trade)
         return self.fifo.apply(trade, value)
+
+    def mark_late(self, row: HistoryRow) -> None:
+        """Take the mid of a fill that was taken without one."""
+        assert row.detail is not None, row.key
+        assert row.detail.mid is not None, row.key
+        trade, paid = row.trade, _NOTHING
+        if trade.fee and trade.fee_asset == self.instrument.base:
+            paid = _decimal(_fee_cost(row, self.instrument))
+        self.spread.add(*self._moved(trade, paid), row.detail.mid)
+
+    def _moved(self, trade: VenueTrade, paid: Decimal) -> tuple[Decimal, Decimal]:
+        """Return what arrived of a fill (negative: left), less a fee of base that cost `paid`, and for what money."""
+        is_buy = trade.side is Side.BUY
+        qty, cost = trade.qty if is_buy else trade.qty.copy_negate(), trade.quote_qty
+        if trade.fee and trade.fee_asset == self.instrument.base:
+            qty = EXACT.subtract(qty, trade.fee)
+            cost = EXACT.subtract(cost if is_buy else cost.copy_negate(), paid).copy_abs()
+        return qty, cost
 
     @property
     def foreign_fees(self) -> dict[str, tuple[Fraction, Fraction]]:
@@ -107,6 +122,14 @@ class SymbolBook:
         """Return `worth` in units of 10^-120, of a mark in units of 10^-60."""
         assert self.has_opening, self.instrument.symbol
         return self.fifo.worth_units(mark_units) - self._worth_units
+
+    @property
+    def worth_line(self) -> Line | None:
+        """What `worth_units` is made of: it is the first + the second x the mark; None without an opening."""
+        if not self.has_opening:
+            return None
+        cash, position = self.fifo.moved_units
+        return cash - self._worth_units, position
 
     def to_json(self, mark: Decimal | None, carried: JsonObject) -> JsonObject:
         """Return the symbol's part of the daily document."""
@@ -173,42 +196,6 @@ class Spread:
         gain = EXACT.subtract(EXACT.multiply(qty, mid), cost if qty > 0 else cost.copy_negate())
         self.capture = EXACT.add(self.capture, gain)
         self.count += 1
-
-
-class Curve:
-    """What the day has brought, marked at every fill with a mid; the first peak is the start, where it is nothing.
-
-    Attributes:
-        count: such fills.
-    """
-
-    def __init__(self, symbols: Mapping[str, SymbolBook]) -> None:
-        self._symbols = symbols
-        self._marks: dict[str, int] = {}  # in units of 10^-60
-        self._peak: int | Fraction = 0  # in units of 10^-120, as all that follows from it
-        self._drawdown: int | Fraction = 0
-        self.count = 0
-
-    def mark(self, symbol: str, mid: Decimal) -> None:
-        """Take the mid of a fill that is in the books already."""
-        self._marks[symbol] = units_of(mid)
-        self.count += 1
-        worth = self._worth(self._marks)
-        self._peak = max(self._peak, worth)
-        self._drawdown = max(self._drawdown, self._peak - worth)
-
-    def drawdown(self, marks: Mapping[str, Decimal]) -> Fraction:
-        """Return the largest fall below a peak of before, the last sight included."""
-        last = {symbol: units_of(mark) for symbol, mark in marks.items()}
-        units = max(self._drawdown, self._peak - self._worth(self._marks | last))
-        return Fraction(units.numerator, units.denominator * VALUE)
-
-    def _worth(self, marks: Mapping[str, int]) -> int | Fraction:
-        worth: int | Fraction = 0
-        for symbol, one in self._symbols.items():
-            if symbol in marks and one.has_opening:
-                worth += one.worth_units(marks[symbol])
-        return worth
 
 
 class Volume:
