@@ -19,6 +19,7 @@ from market.clock import NS_PER_MS, day_bounds_ns, now, utc_date
 from market.exact_json import JsonObject, dumps
 from market.whole_file import write_whole
 from nodes.tracker.bookkeeper import Bookkeeper
+from nodes.tracker.desk_orders import ClockedVenue, desk_orders
 from pages.day import day_page
 from pages.week import week_page
 from reports.by_order import realized_by_order
@@ -32,7 +33,7 @@ from screens.account import history_json, history_text
 from screens.fold import folded
 from screens.report import day_text
 from screens.week import week_text
-from venues.venue import HistoricalVenue, Venue, VenueError
+from venues.venue import HistoricalVenue, VenueError
 
 Row = TypeVar("Row", VenueOrder, VenueTrade)
 DAYS_MAX: Final = 366
@@ -127,7 +128,7 @@ class Found:
 
 def print_report(
     settings: Settings,
-    venue_of: Callable[[], Venue],
+    venue_of: Callable[[], ClockedVenue],
     period: Period,
     *,
     as_json: bool,
@@ -187,7 +188,7 @@ def print_report(
     return found.code
 
 
-def _found(settings: Settings, venue_of: Callable[[], Venue], period: Period, symbol: str | None) -> Found:
+def _found(settings: Settings, venue_of: Callable[[], ClockedVenue], period: Period, symbol: str | None) -> Found:
     folder = ReportsFolder(settings.reports_dir)
     reason, notes = _updated(settings, venue_of, folder) if period.last >= utc_date(now().time_ns) else (None, ())
     shown = period.last if period.count == 1 else None
@@ -233,12 +234,14 @@ def _write_page(found: Found, file: Path) -> Path:
 
 
 def _updated(
-    settings: Settings, venue_of: Callable[[], Venue], folder: ReportsFolder
+    settings: Settings, venue_of: Callable[[], ClockedVenue], folder: ReportsFolder
 ) -> tuple[str | None, tuple[str, ...]]:
     """Bring today's file up to date; return why that could not be, if it could not, and what there is to note."""
     try:
         pairs, quoting = settings.instruments, partial(quoting_document, settings)
-        books = Bookkeeper(venue_of(), settings.instrument, folder, now, settings.market, pairs, quoting)
+        venue = venue_of()
+        orders = desk_orders(settings, venue)
+        books = Bookkeeper(venue, settings.instrument, folder, now, settings.market, pairs, quoting, fill_orders=orders)
         return None, tuple(books.update().notes)
     except (VenueError, DeskError, FolderBusyError) as error:
         if not folder.days():

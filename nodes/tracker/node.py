@@ -4,18 +4,15 @@ from collections.abc import Iterable
 from functools import partial
 from typing import TYPE_CHECKING
 
-from desk.decisions_file import placing_of
 from desk.quoting_file import quoting_document
 from desk.venue import desk_line, desk_venue
-from market.account import VenueOrder
 from market.clock import NS_PER_MS, iso_time, monotonic_ns, now, time_ns
 from nodes.node import Node
 from nodes.tracker.bookkeeper import Bookkeeper
-from nodes.tracker.fill_orders import FillOrders
+from nodes.tracker.desk_orders import desk_orders
 from nodes.tracker.following import MarketFollower
 from reports.day_figures import day_figures
 from reports.folder import FolderBusyError, ReportsFolder
-from reports.trade_history import Placing
 from venues.venue import VenueError, VenueKeysError
 
 if TYPE_CHECKING:
@@ -117,12 +114,7 @@ def run(node: Node) -> None:
     quoting = partial(quoting_document, settings)
     line = desk_line(settings, venue, monotonic_ns)
     follower = MarketFollower(line, settings.instrument, lambda: time_ns() + venue.ahead_ms * NS_PER_MS)
-    pairs = settings.instruments
-
-    def placing(order: VenueOrder) -> Placing | None:
-        return placing_of(settings.run_dir, order.client_order_id, order.time_ms - venue.ahead_ms)
-
-    orders = FillOrders(venue, placing)
+    pairs, orders = settings.instruments, desk_orders(settings, venue)
     bookkeeper = Bookkeeper(
         venue, settings.instrument, folder, now, settings.market, pairs, quoting, follower.mids, orders
     )

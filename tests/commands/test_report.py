@@ -15,17 +15,19 @@ from commands.actions import report as report_commands
 from commands.actions.report import NOT_UPDATED, Period, period_of, print_history, print_report
 from commands.app import app
 from desk.client import DeskError, NoDeskError
+from desk.decisions_file import DecisionsFile
 from desk.settings import Settings, load_settings
 from market.account import VenueOrder
 from market.codes import Side
 from market.exact_json import loads
 from nodes.tracker.bookkeeper import Bookkeeper
+from nodes.tracker.desk_orders import ClockedVenue
 from reports.daily_file import encode
 from reports.folder import ReportsFolder
 from tests.nodes.tracker.accounts import SetClock
 from tests.reports.fills import BTC, DAY, DAY_MS, NOON_MS, fill
 from tests.reports.scripted_venue import ScriptedVenue
-from venues.venue import HistoricalVenue, VenueUnavailableError
+from venues.venue import VenueUnavailableError
 
 _TODAY = Period(DAY, DAY, is_given=False)
 
@@ -59,21 +61,21 @@ def venue(folder: ReportsFolder, at: Callable[[int], None]) -> ScriptedVenue:
     made = ScriptedVenue({"BTC": "10", "USDT": "10000"})
     for back in (3, 2, 1, 0):
         at(NOON_MS - back * DAY_MS)
-        first = 10 * (4 - back)
+        first, at_ms = 10 * (4 - back), NOON_MS - back * DAY_MS
         made.trades_of_all += [
-            fill(first, Side.BUY, "1", "100", time_ms=NOON_MS - back * DAY_MS - 2),
-            fill(first + 1, Side.SELL, "1", str(101 + back), time_ms=NOON_MS - back * DAY_MS - 1),
+            fill(first, Side.BUY, "1", "100", time_ms=at_ms - 2, order_id=str(first)),
+            fill(first + 1, Side.SELL, "1", str(101 + back), time_ms=at_ms - 1, order_id=str(first + 1)),
         ]
         if back:
             Bookkeeper(made, BTC, folder, SetClock(NOON_MS - back * DAY_MS)).update()
     return made
 
 
-def _away() -> HistoricalVenue:
+def _away() -> ClockedVenue:
     raise VenueUnavailableError("paper is out of reach (NetworkError); is the desk up?")
 
 
-def _no_desk() -> HistoricalVenue:
+def _no_desk() -> ClockedVenue:
     raise NoDeskError(Path("run"))
 
 
@@ -252,6 +254,30 @@ def test_names_a_past_day_that_cannot_be_read(
     assert "   2025-11-28  +$3.00      2  1 of 1" in text
     assert print_report(settings, _away, Period(day, day), as_json=False) == 1
     assert capsys.readouterr().out.startswith("2025-11-29 damaged: ")
+
+
+def test_tells_what_the_orders_of_fills_were_placed_for_without_a_tracker(
+    settings: Settings, folder: ReportsFolder, venue: ScriptedVenue, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Guards rows that `report` adds: they had no level, model and rule, nor how long their order had rested."""
+    terms = (Decimal(100), Decimal(1), Decimal(1), "FILLED", NOON_MS - 502)
+    venue.orders_of_all = [VenueOrder("40", "tb-1-7", "BTCUSDT", Side.BUY, *terms)]
+    row = {"time": "2025-11-30T11:59:59.498Z", "symbol": "BTCUSDT", "side": "BUY", "action": "place"}
+    row |= {"price": "100", "qty": "1", "client_order_id": "tb-1-7", "rule": "WANTED", "why": ""}
+    settings.run_dir.mkdir(exist_ok=True)
+    DecisionsFile(settings.run_dir).write([row | {"level": 2, "model": "fixed", "numbers": {}}], NOON_MS * 1_000_000)
+    assert print_report(settings, lambda: venue, _TODAY, as_json=True) == 0
+    first, second = _json(capsys)["day"]["trade_history"]
+    known = ("quote_age_ms", "level", "model", "rule")
+    assert [first.get(name) for name in known] == [500, 2, "fixed", "WANTED"]
+    assert [second.get(name) for name in known] == [None] * 4
+    (path,) = settings.run_dir.glob("decisions_*.jsonl")
+    path.unlink()
+    path.mkdir()
+    venue.trades_of_all.append(fill(42, Side.BUY, "1", "100", time_ms=NOON_MS, order_id="40"))
+    assert print_report(settings, lambda: venue, _TODAY, as_json=True) == 0, "a journal that cannot be read"
+    *_, third = _json(capsys)["day"]["trade_history"]
+    assert [third.get(name) for name in known] == [502, None, None, None]
 
 
 def test_exits_with_1_when_another_day_of_the_week_does_not_add_up(

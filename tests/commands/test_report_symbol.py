@@ -9,13 +9,13 @@ from commands.actions.report import Period, print_report
 from desk.client import NoDeskError
 from desk.settings import load_settings
 from market.exact_json import loads
+from nodes.tracker.desk_orders import ClockedVenue
 from reports.folder import ReportsFolder
 from tests.reports.fills import BTC, DAY, ETH
 from tests.reports.test_one_symbol import two_symbols
-from venues.venue import Venue
 
 
-def _away() -> Venue:
+def _away() -> ClockedVenue:
     raise NoDeskError(Path("run"))
 
 

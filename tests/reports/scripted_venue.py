@@ -23,6 +23,7 @@ class ScriptedVenue:
         mids: by symbol; a symbol without one is not traded here.
         refusals: with which code the venue refuses to tell a symbol's mid.
         calls: what was asked of `trades`, as (symbol, limit, from_id, since_ms).
+        ahead_ms: by how much its clock is ahead.
         on_account: called before the account is told, to let something happen between two readings.
     """
 
@@ -35,6 +36,7 @@ class ScriptedVenue:
         self.mids = {one.symbol: Decimal(100) for one in instruments}
         self.refusals: dict[str, int] = {}
         self.account_id = "1"
+        self.ahead_ms = 0
         self.calls: list[tuple[str, int, int | None, int | None]] = []
         self.on_account: Callable[[], None] = lambda: None
 
