@@ -1,6 +1,7 @@
 """A real desk for tests: real processes on free ports, in a run directory of its own, gone when the test ends."""
 
 import contextlib
+import io
 import json
 import os
 import shutil
@@ -14,7 +15,9 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
+import cli
 from desk.client import DeskError, NoDeskError, desk_status
 from paper.access.accounts import KeyPair, load_keys
 from tests.pairs import default_instruments
@@ -29,6 +32,8 @@ ANSWER_S_MAX = 20.0
 LOOK_S_MIN, LOOK_S_MAX, LOOK_SHARE = 0.02, 0.25, 0.05  # between two looks
 # What a maker at its exchange does without: a desk of all nodes takes twice the time to start, and to run.
 LEAN = tuple(word for name in ("gateway", "api", "tracker") for word in ("--without", name))
+# Commands that need a process to themselves: they stay, take signals, fork, or end with what they leave behind.
+OF_THEIR_OWN = ("up", "node", "feed", "faults", "record", "backup")
 FREE_PORTS = ("--api-port", "0", "--paper-port", "0", "--gateway-port", "0")
 
 
@@ -49,6 +54,42 @@ def environment(**settings: str) -> dict[str, str]:
     """Return this process's environment without settings of its own, plus `settings`."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith("TICKBUS_")}
     return {**clean, **settings}
+
+
+def run_apart(words: list[str], cwd: Path, variables: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    """Run a command of the command line as a process of its own, there and with those variables."""
+    return subprocess.run(
+        [sys.executable, str(CLI), *words],
+        cwd=cwd,
+        env=variables,
+        capture_output=True,
+        text=True,
+        timeout=100,  # a busy machine takes its time; the test's own limit is the one that counts
+        check=False,
+    )
+
+
+def run_here(words: list[str], cwd: Path, variables: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    """Run a command of the command line in this process as if it were one of its own, there and with those variables.
+
+    Nobody answers what it asks. Not for one that takes signals, forks, or leaves its threads and sockets to its end.
+    """
+    out, err = (io.TextIOWrapper(io.BytesIO(), "utf-8", newline="", write_through=True) for _ in range(2))
+    with contextlib.ExitStack() as undone:
+        undone.callback(os.umask, os.umask(0o077))
+        undone.enter_context(contextlib.chdir(cwd))
+        undone.enter_context(mock.patch.dict(os.environ, variables, clear=True))
+        undone.enter_context(mock.patch.object(sys, "argv", [str(CLI), *words]))
+        undone.enter_context(mock.patch.object(sys, "stdin", io.StringIO()))
+        undone.enter_context(contextlib.redirect_stdout(out))
+        undone.enter_context(contextlib.redirect_stderr(err))
+        try:
+            cli.main()
+            code = 0
+        except SystemExit as end:
+            code = int(end.code or 0)
+    texts = [each.buffer.getvalue().decode() for each in (out, err)]
+    return subprocess.CompletedProcess(words, code, *texts)
 
 
 class Desk:
@@ -93,16 +134,14 @@ class Desk:
         return output
 
     def cli(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Run another command of the command line against this desk."""
-        return subprocess.run(
-            [sys.executable, str(CLI), *arguments, "--run-dir", str(self.run_dir)],
-            cwd=self.run_dir.parent,
-            env=self.environment,
-            capture_output=True,
-            text=True,
-            timeout=100,  # a busy machine takes its time; the test's own limit is the one that counts
-            check=False,
-        )
+        """Run another command of the command line against this desk: what it prints, and its exit code.
+
+        Most run in this process, from the desk's folder and in its environment, as `cli.py` does: a process of their
+        own takes a second of processor time to begin, and says the same.
+        """
+        words = [*arguments, "--run-dir", str(self.run_dir)]
+        run = run_apart if arguments[0] in OF_THEIR_OWN else run_here
+        return run(words, self.run_dir.parent, self.environment)
 
     def cli_json(self, *arguments: str) -> Any:
         """Run a command with `--json` and return what it printed."""
@@ -111,11 +150,15 @@ class Desk:
         return json.loads(result.stdout)
 
     def node(self, name: str) -> dict[str, Any]:
-        """Return the status of one node; on a busy machine the desk may take longer than a person would wait."""
+        """Return the status of one node."""
+        return next(row for row in self.status()["nodes"] if row["node"] == name)
+
+    def status(self) -> dict[str, Any]:
+        """Return what `status` tells; on a busy machine the desk may take longer than a person would wait."""
         deadline = time.monotonic() + ANSWER_S_MAX
         while True:
             try:
-                return next(row for row in desk_status(self.run_dir)["nodes"] if row["node"] == name)
+                return desk_status(self.run_dir)
             except NoDeskError:
                 raise
             except DeskError:
@@ -171,6 +214,7 @@ class Desk:
             self.process.kill()
         if self.process is not None:
             self.process.communicate()
+            self.process = None
 
 
 @contextlib.contextmanager

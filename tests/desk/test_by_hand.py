@@ -11,7 +11,7 @@ from tests.desk.desk_process import Desk, short_directory
 def desk() -> Iterator[Desk]:
     """One desk without a maker and a flow: nobody else moves its account."""
     with short_directory() as path:
-        one = Desk(path / "run").start("--without", "maker", "--flow", "none")
+        one = Desk(path / "run", "--only", "engine", "--only", "paper").start()
         yield one
         one.end()
 

@@ -1,16 +1,13 @@
 """Every command against every shape of desk, from a shell and a directory that know nothing of it."""
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-import cli
 from tests.commands.tree import commands
-from tests.desk.desk_process import TWO_ENGINES, TWO_GATEWAYS, Desk, short_directory
-from tests.desk.test_which_desk import cli as elsewhere
+from tests.desk.desk_process import TWO_ENGINES, TWO_GATEWAYS, Desk, environment, run_apart, run_here, short_directory
 
 
 @dataclass(frozen=True)
@@ -82,6 +79,7 @@ ROWS = {
     "accounts fund": Row(("1", "USDT", "5"), ("paper",)),
     "accounts reset": Row(("1", "--yes"), ("paper",)),
 }
+MARKET = {"TICKBUS_FLOW__OPENING_S": "0", "TICKBUS_FLOW__PRESET": "calm"}  # nobody waits for what trades in it
 COMMANDS = [name for name, row in ROWS.items() if row.words is not None]
 SHAPES = {
     "several engines and gateways": (
@@ -98,37 +96,23 @@ def test_every_command_has_a_row() -> None:
     assert sorted(commands()) == sorted(ROWS)
 
 
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> "Shell":
-    """A shell elsewhere: without settings in its environment, in a directory with another desk's tickbus.toml."""
-    for name in [name for name in os.environ if name.startswith("TICKBUS_")]:
-        monkeypatch.delenv(name)
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "tickbus.toml").write_text('symbol = "BNBUSDT"\n[api]\nport = 1\n[paper]\nport = 1\n')
-    return Shell(monkeypatch, capsys)
-
-
 class Shell:
-    """Runs commands in this process, as `cli.py` does."""
+    """Runs commands in this process, as `cli.py` does, elsewhere than their desk is."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-        self._monkeypatch = monkeypatch
-        self._capsys = capsys
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
 
     def __call__(self, name: str, run_dir: Path, words: tuple[str, ...] = ()) -> tuple[int, str, str]:
         """Return the exit code, and what was printed to both outputs."""
-        self._monkeypatch.setattr("sys.argv", ["cli.py", *name.split(), *words, "--run-dir", str(run_dir)])
-        self._capsys.readouterr()
-        before = os.umask(0o077)
-        try:
-            cli.main()
-            code = 0
-        except SystemExit as end:
-            code = int(end.code or 0)
-        finally:
-            os.umask(before)
-        out, err = self._capsys.readouterr()
-        return code, out, err
+        told = run_here([*name.split(), *words, "--run-dir", str(run_dir)], self._folder, environment())
+        return told.returncode, told.stdout, told.stderr
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Shell:
+    """A shell elsewhere: without settings in its environment, in a directory with another desk's tickbus.toml."""
+    (tmp_path / "tickbus.toml").write_text('symbol = "BNBUSDT"\n[api]\nport = 1\n[paper]\nport = 1\n')
+    return Shell(tmp_path)
 
 
 @pytest.fixture(scope="module", params=list(SHAPES))
@@ -136,7 +120,7 @@ def shape(request: pytest.FixtureRequest) -> Iterator[Desk]:
     """A desk of that shape; every port is a free one."""
     arguments, settings = SHAPES[request.param]
     with short_directory() as path:
-        desk = Desk(path / "run", *arguments, **{**settings, "TICKBUS_FLOW__OPENING_S": "0"})
+        desk = Desk(path / "run", *arguments, **{**settings, **MARKET})
         try:
             yield desk.start()
         finally:
@@ -144,16 +128,16 @@ def shape(request: pytest.FixtureRequest) -> Iterator[Desk]:
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_command_works_on_every_desk_that_can_be_started(shape: Desk, run: Shell, name: str) -> None:
+def test_command_works_on_every_desk_that_can_be_started(shape: Desk, run: Shell, tmp_path: Path, name: str) -> None:
     """Or says in one line which node the desk does not run; nobody else is asked."""
     row = ROWS[name]
     assert row.words is not None
     if name == "feed":  # it ends with its process, and leaves its sockets to that
-        told = elsewhere(Path.cwd(), name, *row.words, "--run-dir", str(shape.run_dir))
+        told = run_apart([name, *row.words, "--run-dir", str(shape.run_dir)], tmp_path, environment())
         code, out, err = told.returncode, told.stdout, told.stderr
     else:
         code, out, err = run(name, shape.run_dir, row.words)
-    nodes = {node["node"] for node in shape.cli_json("status")["nodes"]} if row.needs else set()
+    nodes = {node["node"] for node in shape.status()["nodes"]} if row.needs else set()
     if missing := set(row.needs) - nodes:
         assert (code, out) == (1, ""), err
         assert f"runs no {missing.pop()}" in err
@@ -167,7 +151,7 @@ def test_command_works_on_every_desk_that_can_be_started(shape: Desk, run: Shell
 def stopped() -> Iterator[Path]:
     """The run directory of a desk that has run and was stopped."""
     with short_directory() as path:
-        desk = Desk(path / "run", "--without", "flow", "--without", "tracker")
+        desk = Desk(path / "run", "--only", "engine", "--only", "paper", "--only", "maker")
         try:
             desk.start()
             assert desk.cli("place", "buy", "0.01", "50000").returncode == 0

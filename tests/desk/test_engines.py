@@ -13,7 +13,7 @@ from bus.engine_client import LinkEnd
 from bus.order_link import Connected
 from bus.topology import ORDERS, first_order_id, first_owner
 from commands.actions.journal import asked_engines, replay_journal
-from desk.client import DeskError, desk_status
+from desk.client import DeskError
 from desk.operator import set_halted
 from desk.settings import load_settings
 from desk.wiring import desk_wiring
@@ -77,7 +77,7 @@ def test_each_engine_has_its_symbols_and_one_lives_on_without_the_other(engines:
         until("its book goes on", lambda: _count(desk, "BTCUSDT") == 4)
         pid = desk.node("engine")["pid"]
         desk.kill("engine2")
-        until("all nodes are ready", lambda: {row["state"] for row in desk_status(desk.run_dir)["nodes"]} == {"ready"})
+        until("all nodes are ready", lambda: {row["state"] for row in desk.status()["nodes"]} == {"ready"})
         assert _orders(desk, "ETHUSDT") == eth_book, "ready means served"
         assert desk.node("engine")["pid"] == pid
         cancel(session, eth, 1)

@@ -65,7 +65,7 @@ def answer(session: GatewaySession, side: Side, price_ticks: int) -> Event:
 
 def test_desk_runs_as_many_gateways_as_have_ports(gateways: Desk) -> None:
     """They are nodes of the desk like others, and a person is told where each one is."""
-    assert [row["node"] for row in gateways.cli_json("status")["nodes"]] == ["engine", *NAMES]
+    assert [row["node"] for row in gateways.status()["nodes"]] == ["engine", *NAMES]
     ports = [port_of(gateways, name) for name in NAMES]
     assert len(set(ports)) == len(NAMES)
     text = gateways.cli("status").stdout

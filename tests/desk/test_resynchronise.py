@@ -10,7 +10,6 @@ import pytest
 from bus.feed import FeedFrame, Topic, unpack_frame
 from bus.subscriber import FeedSubscriber
 from bus.topology import FEED
-from desk.client import desk_status
 from market.clock import monotonic_ns
 from market.codes import Side
 from market.feed_messages import BestPrices
@@ -69,7 +68,7 @@ def test_all_are_in_step_with_the_engine_after_its_kill(market_desk: Desk, repli
         open_before = venue.open_orders(BTCUSDT)
         until("the replica is in step", lambda: _step(replica))
         epochs = {one.epoch for one in replica.replicas.values()}
-        others = {row["node"]: row["pid"] for row in desk_status(desk.run_dir)["nodes"] if row["node"] != "engine"}
+        others = {row["node"]: row["pid"] for row in desk.status()["nodes"] if row["node"] != "engine"}
         desk.kill("engine")
         until(
             "every replica is in the new epoch",
