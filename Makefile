@@ -35,7 +35,7 @@ test: setup
 	@$(PY) -m pytest -n 3 --dist loadfile
 
 nightly: setup
-	@ENDINGS=all $(PY) -m pytest tests/desk/test_endings.py
+	@ENDINGS=all KILLS=all $(PY) -m pytest tests/desk/test_endings.py tests/desk/test_faults.py tests/nodes/gateway/test_gateway_kills.py
 	@$(PY) -m tests.engine.model.nightly --commands 10000000
 	@$(PY) -m tests.simulation.nightly --kills 1000
 	@$(PY) -m tests.reports.evidence_nightly

@@ -1,4 +1,7 @@
-"""kill -9 and SIGTERM of each node, and of the whole desk: what must survive."""
+"""kill -9 and SIGTERM of each node, and of the whole desk: what must survive.
+
+`ENDINGS=all` sends each node SIGTERM, too; without it those that others live by.
+"""
 
 import os
 import signal
@@ -8,12 +11,13 @@ from typing import Any
 import pytest
 
 from bus.topology import Source, source_of_order
-from desk.client import desk_status
 from market.codes import Side
 from tests.desk.desk_process import BTCUSDT, Desk, short_directory, until
 from venues.binance import BinanceVenue
 from venues.venue import VenueError
 
+NODES = ("tracker", "maker", "api", "flow", "paper", "gateway", "engine")
+ENDED = NODES if os.environ.get("ENDINGS") == "all" else ("maker", "paper", "engine")  # with SIGTERM
 FAST_FILLS = {
     "TICKBUS_MAKER__HALF_SPREAD": "0.0002",
     "TICKBUS_FLOW__OPENING_S": "0",
@@ -54,11 +58,11 @@ def trading_desk(module_desk: Desk) -> Desk:
     return module_desk
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
-def test_each_node_may_end_and_comes_back(trading_desk: Desk, number: int) -> None:
+@pytest.mark.parametrize(("number", "nodes"), [(signal.SIGTERM, ENDED), (signal.SIGKILL, NODES)], ids=["15", "9"])
+def test_each_node_may_end_and_comes_back(trading_desk: Desk, number: int, nodes: tuple[str, ...]) -> None:
     """After each, the others go on, the node is restarted, and books and balances still agree."""
     venue = trading_desk.venue()
-    for name in ("tracker", "maker", "api", "flow", "paper", "gateway", "engine"):
+    for name in nodes:
         before = [trade.trade_id for trade in venue.trades(BTCUSDT)]
         trading_desk.kill(name, number)
         after = until("the venue answers", lambda: _answer(lambda: venue.trades(BTCUSDT)))
@@ -67,7 +71,7 @@ def test_each_node_may_end_and_comes_back(trading_desk: Desk, number: int) -> No
     until("the api is live", lambda: trading_desk.get("/api/health").get("status") == "ok")
     report = trading_desk.cli("report")
     assert report.returncode == 0, report.stdout + report.stderr
-    assert sum(row["restarts"] for row in desk_status(trading_desk.run_dir)["nodes"]) >= 7
+    assert sum(row["restarts"] for row in trading_desk.status()["nodes"]) >= len(nodes)
 
 
 def _sides(venue: BinanceVenue) -> list[Side]:
@@ -104,14 +108,15 @@ def test_book_is_called_stale_while_the_engine_is_silent(trading_desk: Desk) -> 
 
 def test_restarted_desk_has_the_account_of_before(trading_desk: Desk) -> None:
     """Balances, trades and reports survive the whole desk."""
+    nodes = ("--only", "engine", "--only", "paper", "--only", "tracker")
     trading_desk.stop()
-    trading_desk.start("--without", "maker", "--without", "flow")
+    trading_desk.start(*nodes)
     first = _account(trading_desk)
     assert first[1]
     assert not trading_desk.venue().open_orders(BTCUSDT), "the maker's orders were to be cancelled on stop"
     day = trading_desk.cli_json("report")["day"]
     trading_desk.stop()
-    trading_desk.start("--without", "maker", "--without", "flow")
+    trading_desk.start(*nodes)
     assert _account(trading_desk) == first
     again = trading_desk.cli_json("report")["day"]
     for key in ("balances", "trades", "total_trades", "trade_history", "opening"):
@@ -126,13 +131,13 @@ def test_killed_desk_gives_back_open_orders_in_the_book(trading_desk: Desk) -> N
     for name in ("maker", "flow"):  # so that nothing cancels or fills them
         os.kill(trading_desk.node(name)["pid"], signal.SIGSTOP)
     before, total = venue.open_orders(BTCUSDT), venue.balances()["BTC"].total
-    pids = [row["pid"] for row in desk_status(trading_desk.run_dir)["nodes"]]
+    pids = [row["pid"] for row in trading_desk.status()["nodes"]]
     assert trading_desk.process is not None
     trading_desk.process.kill()
     for pid in pids:
         os.kill(pid, signal.SIGKILL)
     trading_desk.process.communicate()
-    trading_desk.start("--without", "maker", "--without", "flow")
+    trading_desk.start("--only", "engine", "--only", "paper", "--only", "api")
     venue = trading_desk.venue()
     after = venue.open_orders(BTCUSDT)
     assert after == before
