@@ -17,7 +17,7 @@ from commands.actions.backup import backup, restore
 from commands.actions.doctor import desk_health
 from desk.client import DeskError
 from desk.standstill import NotStillError, standstill
-from tests.desk.desk_process import Desk, short_directory, until
+from tests.desk.desk_process import LEAN, Desk, short_directory, until
 
 ROOT = Path(__file__).parents[2]
 HOLDER = """
@@ -218,7 +218,7 @@ def test_leaves_nothing_on_a_disk_that_takes_nothing(tmp_path: Path) -> None:
 def test_a_desk_goes_on_from_one() -> None:
     """Taken while it trades, of a desk that has gone on and ended: orders and books are there, and sound."""
     with short_directory() as folder:
-        desk = Desk(folder / "run").start()
+        desk = Desk(folder / "run", "--without", "api").start()
         try:
             assert desk.cli("place", "buy", "0.001", "50000").returncode == 0
             made = desk.cli("backup", str(folder / "desk.tar.gz"))
@@ -230,7 +230,7 @@ def test_a_desk_goes_on_from_one() -> None:
         restore(folder / "desk.tar.gz", folder / "two")
         health, text = desk_health(folder / "two")
         assert health["is_sound"], text
-        again = Desk(folder / "two").start()
+        again = Desk(folder / "two", *LEAN).start()
         try:
             orders = again.cli_json("orders")
             assert any(float(order["price"]) == 50_000 for order in orders["orders"]), orders

@@ -1,6 +1,5 @@
 """Starting, stopping, and starting twice: what `up` promises."""
 
-import json
 import os
 import signal
 import socket
@@ -8,21 +7,45 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 from desk.run_dir import holder_pid
-from tests.desk.desk_process import CLI, FREE_PORTS, Desk, node_processes, until
+from tests.desk.desk_process import CLI, FREE_PORTS, LEAN, Desk, node_processes, until
 
 
 def _left_over(run_dir: Path) -> list[str]:
     return sorted(path.name for path in run_dir.iterdir() if path.suffix in (".ipc", ".lock"))
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_stop_leaves_no_process_socket_or_lock(desk: Desk, number: int) -> None:
-    """Ctrl-C and SIGTERM stop everything in reverse order."""
-    desk.start()
-    assert len(node_processes(desk.run_dir)) == 7
+def test_a_second_up_refuses_in_one_line_naming_the_pid(running_desk: Desk) -> None:
+    """Two desks cannot share a run directory."""
+    assert running_desk.process is not None
+    result = running_desk.cli("up", *FREE_PORTS)
+    assert result.returncode == 1
+    assert result.stderr.splitlines() == [
+        f"error: the desk is already running, pid {running_desk.process.pid} ({running_desk.run_dir}/desk.lock)"
+    ]
+
+
+def test_status_json_tells_all_endpoints(running_desk: Desk) -> None:
+    """Several desks can live side by side because each tells where it can be reached."""
+    endpoints = {row["node"]: row["endpoints"] for row in running_desk.cli_json("status")["nodes"]}
+    assert set(endpoints["engine"]) == {"orders", "feed", "snapshots"}
+    assert endpoints["gateway"]["tcp"].startswith("127.0.0.1:")
+    assert endpoints["api"]["http"].startswith("http://127.0.0.1:")
+    assert endpoints["paper"]["http"].startswith("http://127.0.0.1:")
+
+
+def test_ctrl_c_leaves_no_process_socket_or_lock(running_desk: Desk) -> None:
+    """It stops everything in reverse order; no test after it finds this desk running."""
+    assert len(node_processes(running_desk.run_dir)) == 7
+    _assert_stops(running_desk, signal.SIGINT)
+
+
+def test_a_service_manager_s_stop_is_the_same(desk: Desk) -> None:
+    """SIGTERM."""
+    _assert_stops(desk.start(*LEAN), signal.SIGTERM)
+
+
+def _assert_stops(desk: Desk, number: int) -> None:
     output = desk.stop(number)
     assert "ready in" in output
     assert node_processes(desk.run_dir) == []
@@ -30,17 +53,6 @@ def test_a_stop_leaves_no_process_socket_or_lock(desk: Desk, number: int) -> Non
     assert "the maker stops" in desk.log("maker")
     journals = [path.name for path in desk.run_dir.iterdir() if path.name.startswith("journal")]
     assert journals == ["journal.before"], "nothing is open, and all have acknowledged what they were told"
-
-
-def test_a_second_up_refuses_in_one_line_naming_the_pid(desk: Desk) -> None:
-    """Two desks cannot share a run directory."""
-    desk.start()
-    assert desk.process is not None
-    result = desk.cli("up", *FREE_PORTS)
-    assert result.returncode == 1
-    assert result.stderr.splitlines() == [
-        f"error: the desk is already running, pid {desk.process.pid} ({desk.run_dir}/desk.lock)"
-    ]
 
 
 def test_a_taken_port_is_said_in_one_line_and_nothing_stays(desk: Desk) -> None:
@@ -62,7 +74,7 @@ def test_detached_desk_returns_when_ready_and_down_stops_it(desk: Desk) -> None:
     assert "/api/orderbook" in result.stdout
     pid = holder_pid(desk.run_dir / "desk.lock")
     assert pid is not None
-    assert [row["node"] for row in desk.cli_json("status")["nodes"]] == ["engine", "api"]
+    assert [row["node"] for row in desk.status()["nodes"]] == ["engine", "api"]
     down = desk.cli("down")
     assert (down.returncode, down.stdout) == (0, f"stopped (pid {pid})\n")
     assert not _lives(pid), "it had let go of the run directory, and was still ending"
@@ -79,12 +91,12 @@ def _lives(pid: int) -> bool:
 
 def test_killed_supervisor_takes_its_nodes_along(desk: Desk) -> None:
     """kill -9 of the supervisor is an ordinary event: the kernel ends the nodes, and the next start is clean."""
-    desk.start("--only", "engine", "--only", "gateway", "--only", "api")
+    desk.start("--only", "engine", "--only", "gateway")
     assert desk.process is not None
     desk.process.kill()
     desk.process.communicate()
     until("all nodes are gone", lambda: node_processes(desk.run_dir) == [])
-    desk.start("--only", "engine", "--only", "gateway", "--only", "api")
+    desk.start("--only", "engine", "--only", "gateway")
     desk.stop()
 
 
@@ -131,7 +143,7 @@ def test_settings_errors_come_all_at_once_within_a_second_of_work(desk: Desk) ->
 
 def test_fresh_forgets_the_paper_accounts_and_keeps_the_keys(desk: Desk) -> None:
     """`--fresh` starts with 1 BTC and 10,000 USDT again."""
-    nodes = ("--only", "engine", "--only", "paper", "--only", "flow")
+    nodes = ("--only", "engine", "--only", "paper")
     desk.start(*nodes)
     keys = (desk.run_dir / "paper" / "keys.env").read_text()
     desk.stop()
@@ -166,14 +178,3 @@ def test_config_show_tells_where_each_value_comes_from(desk: Desk) -> None:
     assert origins["maker.half_spread"] == ["0.002", "default"]
     assert origins["run_dir"][-2:] == ["command", "line"]
     assert "hush" not in output
-
-
-def test_status_json_tells_all_endpoints(desk: Desk) -> None:
-    """Several desks can live side by side because each tells where it can be reached."""
-    desk.start("--only", "engine", "--only", "gateway", "--only", "api", "--only", "paper")
-    endpoints = {row["node"]: row["endpoints"] for row in json.loads(desk.cli("status", "--json").stdout)["nodes"]}
-    assert set(endpoints["engine"]) == {"orders", "feed", "snapshots"}
-    assert endpoints["gateway"]["tcp"].startswith("127.0.0.1:")
-    assert endpoints["api"]["http"].startswith("http://127.0.0.1:")
-    assert endpoints["paper"]["http"].startswith("http://127.0.0.1:")
-    desk.stop()

@@ -136,23 +136,6 @@ def test_an_exchange_that_died_has_no_switch_left(desk: Desk, running: subproces
     assert "row 2  halt  BTCUSDT" in output
 
 
-def test_a_desk_that_stops_ends_its_scenario() -> None:
-    """It ran on to its last row and could set none; nobody is there to take a halt back, which is said."""
-    with short_directory() as path:
-        one = Desk(path / "run", *EXCHANGE).start()
-        try:
-            halt = {"at_s": 0, "switch": "halt", "value": {"symbol": "BTCUSDT"}, "for_s": 600}
-            process = started(one, LONG, halt, {"at_s": 500, "switch": "mute", "for_s": 1})
-            until("both are set", lambda: len(armed(one)) == 2)
-        finally:
-            one.end()
-        output, error = process.communicate(timeout=30)
-        assert (process.returncode, error) == (1, "")
-        assert "row 1  mute  is gone with the desk, which has stopped" in output
-        assert "row 2  halt  stays, and the desk has stopped; when it is up again: python cli.py resume" in output
-        assert "row 3  mute  is not set: the desk has stopped" in output
-
-
 def test_a_scenario_that_is_killed_leaves_nothing_for_longer_than_it_said(desk: Desk) -> None:
     """The exchange clears by itself, a halt at the engine, too; and another scenario can be run."""
     halt = {"at_s": 0, "switch": "halt", "value": {"symbol": "BTCUSDT"}, "for_s": 3}
@@ -175,3 +158,18 @@ def test_a_halt_of_the_operator_is_no_scenario_s_to_take_back(desk: Desk) -> Non
     assert "is not set: the paper exchange refused: BTCUSDT is halted already, by its operator" in done.stdout
     assert status_of(desk) == "CANCEL_ONLY"
     assert desk.cli("resume", "--symbol", "BTCUSDT").returncode == 0
+
+
+def test_a_desk_that_stops_ends_its_scenario(desk: Desk) -> None:
+    """The last test of the module: it ran on to its last row, and set none; a halt that nobody takes back is said."""
+    halt = {"at_s": 0, "switch": "halt", "value": {"symbol": "BTCUSDT"}, "for_s": 600}
+    process = started(desk, LONG, halt, {"at_s": 500, "switch": "mute", "for_s": 1})
+    try:
+        until("both are set", lambda: len(armed(desk)) == 2)
+    finally:
+        desk.end()
+    output, error = process.communicate(timeout=30)
+    assert (process.returncode, error) == (1, "")
+    assert "row 1  mute  is gone with the desk, which has stopped" in output
+    assert "row 2  halt  stays, and the desk has stopped; when it is up again: python cli.py resume" in output
+    assert "row 3  mute  is not set: the desk has stopped" in output

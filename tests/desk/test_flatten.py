@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from paper.admin import TOKEN_HEADER
-from tests.desk.desk_process import BTCUSDT, CLI, Desk, short_directory, until
+from tests.desk.desk_process import BTCUSDT, CLI, LEAN, Desk, short_directory, until
 
 QTY = Decimal("0.05")
 FEE = QTY / 1_000  # of the paper exchange, in what was bought
@@ -22,7 +22,7 @@ FEE = QTY / 1_000  # of the paper exchange, in what was bought
 def desk() -> Iterator[Desk]:
     """A desk that quotes far away, on a market that trades."""
     with short_directory() as path:
-        one = Desk(path / "run", "--without", "gateway", TICKBUS_MAKER__HALF_SPREAD="0.01").start()
+        one = Desk(path / "run", *LEAN, TICKBUS_MAKER__HALF_SPREAD="0.01").start()
         assert one.cli("accounts", "fund", "1", "USDT", "100000").returncode == 0  # each test buys
         yield one
         one.end()
@@ -142,7 +142,7 @@ def test_a_maker_that_has_disconnected_leaves_its_position_to_it() -> None:
     """It stays down with what it holds, and why it is down is no orders that it has left."""
     limits = {"TICKBUS_MAKER__LIMITS__DAILY_LOSS": "1", "TICKBUS_MAKER__STAGES__DISCONNECTS": "1"}
     with short_directory() as path:
-        desk = Desk(path / "run", "--without", "gateway", TICKBUS_MAKER__HALF_SPREAD="0.01", **limits).start()
+        desk = Desk(path / "run", *LEAN, TICKBUS_MAKER__HALF_SPREAD="0.01", **limits).start()
         try:
             until("it quotes both sides", lambda: len(desk.venue().open_orders(BTCUSDT)) == 2)
             for side in ("buy", "sell", "buy", "sell", "buy"):  # fees of 20 USDT, more than the market may give back

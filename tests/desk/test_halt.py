@@ -14,7 +14,7 @@ from desk.halted_file import HALTED_FILE
 from desk.run_dir import WATCHDOG, holder_pid
 from market.codes import Side
 from paper.access.accounts import API_KEY_NAME, SECRET_NAME, load_keys
-from tests.desk.desk_process import BTCUSDT, CLI, TWO_ENGINES, Desk, node_processes, short_directory, until
+from tests.desk.desk_process import BTCUSDT, CLI, LEAN, TWO_ENGINES, Desk, node_processes, short_directory, until
 from tests.pairs import default_instruments
 from venues.venue import VenueError, VenueRefusedError
 
@@ -29,7 +29,8 @@ def desk() -> Iterator[Desk]:
         settings = {"TICKBUS_ENGINES": TWO_ENGINES, "TICKBUS_ENGINE__JOURNAL": "none"}
         settings["TICKBUS_PAPER__RATE_LIMITS"] = "false"
         settings["TICKBUS_MAKER__SILENCE_S"] = "60"  # its watchdog leaves one alone that is held up
-        one = Desk(path / "run", **settings).start()
+        settings["TICKBUS_FLOW__PRESET"] = "calm"  # nobody waits for what trades
+        one = Desk(path / "run", "--without", "api", "--without", "tracker", **settings).start()
         yield one
         one.end()
 
@@ -45,7 +46,7 @@ def remote(desk: Desk) -> Iterator[Desk]:
         "TICKBUS_MAKER__HALF_SPREAD": "0.0035",
         "TICKBUS_MAKER__SILENCE_S": "60",
     }
-    one = Desk(desk.run_dir.parent / "remote", "--venue", "binance-testnet", **settings)
+    one = Desk(desk.run_dir.parent / "remote", *LEAN, "--venue", "binance-testnet", **settings)
     try:
         yield one.start()
     finally:

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from market.account import VenueOrder
 from market.codes import Side
-from tests.desk.desk_process import BTCUSDT, Desk, node_processes, until
+from tests.desk.desk_process import BTCUSDT, LEAN, Desk, node_processes, until
 
 
 def _open_orders(desk: Desk) -> list[VenueOrder]:
@@ -24,11 +24,11 @@ def _kill_all(desk: Desk) -> None:
 def test_quotes_of_the_pair_before_are_taken_away(desk: Desk) -> None:
     """They would rest, and trade, while nobody knows of them; what a person has placed stays."""
     desk.environment |= {"TICKBUS_PAPER__RATE_LIMITS": "false"}  # the list of all pairs weighs much
-    desk.start()
+    desk.start(*LEAN)
     until("it quotes both sides", lambda: len(_open_orders(desk)) == 2)
     by_hand = desk.venue().place(BTCUSDT, Side.BUY, BTCUSDT.price_to_ticks(Decimal(50_000)), 1_000, "by-hand")
     _kill_all(desk)
-    desk.start("--symbol", "ETHUSDT")
+    desk.start(*LEAN, "--symbol", "ETHUSDT")
     until("it quotes both sides", lambda: len(_open_orders(desk)) == 3)
     assert [each.order_id for each in _open_orders(desk) if each.symbol == "BTCUSDT"] == [by_hand.order_id]
     assert "cancelled what an earlier run has left in another pair" in desk.log("maker")

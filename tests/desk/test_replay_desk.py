@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.desk.desk_process import BTCUSDT, Desk, until
+from tests.desk.desk_process import BTCUSDT, LEAN, Desk, until
 
 KEPT = Path(__file__).resolve().parents[1] / "kept" / "recording.gz"
 REAL = Path(__file__).resolve().parents[3] / "shared" / "data" / "binance_spot_btcusdt_20240808.gz"
@@ -22,7 +22,7 @@ def test_recording_is_replayed_whole_and_fills_the_maker(
     if not recording.is_file():
         pytest.skip("recorded data is absent")
     desk.environment["TICKBUS_FLOW__OPENING_S"] = "4"
-    desk.start("--flow", f"replay:{recording}", "--speed", str(speed), "--half-spread", "0.0001")
+    desk.start(*LEAN, "--flow", f"replay:{recording}", "--speed", str(speed), "--half-spread", "0.0001")
     until("the recording has run", lambda: desk.node("flow")["figures"].get("is_finished"), 420)
     figures = desk.node("flow")["figures"]
     assert figures["ticker_count"] >= ticker_count

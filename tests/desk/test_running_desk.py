@@ -18,7 +18,7 @@ from bus.feed import unpack_frame
 from market.codes import Side
 from market.feed_messages import BestPrices
 from paper.access.accounts import load_keys
-from tests.desk.desk_process import BTCUSDT, Desk, until
+from tests.desk.desk_process import BTCUSDT, LEAN, Desk, until
 
 
 def _book(desk: Desk) -> dict[str, Any]:
@@ -32,7 +32,7 @@ def test_first_quotes_are_the_default_quote_to_the_cent_and_the_lot(desk: Desk) 
     The market stands still meanwhile: its opening is over when a busy machine takes long to start the maker.
     """
     desk.environment["TICKBUS_FLOW__OPENING_S"] = "3600"
-    desk.start("--without", "tracker", "--without", "api")
+    desk.start(*LEAN)
     pattern = r"side='(BUY|SELL)' price='([0-9.]+)' qty='([0-9.]+)'"
     quoted = until("both sides", lambda: len(found := re.findall(pattern, desk.log("maker"))) >= 2 and found)
     desk.stop()

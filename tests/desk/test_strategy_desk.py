@@ -4,7 +4,7 @@ import os
 import signal
 
 from market.codes import Side
-from tests.desk.desk_process import Desk, until
+from tests.desk.desk_process import LEAN, Desk, until
 from tests.desk.test_endings import _open_orders
 from tests.docs.programs import ROOT
 
@@ -24,7 +24,7 @@ def step(now_ns, inbox):
 def test_example_quotes_its_ladder(desk: Desk) -> None:
     """Three a side: two, as the file says, but for what is set beside its name."""
     desk.environment["TICKBUS_MAKER__PARAMETERS__STEPS"] = "3"
-    desk.start("--strategy", str(ROOT / "examples" / "strategy.py"))
+    desk.start(*LEAN, "--strategy", str(ROOT / "examples" / "strategy.py"))
 
     def is_quoting() -> bool:
         sides: list[object] = [side for side, _ in _open_orders(desk.run_dir)]
@@ -39,7 +39,7 @@ def test_strategy_that_raises_leaves_nothing_and_says_where(desk: Desk) -> None:
     """It had an order in the book: the maker ends with one line, and takes the order away first."""
     path = desk.run_dir.parent / "mine.py"
     path.write_text(WRONG)
-    desk.start("--strategy", str(path))
+    desk.start(*LEAN, "--strategy", str(path))
     said = f"why='{path}, line 9: RuntimeError: it is time'"
     until("a quote is open", lambda: _open_orders(desk.run_dir))
     path.with_suffix(".now").touch()
@@ -63,7 +63,7 @@ def test_what_a_killed_maker_has_left_is_taken_away_though_its_strategy_is_gone(
     """Its successor cannot quote; the quotes of before would stand until somebody mends the file."""
     path = desk.run_dir.parent / "mine.py"
     path.write_text(WRONG)
-    desk.start("--strategy", str(path))
+    desk.start(*LEAN, "--strategy", str(path))
     until("a quote is open", lambda: _open_orders(desk.run_dir))
     path.unlink()
     os.kill(desk.node("maker")["pid"], signal.SIGKILL)

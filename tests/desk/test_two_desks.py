@@ -11,14 +11,14 @@ from desk.client import DeskError
 from desk.decisions_file import last_decisions
 from market.account import VenueOrder
 from paper.access.accounts import API_KEY_NAME, SECRET_NAME, load_keys
-from tests.desk.desk_process import BTCUSDT, Desk, short_directory, until
+from tests.desk.desk_process import BTCUSDT, LEAN, Desk, short_directory, until
 
 
 @pytest.fixture(scope="module")
 def desks() -> Iterator[tuple[Desk, Desk]]:
     """A paper desk, and one that trades at the paper desk's exchange as if it were the testnet."""
     with short_directory() as path:
-        first = Desk(path / "first")
+        first = Desk(path / "first", *LEAN)
         second = Desk(path / "second", "--venue", "binance-testnet")
         try:
             first.start()
@@ -128,7 +128,7 @@ def test_every_order_at_the_venue_is_mirrored_in_the_local_book(desks: tuple[Des
     """Each order of the second's maker is on the first's venue and in the second's order book, and nothing else is."""
     first, second = desks
     _await_mirrored(desks, "at first")
-    assert [row["node"] for row in second.cli_json("status")["nodes"]] == [
+    assert [row["node"] for row in second.status()["nodes"]] == [
         "engine", "gateway", "api", "maker", "tracker",
     ]  # fmt: skip
     second.kill("gateway")

@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 
-from desk.client import desk_status
 from market.codes import Side
 from paper.admin import TOKEN_HEADER
 from tests.desk.desk_process import BTCUSDT, LEAN, Desk, short_directory, until
@@ -25,7 +24,7 @@ HOUR_MS = 3_600_000
 def desk() -> Iterator[Desk]:
     """A desk whose maker quotes."""
     with short_directory() as path:
-        one = Desk(path / "run", *LEAN, TICKBUS_MAKER__SILENCE_S="60").start()
+        one = Desk(path / "run", *LEAN, TICKBUS_MAKER__SILENCE_S="60", TICKBUS_FLOW__PRESET="calm").start()
         until("the maker quotes both sides", lambda: sides(one) == [Side.BUY, Side.SELL], 40)
         yield one
         one.end()
@@ -180,7 +179,7 @@ def test_the_desk_lives_through_a_switch_that_acts_at_once(
 
 def whole(desk: Desk) -> dict[str, int]:
     """Return how often each node has begun again; all must be there."""
-    rows = desk_status(desk.run_dir)["nodes"]
+    rows = desk.status()["nodes"]
     assert all(row["state"] == "ready" for row in rows), rows
     return {row["node"]: row["restarts"] for row in rows}
 

@@ -15,7 +15,8 @@ from market.codes import Side
 from tests.desk.desk_process import BTCUSDT, LEAN, Desk, node_processes, short_directory, until
 from venues.venue import VenueError
 
-OFTEN = {"TICKBUS_PAPER__RATE_LIMITS": "false"}  # the list of all pairs weighs much, and is asked for often here
+# The list of all pairs weighs much, and is asked for often here; nobody waits for what trades.
+OFTEN = {"TICKBUS_PAPER__RATE_LIMITS": "false", "TICKBUS_FLOW__PRESET": "calm"}
 HANGS = """
 from trading.strategy import Strategy, Wanted
 from trading.quoting import Quote

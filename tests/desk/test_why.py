@@ -1,16 +1,16 @@
-"""`why`: which rule quotes each side of a running desk, or does not, and what was decided last."""
+"""`why`: which rule quotes each side of a running desk, or does not, and what was decided last; and `explain` there."""
 
 import re
 from typing import Any
 
-from tests.desk.desk_process import BTCUSDT, Desk, until
+from tests.desk.desk_process import BTCUSDT, LEAN, Desk, until
 
 NAMES = ("bid", "ask")
 
 
 def test_says_of_each_side_why_it_is_quoted_or_not(desk: Desk) -> None:
-    """Quoting, halted, and with a maker that was stopped: there is always a code."""
-    desk.start("--without", "tracker", "--without", "api")
+    """Quoting, halted, with a maker that was stopped: there is always a code; `explain` sees what the maker sees."""
+    desk.start(*LEAN)
     document = until("both sides", lambda: _quoted(desk))
     assert [each["side"] for each in document["sides"]] == ["BUY", "SELL"]
     assert {each["rule"] for each in document["sides"]} <= {"WANTED", "TOLERANCE", "TOP_UP"}
@@ -18,12 +18,15 @@ def test_says_of_each_side_why_it_is_quoted_or_not(desk: Desk) -> None:
     assert all(type(each[name]) is float for each in document["sides"] for name in ("price", "qty")), "no text"
     text = desk.cli("why", "--last", "2").stdout.splitlines()
     assert text[0] == "BTCUSDT on paper, maker ready"
-    assert re.fullmatch(r"bid  [\d.]+ at [\d.]+  [A-Z_]+ +.+", text[1])
+    assert re.fullmatch(r"bid  [\d.]+ at [\d.]+ {2,}[A-Z_]+ +.+", text[1])
     assert text[3:5] == ["", "last decisions, UTC"]
     assert len(text) == 7
+    _assert_explained(desk)
     desk.cli("halt", "--symbol", BTCUSDT.symbol)
     until("both sides are idle", lambda: _rules(desk) == [(None, "HALTED")] * 2)  # said with the next beat
     desk.cli("stop", "maker")
+    refused = desk.cli("explain", "glft")
+    assert (refused.returncode, "the desk's maker does not run, or sees no mid; or name" in refused.stderr) == (1, True)
     away = desk.cli_json("why", "--last", "0")
     assert [(each["rule"], each["why"]) for each in away["sides"]] == [("AWAY", "the maker is stopped")] * 2
     assert away["decisions"] == []
@@ -36,6 +39,16 @@ def test_says_of_each_side_why_it_is_quoted_or_not(desk: Desk) -> None:
     assert (lines[3:5], len(lines)) == (["", "last decisions, UTC"], 6)
     kept = desk.cli_json("why")
     assert (len(kept["decisions"]), kept["withdrawn"], kept["age_s"] < 100) == (5, None, True)
+
+
+def _assert_explained(desk: Desk) -> None:
+    """By the maker's mid and position; what it has not seen yet is told to be assumed, not left out."""
+    figures = until("it has looked", lambda: desk.node("maker")["figures"].get("mid") and desk.node("maker")["figures"])
+    assert set(figures["seen"]) == {"volatility", "bid", "ask"}
+    document = desk.cli_json("explain", "glft")
+    assert document["origin"] == "the desk's market now"
+    assert abs(float(document["mid"]) / float(figures["mid"]) - 1) < 0.05
+    assert document["now"] is not None
 
 
 def test_desk_that_has_decided_nothing_says_that_none_runs(desk: Desk) -> None:

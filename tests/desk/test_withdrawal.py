@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.desk.desk_process import BTCUSDT, Desk, short_directory, until
+from tests.desk.desk_process import BTCUSDT, LEAN, Desk, short_directory, until
 
 
 @pytest.fixture
@@ -19,7 +19,7 @@ def losing() -> Iterator[Desk]:
             "TICKBUS_MAKER__LIMITS__DAILY_LOSS": "0.5",
             "TICKBUS_MAKER__STAGES__DISCONNECTS": "1000000",
         }
-        one = Desk(path / "run", "--without", "tracker", **settings).start()
+        one = Desk(path / "run", *LEAN, **settings).start()
         yield one
         one.end()
 
@@ -58,7 +58,7 @@ def ruined() -> Iterator[Desk]:
             "TICKBUS_MAKER__LIMITS__DAILY_LOSS": "0.5",
             "TICKBUS_MAKER__STAGES__DISCONNECTS": "1",
         }
-        one = Desk(path / "ruined", "--without", "tracker", "--without", "api", **settings).start()
+        one = Desk(path / "ruined", *LEAN, **settings).start()
         yield one
         one.end()
 
