@@ -30,9 +30,10 @@ setup: .venv/ready-dev
 up: .venv/ready
 	@exec $(PY) cli.py up
 
-# Three workers, a test file each at a time: most tests wait for processes, so two cores take three of them.
+# Three workers, a test file each at a time, the long ones first (tests/conftest.py): most tests wait for processes, so
+# two cores take three of them.
 test: setup
-	@$(PY) -m pytest -n 3 --dist loadfile
+	@$(PY) -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 nightly: setup
 	@ENDINGS=all KILLS=all $(PY) -m pytest tests/desk/test_endings.py tests/desk/test_faults.py tests/nodes/gateway/test_gateway_kills.py
