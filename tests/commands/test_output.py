@@ -66,8 +66,6 @@ def run(folder: Path, words: list[str], stdout: int) -> subprocess.CompletedProc
 @pytest.mark.parametrize("words", COMMANDS, ids=lambda words: " ".join(word for word in words if word != str(KEPT)))
 def test_output_that_is_not_taken_is_one_line_at_most(words: list[str], reported: Path) -> None:
     """What is printed may only fail when the process ends: Python told of that itself, with a traceback."""
-    whole = run(reported, words, subprocess.DEVNULL)
-    assert whole.returncode == 0, whole.stderr
     full = "error: cannot write the output: No space left on device\n"
     for output, said in ((full_disk, full), (left_pipe, "")):
         with output() as descriptor:

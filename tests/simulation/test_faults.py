@@ -17,10 +17,16 @@ from tests.simulation.nightly import IN_MEMORY
 from tests.simulation.planted import PLANTED, PLANTED_IN_TRACKER
 
 ROUNDS = 6
-SEEDS = range(1, 4)
+SEEDS = range(1, 3)
 SEEDS_MAX = 30  # in which a defect that was planted must show
 # The seed that is tried first, where one of the others would be found much later.
-FIRST = {"quote_beside_a_lost_order": 6, "enter_again_as_it_comes": 2, "write_a_report_in_place": 4}
+FIRST = {
+    "quote_beside_a_lost_order": 6,
+    "enter_again_as_it_comes": 2,
+    "write_a_report_in_place": 4,
+    "tell_a_fill_twice": 1,
+    "take_a_resend_for_new": 1,
+}
 
 SETTINGS = load_settings({}).settings
 
@@ -43,7 +49,7 @@ def test_nothing_that_was_promised_is_lost_whoever_dies(disk: Path, seed: int) -
 @pytest.mark.parametrize("victim", VICTIMS)
 def test_each_node_may_die_again_and_again(disk: Path, victim: str) -> None:
     """One that comes back while it is still missed by the others is killed before they have noticed."""
-    assert campaign(SETTINGS, disk, 77, ROUNDS // 2, (victim,)).deaths[victim] >= ROUNDS // 2
+    assert campaign(SETTINGS, disk, 77, ROUNDS // 3, (victim,)).deaths[victim] >= ROUNDS // 3
 
 
 def test_a_seed_is_the_whole_run(disk: Path) -> None:
