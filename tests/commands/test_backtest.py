@@ -15,7 +15,7 @@ import pytest
 
 from market.exact_json import loads
 from simulation.recorded_market import warm
-from tests.desk.desk_process import CLI
+from tests.desk.desk_process import CLI, environment, run_here
 
 KEPT = Path(__file__).resolve().parents[1] / "kept" / "recording.gz"
 OF_THE_LINE = ("expected --", "--set", "expected a file, or one of the models")  # wrong whatever the files hold
@@ -23,14 +23,21 @@ pytestmark = pytest.mark.timeout(300)  # the first one may have to compile its k
 CLOSE = ("--set", "maker.half_spread=0.0001")
 
 
-def backtest(
-    folder: Path, *words: str | Path, code: int = 0, environment: Mapping[str, str] | None = None
-) -> subprocess.CompletedProcess[str]:
+def backtest(folder: Path, *words: str | Path, code: int = 0) -> subprocess.CompletedProcess[str]:
     """Run the command in an empty folder, so that no settings of another desk are taken."""
-    command = [sys.executable, str(CLI), "backtest", *map(str, words)]
-    env = os.environ | (environment or {})
-    done = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, timeout=100, check=False)
+    done = run_here(["backtest", *map(str, words)], folder, environment())
     assert done.returncode == code, done.stdout + done.stderr
+    return done
+
+
+def backtest_apart(
+    folder: Path, *words: str | Path, variables: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run it in a process of its own."""
+    command = [sys.executable, str(CLI), "backtest", *map(str, words)]
+    env = os.environ | (variables or {})
+    done = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, timeout=100, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
     return done
 
 
@@ -39,7 +46,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[subprocess.CompletedP
     """One backtest, and the folder that it was told to use; what is compiled, is so before."""
     warm(lambda _: None)
     folder = tmp_path_factory.mktemp("backtest")
-    return backtest(folder, KEPT, *CLOSE, "--fees", "0,0.002", "--out", "out"), folder / "out"
+    return backtest_apart(folder, KEPT, *CLOSE, "--fees", "0,0.002", "--out", "out"), folder / "out"
 
 
 def test_prints_the_day_and_nothing_where_nobody_looks(run: tuple[subprocess.CompletedProcess[str], Path]) -> None:
@@ -79,7 +86,7 @@ def test_same_again_is_the_same_to_the_last_bit_and_another_latency_another(
     digest = loads((out / "backtest.json").read_text())["runs"][0]["sha256"]
 
     def again(*words: str) -> str:
-        told = json.loads(backtest(tmp_path, KEPT, *CLOSE, "--fees", "0,0.002", "--json", *words).stdout)
+        told = json.loads(backtest_apart(tmp_path, KEPT, *CLOSE, "--fees", "0,0.002", "--json", *words).stdout)
         assert len(told["days"]) == 1
         return str(told["run"]["runs"][0]["sha256"])
 
@@ -98,7 +105,7 @@ def test_digest_is_of_the_recordings_content_wherever_it_lies(
         folder.mkdir()
     copy.write_bytes(gzip.compress(gzip.decompress(KEPT.read_bytes()), 1))
     words = ["../elsewhere/mine.txt.gz", *CLOSE, "--fees", "0,0.002", "--out", "again"]
-    backtest(own, *words, environment={"PYTHONHASHSEED": "11", "TZ": "Asia/Tokyo", "HOME": str(home)})
+    backtest_apart(own, *words, variables={"PYTHONHASHSEED": "11", "TZ": "Asia/Tokyo", "HOME": str(home)})
     assert loads((own / "again" / "backtest.json").read_text())["runs"][0]["sha256"] == digest
     for name in ("performance_20261128.json", "fills.jsonl"):
         assert (own / "again" / name).read_bytes() == (out / name).read_bytes()

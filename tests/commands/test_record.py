@@ -2,20 +2,18 @@
 
 import json
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from tests.desk.desk_process import CLI
+from tests.desk.desk_process import environment, run_here
 
 KEPT = Path(__file__).resolve().parents[1] / "kept" / "recording.gz"
 
 
 def run(folder: Path, *words: str | Path) -> subprocess.CompletedProcess[str]:
     """Run a command where no desk is."""
-    command = [sys.executable, str(CLI), *map(str, words)]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=100, check=False)
+    return run_here([*map(str, words)], folder, environment())
 
 
 @pytest.mark.parametrize(
