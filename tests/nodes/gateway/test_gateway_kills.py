@@ -94,6 +94,9 @@ def test_kills_lose_nothing_and_double_nothing(pair: Pair) -> None:
         for _ in range(dice.randint(1, BURSTS_MAX)):
             bot.burst()
         victim = dice.choice(("engine", "gateway"))
+        if victim == "engine":
+            pair.pause(victim)
+            bot.burst()  # which it has not taken when it is killed
         pair.kill(victim)
         if victim == "engine":
             bot.burst()  # into the void
