@@ -1,7 +1,8 @@
 """One step of the tracker: what the venue says now goes into the daily file, and nothing already there is lost."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Final
 
@@ -14,7 +15,7 @@ from reports.day_book import DayBook
 from reports.folder import DamagedReportError, FileMark, ReportsFolder
 from reports.other_days import OtherDays, changed_id
 from reports.performance import AccountSnapshot, document_head, refigured, take, with_history, with_markouts
-from reports.trade_history import HistoryRow, reset_reason, vanished
+from reports.trade_history import HistoryRow, reset_reason, utc_day, vanished
 
 SETTLED_MS: Final = 60_000  # after which a venue surely tells a trade wherever it is asked
 BYTES_PER_SECOND_MAX: Final = 500_000  # what is written, on average, of a file that grows all day
@@ -250,13 +251,24 @@ class Recorder:
             self._vanished_ns = None
             return reason
         symbols = {instrument.symbol for instrument in snapshot.instruments}
-        if not vanished(day.book.rows, snapshot.trades, symbols, is_all=snapshot.has_all_trades):
+        of_night = [] if day.resets else self._of_the_night(day.book, symbols)
+        if vanished(day.book.rows, snapshot.trades, symbols, is_all=snapshot.has_all_trades):
+            if self._is_settled(day.book.rows, snapshot):
+                return "it knows none of the day's trades"
+        elif of_night and vanished(of_night, snapshot.trades, symbols, is_all=snapshot.has_all_trades):
+            if self._is_settled(of_night, snapshot):
+                return "it knows none of the last trades of the day before"
+        else:
             self._vanished_ns = None
-        elif self._is_settled(day.book, snapshot):
-            return "it knows none of the day's trades"
-        return reset_reason(day.book.numbered(snapshot.trades), snapshot.trades)
+        return reset_reason([*day.book.numbered(snapshot.trades), *of_night], snapshot.trades)
 
-    def _is_settled(self, book: DayBook, snapshot: AccountSnapshot) -> bool:
+    def _of_the_night(self, book: DayBook, symbols: Iterable[str]) -> list[HistoryRow]:
+        """Return the newest trades of the day before: a wipe over midnight has left none of this day to be missed."""
+        newest = (self._others.newest(symbol, book.day) for symbol in symbols)
+        before = book.day - timedelta(days=1)
+        return [row for row in newest if row is not None and utc_day(row.trade.time_ms) == before]
+
+    def _is_settled(self, rows: Iterable[HistoryRow], snapshot: AccountSnapshot) -> bool:
         """Say whether the venue has had the time to tell the day's trades, by their times or by our own patience.
 
         The newest trades do not count: a venue may show a trade and, asked again at once, not yet show it elsewhere.
@@ -264,7 +276,7 @@ class Recorder:
         now_ns = self._now().monotonic_ns
         self._vanished_ns = now_ns if self._vanished_ns is None else self._vanished_ns
         settled_ms = snapshot.now_ns // NS_PER_MS - SETTLED_MS
-        is_old = any(row.trade.time_ms <= settled_ms for row in book.rows)
+        is_old = any(row.trade.time_ms <= settled_ms for row in rows)
         return is_old or now_ns - self._vanished_ns >= SETTLED_MS * NS_PER_MS
 
     def _begin_anew(self, day: _Day, snapshot: AccountSnapshot, reason: str) -> tuple[_Day, str]:

@@ -144,7 +144,8 @@ def test_leaves_yesterday_alone_when_the_account_is_another(folder: ReportsFolde
     before = record(folder, snapshot(_START, [buy(1, "1", "100")])).document
     recorded = record(folder, snapshot(_START, [buy(1, "7", "100")], time_ms=NOON_MS + DAY_MS))
     assert folder.read(DAY) == before
-    assert "is of an older account" in recorded.notes[0]
+    assert recorded.notes[0] == "the venue has a new account: trade 1 of BTCUSDT is not the one that was recorded"
+    assert "is of an older account" in recorded.notes[1]
 
 
 def test_changes_nothing_when_it_cannot_understand_the_trades(folder: ReportsFolder) -> None:

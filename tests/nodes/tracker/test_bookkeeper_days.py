@@ -180,3 +180,55 @@ def test_tells_of_a_reset_once_when_it_was_noticed_just_before_midnight(
     assert agrees(recorded.document)
     assert ids(folder.read(DAY)) == list(range(1, 126))
     assert ids(recorded.document) == [126, 127, 128]
+
+
+_NIGHT = "it knows none of the last trades of the day before"
+_OTHER = "trade 51 of BTCUSDT is not the one that was recorded"
+
+
+@pytest.mark.parametrize(("fresh", "reason"), [(0, _NIGHT), (5, _NIGHT), (150, _OTHER)])
+@pytest.mark.parametrize("is_restarted", [False, True])
+def test_tells_of_a_wipe_over_midnight_that_leaves_the_id_as_it_was(
+    folder: ReportsFolder, venue: ScriptedVenue, clock: SetClock, fresh: int, reason: str, is_restarted: bool
+) -> None:
+    """Guards the new day against lots of an account that is gone: nothing of it is carried, and the gap is a wipe."""
+    clock.ms = MIDNIGHT_MS - 120_000
+    venue.trades_of_all = [*made_trades(1, 50, clock.ms - 3_600_000), *made_trades(51, 1, clock.ms - 1_000)]
+    books = Bookkeeper(venue, BTC, folder, clock)
+    books.update()
+    clock.ms = MIDNIGHT_MS + 4_000
+    venue.trades_of_all = made_trades(1, fresh, MIDNIGHT_MS + 500)
+    if is_restarted:
+        books = Bookkeeper(venue, BTC, folder, clock)
+    for _ in range(3):
+        clock.ms += 5_000
+        document = books.update().document
+        assert [reset["reason"] for reset in document["resets"]] == [reason]
+        assert ids(document) == list(range(1, fresh + 1))
+        assert document["symbols"]["BTCUSDT"]["carried"]["qty"] == 0
+        assert document["symbols"]["BTCUSDT"]["position"] == fresh % 2
+        assert {flow["kind"] for flow in document["flows"]} == {"wipe"}
+        assert agrees(document)
+        assert document["identity"]["all"]["gap"] == 0
+        books = Bookkeeper(venue, BTC, folder, clock) if is_restarted else books
+    assert len(ids(folder.read(DAY))) == 51
+    clock.ms += DAY_MS
+    assert books.update().document["resets"] == []
+
+
+def test_account_that_goes_on_over_midnight_is_no_other_one(
+    folder: ReportsFolder, venue: ScriptedVenue, clock: SetClock
+) -> None:
+    """Guards against a wipe that was none: a venue that does not yet tell what it told a moment ago."""
+    clock.ms = MIDNIGHT_MS - 4_000
+    venue.trades_of_all = made_trades(1, 51, clock.ms - 100)
+    books = Bookkeeper(venue, BTC, folder, clock)
+    books.update()
+    told, venue.trades_of_all = venue.trades_of_all, []
+    clock.ms = MIDNIGHT_MS + 1_000
+    assert books.update().document["resets"] == []
+    venue.trades_of_all = told
+    clock.ms += 5_000
+    document = books.update().document
+    assert document["resets"] == []
+    assert document["symbols"]["BTCUSDT"]["carried"]["qty"] == 1
