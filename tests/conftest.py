@@ -3,6 +3,7 @@
 The order needs `--no-loadscope-reorder`, which `make test` gives: else files with many tests begin first.
 """
 
+import gc
 from pathlib import Path
 
 import pytest
@@ -53,9 +54,20 @@ def pytest_configure() -> None:
         raise pytest.UsageError(f"tests/conftest.py: LONG names files that are not there: {', '.join(gone)}")
 
 
+def pytest_collectstart() -> None:
+    """Look for no garbage while all is imported: each worker collects all tests, and spent a fifth of that on it."""
+    gc.disable()
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put the long files first; the others, and the tests of each, stay as they were."""
     items.sort(key=rank_of)
+
+
+def pytest_collection_finish() -> None:
+    """Look for it from here on, and not among what stays to the end."""
+    gc.freeze()
+    gc.enable()
 
 
 def rank_of(item: pytest.Item) -> int:
