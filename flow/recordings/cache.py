@@ -21,6 +21,7 @@ import numpy as np
 from flow.mirror.changes import Changes
 from flow.recordings.changes import read_changes
 from flow.recordings.playlist import Part, read_part
+from flow.recordings.public_data import ARCHIVE_DAMAGE
 from flow.recordings.trade_placement import place_trades
 from market.instrument import Instrument
 
@@ -72,7 +73,7 @@ def changes_of(
             for piece in _load(kept):
                 yield piece
                 given_count += 1
-        except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:  # in the middle, too: others need room
+        except (*ARCHIVE_DAMAGE, ValueError, KeyError) as error:  # in the middle, too: others need room
             tell(f"the arrays of {part[0].name} are damaged or gone, and made anew: {error}")
             shutil.rmtree(kept, ignore_errors=True)
         else:
@@ -99,7 +100,7 @@ def _load(kept: Path) -> Iterator[Changes]:
     """Return the pieces of a folder, all of whose checksums are right.
 
     Raises:
-        OSError, ValueError, KeyError, BadZipFile: if something is not as it was written.
+        ValueError, KeyError, one of ARCHIVE_DAMAGE: if something is not as it was written.
     """
     paths = sorted(kept.glob("*.npz"))
     (count,) = (int(path.name) for path in kept.glob("[0-9]*") if path.suffix == "")

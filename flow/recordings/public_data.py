@@ -36,7 +36,7 @@ SORTED_ROWS_MAX: Final = 5_000_000  # some 300 bytes each while they are sorted
 _LINE_CHARACTERS_MAX: Final = 4_096
 _ENCRYPTED: Final = 1
 # Of an archive with a flipped bit: also a place before its beginning, another method, a name that is no text.
-_DAMAGE: Final = (
+ARCHIVE_DAMAGE: Final = (
     zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError, OSError, NotImplementedError,
     UnicodeDecodeError, OverflowError,
 )  # fmt: skip
@@ -173,5 +173,5 @@ def _lines(path: Path) -> Iterator[str]:
                 yield from iter(partial(file.readline, _LINE_CHARACTERS_MAX), "")
     except FileNotFoundError:
         raise
-    except _DAMAGE as error:
+    except ARCHIVE_DAMAGE as error:
         raise RecordingError(f"{path}: expected a whole zip file: {error}") from error

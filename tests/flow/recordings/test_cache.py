@@ -4,6 +4,7 @@ import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from random import Random
 
 import numpy as np
 import pytest
@@ -21,6 +22,7 @@ from tests.pairs import default_instruments
 
 BTCUSDT, *_ = default_instruments()
 AT_NS = 1_700_000_000_000_000_000
+FLIPPED = 500
 
 
 def recording(path: Path, price_ticks: int = 100) -> Path:
@@ -97,6 +99,19 @@ def test_a_damaged_one_is_made_anew(tmp_path: Path, damage: str) -> None:
     assert len(told) == 1
     assert "damaged" in told[0]
     assert flat(changes(path, cache)) == flat(made)
+
+
+def test_whichever_bit_is_flipped_it_is_made_anew(tmp_path: Path) -> None:
+    """Guards against an archive that is no longer one in any way: not each of them is a checksum that is wrong."""
+    path, cache, dice = recording(tmp_path / "a"), tmp_path / "cache", Random(1)
+    made = flat(changes(path, cache))
+    (file,) = cache.rglob("*.npz")
+    whole = file.read_bytes()
+    for at in dice.sample(range(8 * len(whole)), FLIPPED):
+        content = bytearray(whole)
+        content[at // 8] ^= 1 << at % 8
+        file.write_bytes(content)
+        assert flat(changes(path, cache, lambda _: None)) == made, f"bit {at}"
 
 
 def test_what_was_not_used_for_longest_makes_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
