@@ -19,7 +19,6 @@ from tests.desk.desk_process import CLI, environment, run_here
 
 KEPT = Path(__file__).resolve().parents[1] / "kept" / "recording.gz"
 OF_THE_LINE = ("expected --", "--set", "expected a file, or one of the models")  # wrong whatever the files hold
-pytestmark = pytest.mark.timeout(300)  # the first one may have to compile its kernels
 CLOSE = ("--set", "maker.half_spread=0.0001")
 
 

@@ -23,7 +23,6 @@ COMMANDS = [
     ["recording", "check", str(KEPT)],
     ["report", "--date", "2026-01-01"],
 ]
-pytestmark = pytest.mark.timeout(300)  # the first one may have to compile its kernels
 
 
 @contextmanager

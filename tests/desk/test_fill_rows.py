@@ -6,8 +6,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from tests.desk.desk_process import BTCUSDT, Desk, until
 
 MAKER = {
@@ -34,7 +32,6 @@ def _ms(time: str) -> int:
     return round(datetime.fromisoformat(time).astimezone(UTC).timestamp() * 1_000)
 
 
-@pytest.mark.timeout(300)
 def test_every_row_says_what_the_maker_says(desk: Desk) -> None:
     """Level, model, rule and age of each fill, while the maker and the tracker are killed and come back."""
     desk.environment |= {f"TICKBUS_{name}": value for name, value in MAKER.items()}

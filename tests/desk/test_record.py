@@ -47,7 +47,6 @@ def info(desk: Desk, path: Path) -> Any:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
 def test_recording_of_a_desk_is_whole_and_its_replay_is_the_market_again(desk: Desk, tmp_path: Path) -> None:
     """Guards streams, files, their order and the signal: Ctrl-C leaves files that follow one on the other."""
     second = tmp_path / "own-2.gz"
@@ -80,7 +79,6 @@ def test_end_tells_what_is_in_the_file(desk: Desk, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
 def test_exchange_that_dies_leaves_a_mark_and_a_recorder_that_is_killed_a_whole_file(
     desk: Desk, tmp_path: Path
 ) -> None:
@@ -100,7 +98,6 @@ def test_exchange_that_dies_leaves_a_mark_and_a_recorder_that_is_killed_a_whole_
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
 def test_disk_that_takes_no_more_ends_it_with_one_line_and_a_whole_file(desk: Desk, tmp_path: Path) -> None:
     """A limit on the size of files stands in for a full disk: the last member is taken in half."""
     path = tmp_path / "own.gz"

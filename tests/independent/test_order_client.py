@@ -52,7 +52,6 @@ def pair() -> Iterator[Pair]:
         yield one
 
 
-@pytest.mark.timeout(300)
 def test_orders_are_kept_account_of_through_every_cut_and_kill(pair: Pair, tmp_path: Path) -> None:
     """Each order has one first report, each trade two sides; what both call open is what the engine's book shows."""
     clients = [Client(tmp_path, pair.port, name, seed) for seed, name in enumerate(NAMES)]

@@ -59,7 +59,6 @@ def test_leaves_flows_out_of_a_return() -> None:
     assert day_return({"equity": equity | {"change_less_flows": None}}) is None
 
 
-@pytest.mark.timeout(200)
 def test_agrees_with_empyrical() -> None:
     """Guards the definitions against those that others use: empyrical-reloaded, in an environment of its own."""
     python = python_of(_PROGRAMS / "empyrical.lock")

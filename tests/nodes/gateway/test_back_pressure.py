@@ -4,8 +4,6 @@ import contextlib
 import socket
 import time
 
-import pytest
-
 from market.codec import encode_all
 from market.codes import RejectReason, Side, Tag
 from market.commands import CancelOrder, NewOrder
@@ -53,7 +51,6 @@ def hear_all(wire: Wire, rest: bytes, count: int) -> None:
         assert time.monotonic() < deadline, f"expected {count} messages, were {len(wire.heard)}"
 
 
-@pytest.mark.timeout(240)
 def test_a_client_that_does_not_read_is_waited_for(pair: Pair, name: str) -> None:
     """Its own commands stop being read long before anything is lost; nobody else notices; then all goes on."""
     with Wire(pair, Logon(name), buffer_bytes=SMALL) as slow:
@@ -69,7 +66,6 @@ def test_a_client_that_does_not_read_is_waited_for(pair: Pair, name: str) -> Non
         slow.say(Logout(0, 1))
 
 
-@pytest.mark.timeout(240)
 def test_a_client_whose_reports_are_forgotten_is_hung_up_on_and_told_when_it_comes_back(pair: Pair, name: str) -> None:
     """What others do to its orders cannot be held up: beyond what is kept the connection ends, the session does not."""
     lots, log_before = 2_000_000, pair.log("gateway")
@@ -95,7 +91,6 @@ def test_a_client_whose_reports_are_forgotten_is_hung_up_on_and_told_when_it_com
         again.say(Logout(0, 1))
 
 
-@pytest.mark.timeout(240)
 def test_orders_wait_while_the_engine_does_not_work() -> None:
     """More than may be in flight: the client's socket fills up, and every command has its answer when it is back.
 

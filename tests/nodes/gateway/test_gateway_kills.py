@@ -84,7 +84,6 @@ class Bot:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
 def test_kills_lose_nothing_and_double_nothing(pair: Pair) -> None:
     """Each order has one first report, reports have no gap, and the engine's book is the client's and the journal's."""
     print(f"seed {SEED}")

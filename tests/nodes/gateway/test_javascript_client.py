@@ -29,7 +29,6 @@ def reports_of(output: Path) -> list[list[int]]:
     return [list(map(int, line.split())) for line in output.read_text().split("\n")[:-1]]
 
 
-@pytest.mark.timeout(300)
 def test_javascript_client_keeps_its_session_through_every_cut_and_kill(mortal: Pair, tmp_path: Path) -> None:
     """Each order is accepted once, made smaller, cancelled once; the reports have no gap; the session ends."""
     command = node_program(EXAMPLES / "order_client.mjs", EXAMPLES, tmp_path)
