@@ -16,7 +16,7 @@ _GAINS: Final = frozenset({"spread_capture", "inventory_pnl", "expectancy"})
 _MONEY: Final = frozenset({"fees", "picked_off_cost", "max_drawdown", "hold_benchmark"})
 _RATIOS: Final = frozenset({"win_rate", "maker_ratio", "fill_ratio", "presence"})
 _FILLS_MAX: Final = 8
-_FILLS_PRINTED: Final = 5
+_ROWS_PRINTED: Final = 3
 
 
 def tables(document: JsonObject, quote: str | None) -> Iterable[Html | None]:
@@ -119,7 +119,7 @@ def _round_trips(trips: JsonObject, parts: Mapping[str, Any]) -> Html | None:
     ]
     names = ("Closed", "Side", "Quantity", "Held", "Net", "Before fees")
     title = f"Round trips: the last {len(last):,} of {trips['n']:,}"
-    return table(title, names, told, wide=(2, 5), printed=_FILLS_PRINTED)
+    return table(title, names, told, wide=(2, 5), printed=_ROWS_PRINTED)
 
 
 def _held_text(held_ms: int) -> str:
@@ -145,7 +145,8 @@ def _by_order(rows: Sequence[JsonObject], name: str, document: JsonObject) -> Ht
         )
         for row in rows
     ]
-    return table(f"By {name}", (name.capitalize(), "Fills", "Volume", "Realized"), told, wide=(2,))
+    names = (name.capitalize(), "Fills", "Volume", "Realized")
+    return table(f"By {name}", names, told, wide=(2,), printed=_ROWS_PRINTED)
 
 
 def _worst_fills(rows: Iterable[JsonObject], quoting: JsonObject | None) -> Html | None:
@@ -162,7 +163,7 @@ def _worst_fills(rows: Iterable[JsonObject], quoting: JsonObject | None) -> Html
     ]
     late = f"; picked off: {quoting['picked_off']['count']:,} of {quoting['fills']['count']:,}" if quoting else ""
     names = ("Time", "Side", "Quantity", "Price", "bps", "Quote age")
-    return table(f"Fills that lost the most in 10 s{late}", names, told, wide=(2, 5), printed=_FILLS_PRINTED)
+    return table(f"Fills that lost the most in 10 s{late}", names, told, wide=(2, 5), printed=_ROWS_PRINTED)
 
 
 def _markout_bps(row: JsonObject, mid: Decimal) -> float:
@@ -182,7 +183,7 @@ def _worst_closings(rows: Iterable[JsonObject], quote: str | None) -> Html | Non
     losses = nsmallest(_FILLS_MAX, (row for row in rows if (row.get("realized") or 0) < 0), key=_realized)
     told = [(*_fill_cells(row), gain_text(row["realized"], quote), row.get("rule") or "n/a") for row in losses]
     names = ("Time", "Side", "Quantity", "Price", "Realized", "Rule")
-    return table("Fills that realized the largest losses", names, told, wide=(2, 5), printed=_FILLS_PRINTED)
+    return table("Fills that realized the largest losses", names, told, wide=(2, 5), printed=_ROWS_PRINTED)
 
 
 def _realized(row: JsonObject) -> float:
