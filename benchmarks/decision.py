@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
-from websockets.asyncio.client import connect
+from websockets.asyncio.client import ClientConnection, connect
 
 from benchmarks.desk_process import running_desk
 from benchmarks.engine_process import ROOT, node_process
@@ -160,10 +160,17 @@ async def floor(port: int) -> None:
     """Answer each change of the book with a fixed text."""
     numbers = count(1)
     api, market = f"ws://127.0.0.1:{port}/ws-api/v3", f"ws://127.0.0.1:{port}/ws/{SYMBOL}@depth@100ms"
-    async with connect(api) as orders, connect(market) as changes:
+    async with connect(api) as orders, connect(market) as changes, asyncio.TaskGroup() as tasks:
+        tasks.create_task(_read(orders))
         async for change in changes:
             if "depthUpdate" in str(change):
                 await orders.send(f'{{"id":{next(numbers)},"method":"ping"}}')
+
+
+async def _read(answers: ClientConnection) -> None:
+    """Read what comes: whoever does not is taken for dead once some answers wait, for pongs are behind them."""
+    async for _ in answers:
+        pass
 
 
 @contextmanager
