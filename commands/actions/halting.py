@@ -33,7 +33,6 @@ def halt(settings: Settings, symbol: str | None, tell: Tell, *, is_cancelling: b
     Raises:
         NoDeskError: if no desk has ever run in the run directory: nothing is kept.
         DeskError: naming what is not halted or not cancelled, or that orders of ours may be left at the venue.
-        VenueError: if there are no keys for it.
     """
     named, missing = None if symbol is None else known_symbol(settings, symbol), list[str]()
     try:
@@ -46,10 +45,7 @@ def halt(settings: Settings, symbol: str | None, tell: Tell, *, is_cancelling: b
     except DeskError as error:
         missing.append(str(error))
     if _is_left_alone(settings):  # its engines are asked over tcp, whoever runs here
-        try:
-            missing += _take_away(settings, tell)
-        except VenueError as error:
-            missing.append(f"orders of this desk's maker may be open at {settings.venue.name}: {error}")
+        missing += _take_away(settings, tell)
     if missing:
         raise DeskError("\n".join(missing))
 
@@ -116,7 +112,6 @@ def _halt_alone(settings: Settings, symbol: str | None, tell: Tell, *, is_cancel
 
     Raises:
         DeskError: if that cannot be confirmed, or open orders of others were to be cancelled, too.
-        VenueError: if there are no keys.
     """
     run_dir, missing = settings.run_dir, list[str]()
     kept = _halted_file(settings)
@@ -140,16 +135,12 @@ def _halt_alone(settings: Settings, symbol: str | None, tell: Tell, *, is_cancel
 
 
 def _take_away(settings: Settings, tell: Tell) -> list[str]:
-    """Cancel what is ours at the venue until it surely lists none; return what cannot be confirmed.
-
-    Raises:
-        VenueError: if there are no keys.
-    """
-    run_dir, name = settings.run_dir, settings.venue.name
-    account, prefix = quick_venue(settings), own_prefix(run_dir)
-    sent = SentOrders(run_dir, prefix, settings.symbol, account.account_name, _Notes())
+    """Cancel what is ours at the venue until it surely lists none; return what cannot be confirmed."""
+    run_dir, name, prefix = settings.run_dir, settings.venue.name, own_prefix(settings.run_dir)
     deadline = time.monotonic() + GIVE_UP_S
     try:
+        account = quick_venue(settings)  # refuses without keys
+        sent = SentOrders(run_dir, prefix, settings.symbol, account.account_name, _Notes())
         for order in taken_away(account, sent, lambda: time.monotonic() > deadline, wait=_wait):
             terms = f"{order.side.name} {format_decimal(order.leaves_qty)} at {format_decimal(order.price)}"
             tell(f"cancelled at {name}: {order.symbol} {terms} (order {order.order_id})")

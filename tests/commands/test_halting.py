@@ -46,6 +46,21 @@ def test_halt_confirms_nothing_that_the_venue_has_not_said(tmp_path: Path, venue
     assert "BTCUSDT" in json.loads((tmp_path / HALTED_FILE).read_text())
 
 
+def test_halt_tells_all_that_it_could_not_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without keys and on a disk that takes nothing: that the keys are missing hid that nothing is halted."""
+    (tmp_path / PREFIX_FILE).write_text("0a1b2c\n")
+    (tmp_path / HALTED_FILE).mkdir()
+    for name in ("API_KEY", "SECRET"):
+        monkeypatch.delenv(f"TICKBUS_VENUE__{name}", raising=False)
+    settings = load_settings({"run_dir": tmp_path, **REMOTE}).settings
+    with pytest.raises(DeskError) as failed:
+        halting.halt(settings, None, pytest.fail, is_cancelling=True)
+    unhalted, left, others = str(failed.value).splitlines()
+    assert unhalted.startswith("what starts there is not halted: ")
+    assert left.startswith("orders of this desk's maker (tb-0a1b2c-...) may be open at binance-testnet: ")
+    assert others.startswith("open orders of others are not cancelled: ")
+
+
 @pytest.mark.parametrize("settings", [{}, REMOTE], ids=["paper exchange of its own", "elsewhere"])
 def test_halt_without_anybody_to_ask_says_that_no_desk_runs(tmp_path: Path, settings: dict[str, str]) -> None:
     """No desk has ever run there: it keeps nothing."""
