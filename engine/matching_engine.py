@@ -4,6 +4,7 @@ from typing import Protocol
 
 from engine.capacity import ORDERS_MAX, PAGES_MAX, Capacity
 from engine.rows.ring import Ring
+from engine.state import EngineState
 from market.depth import Depth
 from market.feed_messages import BestPrices
 from market.kernels.rows import Int64Array
@@ -62,6 +63,16 @@ class MatchingEngine(Protocol):
 
     def state_hash(self) -> int:
         """Return 64 bits that every engine in this state agrees on."""
+
+    def state(self) -> EngineState:
+        """Return all that the engine is; between two commands, and the arrays are the caller's."""
+
+    def restore(self, state: EngineState) -> None:
+        """Be in a state that `state` of any engine has returned; to be called once, before the first command.
+
+        Raises:
+            EngineStateError: if that cannot be; the engine is then of no use.
+        """
 
     def check_invariants(self) -> None:
         """Walk the whole state.

@@ -47,15 +47,30 @@ _ANY_PRICE: Final = (0, PRICE_TICKS_MAX)
 SNAPSHOT_WIDTH: Final = 1 + OrderState._fields.index("owner")  # the columns that an L3 snapshot tells
 
 
+class EngineState(NamedTuple):
+    """All that an engine is between two commands; one in this state goes on as that one did.
+
+    Attributes:
+        sequence: of the last event.
+        symbols: of each symbol its state and its orders (`[orders, STATE_WIDTH]`): bids, asks, then those that wait for
+            a rising and for a falling price, and those that trail it, each in the order in which they would act.
+    """
+
+    sequence: int
+    symbols: tuple[tuple[SymbolState, Int64Array], ...]
+
+
+class EngineStateError(ValueError):
+    """A state is none that an engine of this capacity can be in."""
+
+
 def hash_state(sequence: int, symbols: Iterable[tuple[SymbolState, Int64Array]]) -> int:
     """Return 64 bits that two engines in the same state agree on.
 
     Price ranges and trails count only where there are any, so that states without have the number that they always had.
 
     Args:
-        sequence: of the last event.
-        symbols: of each symbol its state and its orders (`[orders, STATE_WIDTH]`): bids, asks, then those that wait for
-            a rising and for a falling price, and those that trail it, each in the order in which they would act.
+        sequence, symbols: as in an EngineState.
     """
     digest = blake2b(sequence.to_bytes(8, "little"), digest_size=8)
     for symbol, orders in symbols:

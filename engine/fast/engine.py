@@ -8,10 +8,11 @@ import numpy as np
 from engine.capacity import Capacity
 from engine.fast.matching import match_batch
 from engine.fast.queries import SOUND, find_fault, read_best, read_depth, read_orders, read_queues
+from engine.fast.restoring import restore_orders
 from engine.rows import memory as at
 from engine.rows.memory import make_memory
 from engine.rows.ring import PUBLISHED, Ring
-from engine.state import SNAPSHOT_WIDTH, STATE_WIDTH, SymbolState, hash_state
+from engine.state import SNAPSHOT_WIDTH, STATE_WIDTH, EngineState, EngineStateError, SymbolState, hash_state
 from market.codes import Side
 from market.depth import Depth, Level
 from market.feed_messages import BestPrices
@@ -89,10 +90,26 @@ class FastEngine:
 
     def state_hash(self) -> int:
         """Return 64 bits that every engine in this state agrees on."""
-        return hash_state(
-            self.sequence,
-            ((self._symbol_state(symbol), self._state_rows(symbol)[0]) for symbol in range(self._symbol_count)),
+        return hash_state(*self.state())
+
+    def state(self) -> EngineState:
+        """Return all that the engine is."""
+        symbols = range(self._symbol_count)
+        return EngineState(
+            self.sequence, tuple((self._symbol_state(each), self._state_rows(each)[0]) for each in symbols)
         )
+
+    def restore(self, state: EngineState) -> None:
+        """Be in a state; raise EngineStateError if that cannot be."""
+        if len(state.symbols) != self._symbol_count:
+            raise EngineStateError(f"expected the state of {self._symbol_count} symbols, was of {len(state.symbols)}")
+        for symbol_id, (symbol, orders) in enumerate(state.symbols):
+            done = restore_orders(self.memory, symbol_id, orders)
+            if done < len(orders):
+                raise EngineStateError(f"order {orders[done, 0]} of symbol {symbol_id} has no place, or is there twice")
+            for place, value in zip(_SYMBOL_STATE, symbol, strict=True):
+                self.memory.books[symbol_id * at.BOOK_SIZE + place] = value
+        self._positions[:] = state.sequence
 
     def check_invariants(self) -> None:
         """Raise AssertionError where the state contradicts itself."""
@@ -138,6 +155,7 @@ def run_queries() -> None:
     engine.best(0)
     engine.orders(0)
     engine.queues(0, 0, 0, np.zeros((1, 4), np.int64))
+    engine.restore(engine.state())
     engine.check_invariants()
 
 

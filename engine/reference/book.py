@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from sortedcontainers import SortedDict
 
 from engine.capacity import LEVELS_PER_PAGE
-from engine.state import SymbolState
+from engine.state import OrderState, SymbolState
 from market.codes import OrderType, Side, TimeInForce, Trigger
 from market.commands import NewOrder
 from market.depth import Level
@@ -143,6 +143,15 @@ class ReferenceBook:
     def state(self) -> SymbolState:
         """What counts besides the orders."""
         return SymbolState(int(self.is_halted), self.last_price_ticks, self.trade_id, self.low_ticks, self.high_ticks)
+
+    @state.setter
+    def state(self, state: SymbolState) -> None:
+        is_halted, self.last_price_ticks, self.trade_id, self.low_ticks, self.high_ticks = state
+        self.is_halted = bool(is_halted)
+
+    def order_of(self, state: OrderState) -> ReferenceOrder:
+        """Return the order that was in this state, which is in no queue yet."""
+        return ReferenceOrder(symbol_id=self._symbol_id, **state._asdict())
 
     def best_price(self, side: int) -> int | None:
         """Return the best price of a side, None while it is empty."""

@@ -13,7 +13,14 @@ from engine.reference import checks
 from engine.reference.book import PagePool, ReferenceBook, ReferenceOrder
 from engine.reference.events import ReferenceEvents
 from engine.rows.ring import Ring
-from engine.state import SNAPSHOT_WIDTH, STATE_WIDTH, OrderState, hash_state
+from engine.state import (
+    SNAPSHOT_WIDTH,
+    STATE_WIDTH,
+    EngineState,
+    EngineStateError,
+    OrderState,
+    hash_state,
+)
 from market.codes import CancelReason, OrderType, RejectReason, SelfTradePrevention, Side, TimeInForce, Trigger
 from market.commands import AmendOrder, CancelOrder, HaltSymbol, MassCancel, NewOrder, SetPriceRange
 from market.depth import Depth
@@ -100,10 +107,28 @@ class ReferenceEngine:
 
     def state_hash(self) -> int:
         """Return 64 bits that every engine in this state agrees on."""
-        return hash_state(
-            self._teller.sequence,
-            ((book.state, self._state_rows(book.orders())) for book in self._books),
-        )
+        return hash_state(*self.state())
+
+    def state(self) -> EngineState:
+        """Return all that the engine is."""
+        symbols = tuple((book.state, self._state_rows(book.orders())) for book in self._books)
+        return EngineState(self._teller.sequence, symbols)
+
+    def restore(self, state: EngineState) -> None:
+        """Be in a state; raise EngineStateError if that cannot be."""
+        if len(state.symbols) != len(self._books):
+            raise EngineStateError(f"expected the state of {len(self._books)} symbols, was of {len(state.symbols)}")
+        for book, (symbol, rows) in zip(self._books, state.symbols, strict=True):
+            for row in rows.tolist():
+                order = book.order_of(OrderState(*row))
+                is_full = len(self._orders) >= self._orders_max or not book.has_room_for(order)
+                if is_full or order.order_id in self._orders:
+                    raise EngineStateError(f"{order} has no place, or is there twice")
+                self._place(order)
+                order.resting_lots = row[OrderState._fields.index("resting_lots")]
+            book.state = symbol
+        self._teller.sequence = state.sequence
+        self.events.positions[:] = state.sequence
 
     def check_invariants(self) -> None:
         """Raise AssertionError where the state contradicts itself."""
