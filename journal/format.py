@@ -66,6 +66,7 @@ class CorruptJournalError(JournalError):
         super().__init__(f"{path} is corrupt at offset {offset}: {why}")
         self.path = path
         self.offset = offset
+        self.why = why
 
 
 class FileHeader(NamedTuple):
@@ -132,7 +133,7 @@ class Schema(Generic[R]):
         self.message = message
         self.figures = figures
         self._magic = magic
-        self._version = version
+        self.version = version
         self._record = record
         layout = Struct("<" + envelope)
         self._pack_envelope, self._unpack_envelope = layout.pack, layout.unpack_from
@@ -146,16 +147,24 @@ class Schema(Generic[R]):
         """Return the name of the file with this number."""
         return f"{self.message}s-{number:08}.journal"
 
+    def number_of(self, path: Path) -> int:
+        """Return the number of a file, from its name."""
+        found = self._file_name.fullmatch(path.name)
+        assert found is not None, f"expected a file of the journal, was {path}"
+        return int(found[1])
+
     def files(self, folder: Path) -> list[Path]:
         """Return the files of a journal in order; none if there is no such folder.
 
+        The first ones may have been pruned: who reads them begins behind a checkpoint.
+
         Raises:
-            CorruptJournalError: if one is missing.
+            CorruptJournalError: if one is missing between others.
         """
         if not folder.is_dir():
             return []
         paths = sorted(path for path in folder.iterdir() if self._file_name.fullmatch(path.name))
-        for number, path in enumerate(paths, 1):
+        for number, path in enumerate(paths, self.number_of(paths[0]) if paths else 1):
             expected = folder / self.file_name(number)
             if path != expected:
                 raise CorruptJournalError(expected, 0, f"the file is missing, the next is {path.name}")
@@ -169,7 +178,7 @@ class Schema(Generic[R]):
         padding = (0,) * (_FIGURES_MAX - len(figures))
         *first, last = *figures, *padding
         rest = _HEADER_REST.pack(epoch, start_sequence, number, *first, _CODE_BY_MODE[mode], last)
-        return _HEADER.pack(self._magic, self._version, crc32(rest)) + rest
+        return _HEADER.pack(self._magic, self.version, crc32(rest)) + rest
 
     def decode_header(self, path: Path, head: bytes) -> FileHeader:
         """Return the header that the first HEADER_SIZE bytes of a file hold.
@@ -181,8 +190,8 @@ class Schema(Generic[R]):
         magic, version, crc = _HEADER.unpack_from(head)
         if magic != self._magic:
             raise CorruptJournalError(path, 0, f"it must begin with {self._magic!r}, was {magic!r}")
-        if version != self._version:
-            raise JournalMismatchError(f"{path} must be of version {self._version}, was {version}")
+        if version != self.version:
+            raise JournalMismatchError(f"{path} must be of version {self.version}, was {version}")
         rest = head[_HEADER.size : HEADER_SIZE]
         if crc32(rest) != crc:
             raise CorruptJournalError(path, 0, f"the header's CRC must be {crc32(rest):08x}, was {crc:08x}")

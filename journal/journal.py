@@ -13,14 +13,16 @@ from typing import Final, Generic, NoReturn
 
 from journal.format import (
     HEADER_SIZE,
+    PREFIX_SIZE,
     FileHeader,
     JournalBusyError,
     JournalError,
     JournalMode,
     R,
     Schema,
+    read_prefix,
 )
-from journal.reader import JournalReader, TornTail
+from journal.reader import JournalReader, LastRecord, Place, TornTail
 from journal.replay import Replay, replay
 from market.clock import NS_PER_MS, monotonic_ns
 from market.limits import JOURNAL_FILE_BYTES_MAX, JOURNAL_FILES_MAX
@@ -44,8 +46,10 @@ class Journal(Generic[R]):
 
     Attributes:
         folder: where the files are.
+        figures: the owner's.
         sequence: of the last record that was appended.
         synced_sequence: of the last record that the disk is known to have.
+        last: that record's place, size and CRC, None before the first one.
 
     Raises:
         JournalBusyError: if another process keeps the journal.
@@ -72,9 +76,10 @@ class Journal(Generic[R]):
         self._is_synced = mode.is_synced
         self.sequence = 0
         self.synced_sequence = 0
+        self.last: LastRecord | None = None
         self.folder = folder
         self._schema = schema
-        self._figures = figures
+        self.figures = figures
         self._epoch = epoch
         self._group_ns = group_ns
         self._file_bytes_max = file_bytes_max
@@ -107,8 +112,15 @@ class Journal(Generic[R]):
         take: Callable[[int, R], None],
         tell: Callable[[Replay], None] | None = None,
         clock: Callable[[], int] = monotonic_ns,
+        after: LastRecord | None = None,
     ) -> Replay:
         """Give all that was journaled to `take`, cut off a torn tail, and make ready to append.
+
+        Args:
+            take: is given each record with its sequence.
+            tell: is told how far it has come.
+            clock: monotonic, ns.
+            after: what a checkpoint stands behind; only what follows it is given.
 
         Raises:
             CorruptJournalError: naming file and offset; nothing was changed.
@@ -121,8 +133,9 @@ class Journal(Generic[R]):
         try:
             if self.mode is JournalMode.NONE:
                 return self._found_none()
-            reader = JournalReader(self.folder, self._schema, self._figures)
-            done = replay(reader, take, tell, clock)
+            reader = JournalReader(self.folder, self._schema, self.figures)
+            self.last = after
+            done = replay(reader, take, tell, clock, after.place if after else None)
             self._prepare(reader)
         except OSError as error:
             self._fail(f"{error.filename or self.folder} cannot be recovered: {error.strerror}", error)
@@ -161,6 +174,8 @@ class Journal(Generic[R]):
             batch.append(encoded)
         self._write(b"".join(batch))
         self.sequence += len(batch)
+        crc, *_ = read_prefix(encoded)
+        self.last = LastRecord(Place(self._number, self._file_size, self.sequence), len(encoded), crc)
         if self._is_synced:
             if self.mode is JournalMode.SYNC:
                 self.sync()
@@ -215,10 +230,12 @@ class Journal(Generic[R]):
         self.sequence = reader.last_sequence
         if reader.torn_tail is not None:
             _cut(reader.torn_tail)
+        if self.last is None or self.last.place != reader.place:
+            self.last = _last_record(self.folder / self._schema.file_name(reader.place.number), reader)
         if self._is_synced:
             for file in reader.files:
                 _sync_file(file.path)  # a former life may have been killed before its sync, or have had no need of one
-        self._number = len(reader.files) + 1
+        self._number = (reader.first_number + len(reader.files)) if reader.files else 1
         last = reader.files[-1] if reader.files else None
         if last is not None and (last.header is None or last.header.start_sequence > self.sequence):
             last.path.unlink()  # it has no record
@@ -228,7 +245,7 @@ class Journal(Generic[R]):
     def _begin_file(self) -> None:
         if self._number > JOURNAL_FILES_MAX:
             self._fail(f"expected at most {JOURNAL_FILES_MAX} files in {self.folder}")
-        header = FileHeader(self._epoch, self.sequence + 1, self._number, self._figures, self.mode)
+        header = FileHeader(self._epoch, self.sequence + 1, self._number, self.figures, self.mode)
         self._path = self.folder / self._schema.file_name(self._number)
         try:
             self._file = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o600)
@@ -283,6 +300,15 @@ def _closed(descriptor: int) -> int:
     if descriptor >= 0:
         os.close(descriptor)
     return _CLOSED
+
+
+def _last_record(path: Path, reader: JournalReader[R]) -> LastRecord | None:
+    """Return the last record that was read, None if there is none."""
+    if not reader.place.sequence:
+        return None
+    with path.open("rb") as file:
+        crc, *_ = read_prefix(os.pread(file.fileno(), PREFIX_SIZE, reader.last_offset))
+    return LastRecord(reader.place, reader.place.offset - reader.last_offset, crc)
 
 
 def _cut(tail: TornTail) -> None:

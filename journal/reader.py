@@ -60,6 +60,14 @@ class Place(NamedTuple):
     sequence: int
 
 
+class LastRecord(NamedTuple):
+    """Where a journal ends: behind which record, and by which size and CRC that is known again."""
+
+    place: Place
+    size: int
+    crc: int
+
+
 class JournalReader(Generic[R]):
     """One reading of a journal; it changes nothing.
 
@@ -72,6 +80,7 @@ class JournalReader(Generic[R]):
         files: those that were begun to be read.
         last_sequence: of the last record that was read, 0 before the first.
         place: behind the record that was yielded last.
+        last_offset: where that record begins.
         torn_tail: known when `records` has ended.
     """
 
@@ -80,6 +89,7 @@ class JournalReader(Generic[R]):
         self.files: list[OpenedFile] = []
         self.last_sequence = 0
         self.place = self._first = Place(1, HEADER_SIZE, 0)
+        self.last_offset = HEADER_SIZE
         self.torn_tail: TornTail | None = None
         self._folder = folder
         self._figures = figures
@@ -88,7 +98,8 @@ class JournalReader(Generic[R]):
         """Yield every record with its sequence, in order; to be called once.
 
         Args:
-            after: where an earlier reading of this journal has come to; what is before it is not looked at.
+            after: where an earlier reading of this journal has come to, or a checkpoint stands; what is before it is
+                not looked at, and may be gone.
 
         Raises:
             CorruptJournalError: naming file and offset.
@@ -98,7 +109,11 @@ class JournalReader(Generic[R]):
         paths = self.schema.files(self._folder)
         if after is not None:
             self.place, self._first, self.last_sequence = after, after, after.sequence
-        for path in paths[self._first.number - 1 :]:
+        own = [path for path in paths if self.schema.number_of(path) >= self._first.number]
+        if own and (number := self.schema.number_of(own[0])) != self._first.number:
+            missing = self._folder / self.schema.file_name(self._first.number)
+            raise CorruptJournalError(missing, 0, f"the file is missing, the next is {self.schema.file_name(number)}")
+        for path in own:
             with path.open("rb", buffering=_BUFFER_SIZE) as file:
                 size = os.fstat(file.fileno()).st_size
                 no_record = yield from self._records_of(path, file, size)
@@ -106,6 +121,25 @@ class JournalReader(Generic[R]):
                     offset, why = no_record
                     self._check_is_tail(path, file.fileno(), offset, size, why, is_last=path == paths[-1])
                     self.torn_tail = TornTail(path, offset, size - offset, why)
+
+    @property
+    def first_number(self) -> int:
+        """The number of the first file that is read."""
+        return self._first.number
+
+    def beginning(self) -> Place:
+        """Return where the journal's first record that is still there begins: what was before it may be pruned.
+
+        Raises:
+            JournalError: if the first file is none.
+            OSError: if it cannot be read.
+        """
+        paths = self.schema.files(self._folder)
+        if not paths or (number := self.schema.number_of(paths[0])) == 1:
+            return Place(1, HEADER_SIZE, 0)
+        with paths[0].open("rb") as file:
+            header = self.schema.decode_header(paths[0], file.read(HEADER_SIZE))
+        return Place(number, HEADER_SIZE, header.start_sequence - 1)
 
     def _records_of(self, path: Path, file: BinaryIO, size: int) -> Generator[tuple[int, R], None, _NoRecord | None]:
         """Yield what follows a file's header; return where there is something else than a record, and why, if so."""
@@ -136,7 +170,7 @@ class JournalReader(Generic[R]):
                 record = schema.decode(head, payload)
             except ValueError as error:
                 raise CorruptJournalError(path, offset, str(error)) from None
-            offset += PREFIX_SIZE + length
+            self.last_offset, offset = offset, offset + PREFIX_SIZE + length
             self.place = Place(number, offset, sequence)
             yield sequence, record
             self.last_sequence = sequence
