@@ -7,9 +7,9 @@ checks every report; session, limits and idempotence are on. Measured are
 - a steady 2,000 and 20,000 orders a second, timed from the moment at which each order was meant to be sent, so that
   a stall counts for every order that it holds up;
 
-with the journal in each of its modes, with nodes that do not look for the next message before they sleep, and with
-gateway and engine as threads of one process. Turn by turn with `alone` runs the floor (latency_floor.py): the same hops
-with the same sizes and no work.
+with the journal in each of its modes, without checkpoints and with one after another, with nodes that do not look for
+the next message before they sleep, and with gateway and engine as threads of one process. Turn by turn with `alone`
+runs the floor (latency_floor.py): the same hops with the same sizes and no work.
 """
 
 import argparse
@@ -58,6 +58,8 @@ WAYS: Final = {
     "journal none": Way("none"),
     "journal group": Way("group"),
     "journal sync": Way("sync"),
+    "no checkpoints": Way("write", settings=(("ENGINE__CHECKPOINT_S", "0"),)),
+    "one after another": Way("write", settings=(("ENGINE__CHECKPOINT_S", "0.001"),)),
     "asleep, journal write": Way("write", settings=(("BUS__SPIN_US", "0"),)),
     "colocated, journal write": Way("write", is_colocated=True),
     "colocated, journal none": Way("none", is_colocated=True),

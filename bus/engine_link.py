@@ -20,6 +20,21 @@ class CommandBatch(NamedTuple):
     skip: int
 
 
+class PeerState(NamedTuple):
+    """What the engine knows of a source and must not forget: the fields of the same names below.
+
+    Attributes:
+        unacknowledged: the reports that the source has not said to have, oldest first.
+    """
+
+    source: int
+    taken: int
+    handled: int
+    last_order_id: int
+    report_sequence: int
+    unacknowledged: tuple[SentFrame, ...]
+
+
 @dataclass(slots=True)
 class _Peer:
     """What the engine knows of a source.
@@ -67,6 +82,22 @@ class EngineEnd:
         This is how a journal is replayed. What is reported is kept until the source comes and says what it has.
         """
         self._peers.setdefault(source, _Peer(b"", 0)).taken = taken
+
+    def state(self) -> tuple[PeerState, ...]:
+        """Return what is known of each source that has sent a command, by its number."""
+        return tuple(
+            PeerState(
+                source, peer.taken, peer.handled, peer.last_order_id, peer.report_sequence, tuple(peer.unacknowledged)
+            )
+            for source, peer in sorted(self._peers.items())
+            if peer.taken
+        )
+
+    def restore_state(self, peers: Sequence[PeerState]) -> None:
+        """Know sources as `state` has told of them, before any source is heard; each has yet to come."""
+        for source, taken, handled, last_order_id, report_sequence, unacknowledged in peers:
+            peer = _Peer(b"", 0, taken, handled, -1, last_order_id, report_sequence, deque(unacknowledged))
+            self._peers[source] = peer
 
     def receive(self, identity: bytes, frames: Frames) -> CommandBatch | None:
         """Take what came from the peer with this ZeroMQ identity; return the commands in it that are new.

@@ -116,6 +116,11 @@ class EngineSettings(Section):
     journal: Literal["none", "write", "group", "sync"] = "write"
     group_ms: Annotated[float, Field(gt=0, le=1_000)] = 5.0
     depth_ms: Annotated[int, Field(ge=1, le=60_000)] = 100
+    checkpoint_s: Annotated[float, Field(ge=0, le=86_400)] = 60.0
+    checkpoint_records: Annotated[int, Field(ge=1_000, le=10_000_000)] = 40_000
+    journal_keep: Literal["prune", "archive", "all"] = "all"
+    journal_days: Annotated[float, Field(gt=0, le=3_650)] = 7.0
+    journal_bytes: Annotated[int, Field(ge=1 << 28, le=1 << 40)] = 1 << 30
 
 
 class EngineRow(EngineSettings):

@@ -1,6 +1,7 @@
 """What the command line does with an engine's journal: look at it, verify it, and replay it against the live engine."""
 
 import time
+from pathlib import Path
 from typing import Any
 
 import msgpack
@@ -11,10 +12,12 @@ from desk.client import DeskError, asked
 from desk.plan import EnginePlan
 from desk.settings import Settings
 from desk.wiring import desk_wiring
+from journal.checkpoint import Checkpoint, good_checkpoints
 from journal.format import JournalError, JournalMode
-from journal.reader import JournalReader
+from journal.reader import JournalReader, Place
 from market.words import counted
-from nodes.engine.command_record import COMMANDS
+from nodes.engine.command_record import COMMANDS, CommandRecord
+from nodes.engine.core import EngineCore
 from nodes.engine.inspection import inspect, inspection_text, verification_text, verify
 from nodes.engine.node import engine_figures, make_core
 from nodes.engine.turns import STATE_TOPIC
@@ -61,9 +64,12 @@ def replay_journal(settings: Settings, engine: EnginePlan, *, is_verified: bool)
         core, journal = make_core(settings, engine.name, nowhere, JournalMode.NONE)
         core.recover(lambda _: None)
         started = time.monotonic()
-        last = 0
         figures = engine_figures(settings, engine.name)
-        for last, record in JournalReader(engine.journal_folder, COMMANDS, figures).records():
+        reader = JournalReader(engine.journal_folder, COMMANDS, figures)
+        begun = _begun(core, reader, engine.journal_folder)
+        first = last = begun.sequence if begun else 0
+        told_before = core.command_count
+        for last, record in reader.records(begun):
             core.replay([record])
             if last == sequence:
                 break
@@ -72,9 +78,10 @@ def replay_journal(settings: Settings, engine: EnginePlan, *, is_verified: bool)
     except (JournalError, OSError) as error:
         raise DeskError(str(error)) from None
     found = core.engine.state_hash()
-    speed = core.command_count / max(elapsed_s, 1e-9)
+    command_count = core.command_count - told_before
+    speed = command_count / max(elapsed_s, 1e-9)
     line = (
-        f"{counted(core.command_count, 'command')} in {counted(last, 'record')} replayed in {elapsed_s:.2f} s "
+        f"{counted(command_count, 'command')} in {counted(last - first, 'record')} replayed in {elapsed_s:.2f} s "
         f"({speed:,.0f} a second): {counted(core.engine.live_order_count, 'open order')}, state {found:016x}"
     )
     if not is_verified:
@@ -82,6 +89,17 @@ def replay_journal(settings: Settings, engine: EnginePlan, *, is_verified: bool)
     if last != sequence or found != expected:
         raise DeskError(f"{line}; the live engine is at record {sequence:,} with state {expected:016x}")
     return f"{line}; the live engine says the same"
+
+
+def _begun(core: EngineCore, reader: JournalReader[CommandRecord], folder: Path) -> Place | None:
+    """Bring a core to where a journal whose first files are pruned can be replayed from, and return that place."""
+    if not reader.beginning().sequence:
+        return None
+    good = [found for found in good_checkpoints(folder, COMMANDS) if isinstance(found, Checkpoint)]
+    if not good:
+        raise JournalError(f"{folder} has neither its first file nor a good checkpoint")
+    core.restore(good[-1])
+    return good[-1].last.place
 
 
 def _live_state(settings: Settings, engine: str) -> tuple[int, int]:

@@ -5,14 +5,18 @@ object for each order.
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import replace
 
 from bus.engine_link import CommandBatch, EngineEnd
 from bus.feed import Frames
 from bus.topology import Source
 from engine.matching_engine import MatchingEngine
 from engine.rows.ring import CONSUMED
+from engine.state import hash_state
 from engine.wire.codec import CommandDecoder, Encoded, EventRouter, RowEncoder
 from engine.wire.refusals import MalformedBytesError
+from journal.checkpoint import Checkpoint, good_checkpoints
+from journal.format import CorruptJournalError, JournalError, JournalMode
 from journal.journal import Journal
 from journal.replay import Replay
 from market.codec import MalformedMessageError, decode_commands, encode_all
@@ -23,7 +27,8 @@ from market.feed_messages import EngineHealth
 from market.instrument import Instrument
 from market.kernels.rows import read_event, write_command
 from market.limits import BATCH_MESSAGES_MAX
-from nodes.engine.command_record import CommandRecord
+from nodes.engine.command_record import COMMANDS, CommandRecord
+from nodes.engine.core_state import CoreState, decode_state
 from nodes.engine.feed import EngineFeed
 
 
@@ -68,13 +73,17 @@ class EngineCore:
         self._is_replaying = False
         self._handled_ns = 0  # the time of the last commands
         self._own_count = 0  # of commands that the desk itself has given
+        self.checkpoint_sequence = 0  # of the record behind which the checkpoint stands that it has begun with
 
     def recover(self, tell: Callable[[Replay], None]) -> Replay:
-        """Rebuild book, links and feed from the journal.
+        """Rebuild book, links and feed from the journal's newest good checkpoint and what follows it.
 
         Raises:
             JournalError: if the journal cannot be trusted or kept.
         """
+        checkpoint, passed_over = self._newest_checkpoint()
+        if checkpoint is not None:
+            self.restore(checkpoint)
         together: list[CommandRecord] = []
 
         def take(_: int, record: CommandRecord) -> None:
@@ -84,11 +93,66 @@ class EngineCore:
                 together.clear()
             together.append(record)
 
-        done = self._journal.recover(take, tell)
+        try:
+            done = self._journal.recover(take, tell, after=checkpoint.last if checkpoint else None)
+        except CorruptJournalError as error:
+            raise (
+                error
+                if not passed_over
+                else CorruptJournalError(
+                    error.path, error.offset, f"{error.why}; no checkpoint can be used: {'; '.join(passed_over)}"
+                )
+            ) from None
         self.replay(together)
         for _ in self.feed.best(0):  # nobody listens yet, but whoever asks must get the best prices of now
             pass
-        return done
+        return replace(done, passed_over=passed_over)
+
+    def state(self) -> CoreState:
+        """Return all that the next checkpoint is to hold; between two turns."""
+        return CoreState(
+            self.engine.state(),
+            self.links.state(),
+            self.feed.trades(),
+            tuple(sorted(self.halted_symbols)),
+            self.command_count,
+            self.malformed_count,
+            self._handled_ns,
+            self._own_count,
+        )
+
+    def _newest_checkpoint(self) -> tuple[Checkpoint | None, tuple[str, ...]]:
+        """Return the newest checkpoint that is good, and what is wrong with those after it."""
+        passed_over: list[str] = []
+        if self._journal.mode is not JournalMode.NONE:
+            for found in good_checkpoints(self._journal.folder, COMMANDS, self._journal.figures):
+                if isinstance(found, Checkpoint):
+                    return found, tuple(passed_over)
+                passed_over.append(str(found))
+        return None, tuple(passed_over)
+
+    def restore(self, checkpoint: Checkpoint) -> None:
+        """Be what the engine was at a checkpoint, before the first command.
+
+        Raises:
+            JournalError: if that cannot be, though the file is what was written.
+        """
+        sequence = checkpoint.last.place.sequence
+        try:
+            state = decode_state(checkpoint.state)
+            self.engine.restore(state.engine)
+        except ValueError as error:
+            raise JournalError(
+                f"the checkpoint behind record {sequence:,} cannot be used, remove it: {error}"
+            ) from error
+        was, now = hash_state(*state.engine), self.engine.state_hash()
+        assert was == now, f"expected the state {was:016x} of record {sequence:,} after its checkpoint, was {now:016x}"
+        self.checkpoint_sequence = sequence
+        self.links.restore_state(state.links)
+        self.feed.restore(state.trades)
+        self.halted_symbols.update(state.halted_symbols)
+        self.command_count, self.malformed_count = state.command_count, state.malformed_count
+        self._handled_ns, self._own_count = state.handled_ns, state.own_count
 
     def replay(self, records: Sequence[CommandRecord]) -> None:
         """Do again what frames tell that were handled together: they have one time, and their reports one order."""

@@ -16,6 +16,7 @@ from bus.feed import (
 )
 from engine.matching_engine import MatchingEngine
 from engine.wire.codec import BookFeed
+from market.codes import Tag
 from market.depth import Depth
 from market.feed_messages import (
     BestPrices,
@@ -27,7 +28,8 @@ from market.feed_messages import (
     ReferencePrice,
 )
 from market.instrument import Instrument
-from market.kernels.rows import Int64Array
+from market.kernels.row_codes import RESTED
+from market.kernels.rows import TAG, Int64Array
 from market.limits import TRADES_KEPT_MAX
 from nodes.engine.snapshots import SlicedSnapshot
 
@@ -122,6 +124,28 @@ class EngineFeed:
     def recent_trades(self, symbol_id: int) -> list[BookTrade]:
         """Return the last trades of a symbol, TRADES_KEPT_MAX at most, oldest first."""
         return self._symbols[symbol_id].told_trades()
+
+    def trades(self) -> tuple[Int64Array, ...]:
+        """Return the last trades of each symbol that it tells of, as rows of BookTrade; they are not written again."""
+        return tuple(streams.recent_trades for _, streams in self._own)
+
+    def restore(self, trades: Sequence[Int64Array]) -> None:
+        """Follow the engine from the state that it is in, before its first command, with these last trades."""
+        for (symbol_id, streams), recent in zip(self._own, trades, strict=True):
+            streams.recent_trades = recent
+            self._follow_resting(symbol_id)
+
+    def _follow_resting(self, symbol_id: int) -> None:
+        """Take in the orders that rest, each as if it had just come to: the ring of events is free for that."""
+        events, resting = self._engine.events, self._engine.orders(symbol_id)
+        for start in range(0, len(resting), events.slot_count):
+            orders = resting[start : start + events.slot_count]
+            rows = events.rows[: len(orders)]
+            rows[:] = 0
+            rows[:, TAG], rows[:, RESTED.symbol_id] = int(Tag.RESTED), symbol_id
+            for column, place in enumerate((RESTED.order_id, RESTED.side, RESTED.price_ticks, RESTED.resting_lots)):
+                rows[:, place] = orders[:, column]
+            self.follow(0, len(orders))
 
     def follow(self, first: int, count: int) -> None:
         """Take in `count` events from ring sequence `first` on, as `take` does, without telling anybody."""

@@ -50,7 +50,7 @@ def inspect(folder: Path) -> Document:
     by_source: defaultdict[int, _Count] = defaultdict(_Count)
     first: CommandRecord | None = None
     last: CommandRecord | None = None
-    for sequence, record in reader.records():
+    for sequence, record in reader.records(reader.beginning()):
         first, last = first or record, record
         by_file[reader.files[-1].path].add(record, sequence)
         by_source[record.source].add(record, record.first_sequence + record.message_count - 1)
@@ -98,7 +98,7 @@ def verify(folder: Path, figures: tuple[int, ...] | None = None) -> Document:
     reader = JournalReader(folder, COMMANDS, figures)
     count, corruption = _Count(), None
     try:
-        for sequence, record in reader.records():
+        for sequence, record in reader.records(reader.beginning()):
             count.add(record, sequence)
     except CorruptJournalError as error:
         corruption = {"file": error.path.name, "offset": error.offset, "why": str(error)}

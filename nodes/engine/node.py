@@ -16,8 +16,11 @@ from engine.capacity import Capacity
 from engine.matching_engine import make_engine
 from journal.format import JournalMode
 from journal.journal import Journal
-from market.clock import NS_PER_MS, monotonic_ns, now, time_ns
+from journal.pruning import Keep, Retention
+from market.clock import NS_PER_MS, NS_PER_SECOND, monotonic_ns, now, time_ns
 from market.whole_file import put_aside
+from nodes.engine.checkpoints import LOOK_MS as CHECKPOINT_LOOK_MS
+from nodes.engine.checkpoints import BesideThread, Checkpoints, CheckpointTimes
 from nodes.engine.command_record import COMMANDS, CommandRecord, figures_of, journal_epoch
 from nodes.engine.core import EngineCore
 from nodes.engine.turns import EngineTurns
@@ -27,8 +30,10 @@ HEARTBEAT_MS = 1_000
 REFERENCE_MS = 100  # whoever checks orders against it need not hear of every trade
 SYNC_TICK_MS = 1
 BUSY_HEARTBEATS_MAX = 60  # in a row without a collection of garbage
+_DAY_NS = 86_400 * NS_PER_SECOND
 LAST_WORDS_NS = 200 * NS_PER_MS
 LAST_WORDS_WAIT_MS = 10
+JOURNAL_FILE_BYTES = 1 << 26  # of a file of the engine's journal: what is pruned at once
 
 
 class EngineNode:
@@ -45,6 +50,9 @@ class EngineNode:
         node.watch(self._orders, self._feed, self._snapshots)
         self._turns = EngineTurns(core, journal, self._orders, self._feed, self._snapshots, now, self._on_bad_frame)
         self._loop = node.poll_loop(is_awake=True)
+        self._beside = BesideThread()
+        self._checkpoints = make_checkpoints(node.settings, node.name, core, journal, self._beside)
+        self._told_failure = ""
         self._bad_frame_count = 0
         self._collected_at_count = 0  # of commands
         self._busy_heartbeats = 0
@@ -66,6 +74,7 @@ class EngineNode:
         loop.every(REFERENCE_MS, lambda: self._turns.publish(self._core.feed.references(time_ns())))
         if self._journal.mode is JournalMode.GROUP:
             loop.every(SYNC_TICK_MS, self._turns.sync)
+        loop.every(CHECKPOINT_LOOK_MS, lambda: self._checkpoints.look(monotonic_ns(), time_ns()))
         loop.every(LOOK_MS, self._hold_halts)
         self._hold_halts()
         wiring, name = self._node.wiring, self._node.name
@@ -76,9 +85,22 @@ class EngineNode:
         self._take_last_words()
 
     def close(self) -> None:
-        """Close the sockets."""
+        """Close the sockets, and finish a checkpoint that is being written."""
         for socket in (self._orders, self._feed, self._snapshots):
             socket.close()
+        self._beside.join()
+
+    def take_last_checkpoint(self) -> None:
+        """Let the next start begin where this life ends; before the journal is closed."""
+        self._beside.join()
+        self._checkpoints.take_last(time_ns())
+        self._tell_failure()
+
+    def _tell_failure(self) -> None:
+        if (failure := self._checkpoints.failure) != self._told_failure:
+            self._told_failure = failure
+            if failure:
+                self._node.log.warning("no checkpoint: the next start takes longer", why=failure)
 
     def _hold_halts(self) -> None:
         """Halt what the file has halted: said while we were away, or what a resume that crossed it has ended."""
@@ -120,6 +142,7 @@ class EngineNode:
 
     def _on_heartbeat(self) -> None:
         self._collect_garbage()
+        self._tell_failure()
         self._turns.publish(self._core.feed.heartbeat(time_ns(), self._core.health()))
         self._show()
 
@@ -133,6 +156,7 @@ class EngineNode:
                 self._node.settings.instruments[symbol_id].symbol for symbol_id in sorted(self._core.halted_symbols)
             ],
             journal=f"{self._journal.mode} {self._journal.sequence}",
+            checkpoint=self._checkpoints.sequence,
             bad_frames=self._bad_frame_count + self._core.malformed_count,
         )
 
@@ -160,10 +184,22 @@ def make_core(
     epoch = journal_epoch(folder) or feed_epoch
     capacity, plan = engine_capacity(settings, name), settings.plan.engines[name]
     group_ns = int(plan.settings.group_ms * NS_PER_MS)
-    journal = Journal(folder, COMMANDS, engine_figures(settings, name), epoch, mode, group_ns)
+    figures = engine_figures(settings, name)
+    journal = Journal(folder, COMMANDS, figures, epoch, mode, group_ns, JOURNAL_FILE_BYTES)
     engine = make_engine(plan.settings.book, capacity.symbol_count, capacity.orders_max, capacity.pages_max)
     core = EngineCore(engine, settings.instruments, epoch, feed_epoch, capacity.orders_max, journal, plan.symbol_ids)
     return core, journal
+
+
+def make_checkpoints(
+    settings: Settings, name: str, core: EngineCore, journal: Journal[CommandRecord], beside: BesideThread
+) -> Checkpoints:
+    """Return the checkpoints of the engine `name`, written beside its matching."""
+    own = settings.plan.engines[name].settings
+    times = CheckpointTimes(int(own.checkpoint_s * NS_PER_SECOND), own.checkpoint_records)
+    age_ns = int(own.journal_days * _DAY_NS)
+    retention = Retention(Keep(own.journal_keep), age_ns, own.journal_bytes - JOURNAL_FILE_BYTES)
+    return Checkpoints(core, journal, times, retention, beside.begin)
 
 
 def recovered_core(node: Node) -> tuple[EngineCore, Journal[CommandRecord]]:
@@ -174,9 +210,11 @@ def recovered_core(node: Node) -> tuple[EngineCore, Journal[CommandRecord]]:
     plan = node.plan.engines[node.name]
     core, journal = make_core(node.settings, node.name, plan.journal_folder, JournalMode(plan.settings.journal))
     done = core.recover(lambda replay: node.warming(f"replays its journal: {replay} so far"))
+    for why in done.passed_over:
+        node.log.warning("a checkpoint was not used", why=why)
     if done.torn_tail is not None:
         node.log.warning("the journal's torn tail was cut off", why=str(done.torn_tail))
-    if done.record_count:
+    if done.record_count or done.after_sequence:
         node.log.info("the journal was replayed", replayed=str(done), live_orders=core.engine.live_order_count)
     return core, journal
 
@@ -188,9 +226,13 @@ def run(node: Node) -> None:
     engine = EngineNode(node, core, journal)
     try:
         engine.run()
+        if not core.is_idle:
+            engine.take_last_checkpoint()
     finally:
-        engine.close()
-        journal.close()
+        try:
+            engine.close()
+        finally:
+            journal.close()
     if core.is_idle and journal.sequence and journal.mode is not JournalMode.NONE:
         put_aside(journal.folder)  # else the next start would read all of it to find nothing
     elif owed := [node.plan.source_name(source) for source in core.links.owed]:

@@ -20,7 +20,8 @@ from engine.capacity import Capacity
 from engine.fast.engine import FastEngine
 from engine.wire.codec import CommandDecoder
 from engine.wire.refusals import MalformedBytesError
-from journal.format import HEADER_SIZE, FileHeader, JournalError
+from journal.checkpoint import DamagedCheckpointError, checkpoint_paths, read_checkpoint, read_place
+from journal.format import HEADER_SIZE, FileHeader, JournalError, JournalMismatchError
 from journal.reader import JournalReader, Place
 from market.codec import MalformedMessageError, decode_commands
 from market.commands import HaltSymbol, MassCancel
@@ -28,6 +29,7 @@ from market.kernels.compiling import kernel_sources
 from market.kernels.rows import write_command
 from market.whole_file import write_whole
 from nodes.engine.command_record import COMMANDS, CommandRecord
+from nodes.engine.core_state import decode_state
 
 KEPT_RECORDS: Final = 4_000  # some 0.15 s of replay, and 100 s of a default desk
 
@@ -98,11 +100,23 @@ class Past:
 
     def _state_before(self, time_ns: int) -> tuple["_Run", Place | None, int]:
         """Return the last state that is kept of until a time, where the journal goes on, and its last record's time."""
+        begun = self._behind_checkpoint(time_ns)
         for path, last_ns in reversed(list(self._states())):
-            if last_ns <= time_ns:
+            if begun[2] < last_ns <= time_ns:
                 with suppress(OSError, ValueError):  # damaged, or removed meanwhile: an earlier one
                     return self._loaded(path)
-        return _Run(self._capacity, self._own_symbols), None, 0
+        return begun
+
+    def _behind_checkpoint(self, time_ns: int) -> tuple["_Run", Place | None, int]:
+        """Return the state of the last good checkpoint until a time; without one that of the journal's beginning."""
+        run = _Run(self._capacity, self._own_symbols)
+        for path in reversed(checkpoint_paths(self._folder)):
+            with suppress(DamagedCheckpointError, JournalMismatchError):  # its engine says so; here an earlier one does
+                place, last_ns = read_place(path)
+                if last_ns <= time_ns:
+                    run.engine.restore(decode_state(read_checkpoint(path, COMMANDS).state).engine)
+                    return run, place, last_ns
+        return run, None, 0
 
     def _states(self) -> Iterator[tuple[Path, int]]:
         """Yield the kept states, oldest first, each with the time of its last record."""
@@ -191,11 +205,13 @@ def first_header(folder: Path) -> FileHeader:
 
 
 def first_time_ns(folder: Path) -> int | None:
-    """Return the time of a journal's first record; None if it has none.
+    """Return the time of a journal's first record, or of its first checkpoint if that is gone; None without any.
 
     Raises:
         JournalError, OSError: if it cannot be read.
     """
+    if JournalReader(folder, COMMANDS).beginning().sequence:
+        return next((read_place(path)[1] for path in checkpoint_paths(folder)), None)
     return next((record.time_ns for _, record in JournalReader(folder, COMMANDS).records()), None)
 
 

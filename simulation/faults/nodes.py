@@ -15,7 +15,9 @@ from engine.matching_engine import make_engine
 from flow.order_flow import OrderFlow
 from journal.format import JournalMode
 from journal.journal import Journal
+from journal.pruning import Keep, Retention
 from market.clock import NS_PER_MS, NS_PER_SECOND, NS_PER_US
+from nodes.engine.checkpoints import Checkpoints, CheckpointTimes, Work
 from nodes.engine.command_record import COMMANDS, CommandRecord, journal_epoch
 from nodes.engine.core import EngineCore
 from nodes.engine.node import engine_capacity, engine_figures
@@ -28,7 +30,7 @@ from paper.access.accounts import FIRST_ACCOUNT
 from paper.access.usage import Usage
 from paper.exchange.exchange import Exchange
 from simulation.calls import Calls
-from simulation.faults.disk import MortalJournal, MortalLedger, lose_power
+from simulation.faults.disk import MortalJournal, MortalLedger, lose_power, note_synced
 from simulation.faults.life import Life
 from simulation.faults.network import Network
 
@@ -42,6 +44,9 @@ _TICK_NS: Final = 50 * NS_PER_MS
 _FLOW_STEP_NS: Final = 5 * NS_PER_MS
 _FLOW_TICK_NS: Final = 100 * NS_PER_MS
 _JOURNAL_BYTES_MAX: Final = 1 << 23
+_CHECKPOINT_LOOK_NS: Final = NS_PER_SECOND
+_CHECKPOINT_TIMES: Final = CheckpointTimes(5 * NS_PER_SECOND, 300)
+_ALL: Final = Retention(Keep.ALL, 0, 0)  # who checks a desk wants to replay all of it
 
 
 class EngineProcess:
@@ -74,6 +79,8 @@ class EngineProcess:
         life.every(_CONFLATED_NS, lambda: publish(told.references(life.time_ns())))
         if mode is JournalMode.GROUP:
             life.every(_SYNC_NS, self.turns.sync)
+        self.checkpoints = Checkpoints(self.core, self.journal, _CHECKPOINT_TIMES, _ALL, self._write_checkpoint)
+        life.every(_CHECKPOINT_LOOK_NS, lambda: self.checkpoints.look(life.now_ns, life.time_ns()))
         assert capacity.symbol_count == len(plan.symbol_ids), "one engine has all symbols"
 
     def leave(self, folder: Path, dice: Random, *, has_power: bool) -> None:
@@ -81,6 +88,14 @@ class EngineProcess:
         self.journal.leave()
         if not has_power:
             lose_power(folder, dice)
+
+    def _write_checkpoint(self, work: Work) -> None:
+        self._life.point("write a checkpoint")
+        work()
+        for path in COMMANDS.files(self.journal.folder):
+            note_synced(path)
+        assert not self.checkpoints.failure, self.checkpoints.failure
+        self._life.point("have written a checkpoint")
 
     def _take_soon(self) -> None:
         if not self._is_due:

@@ -10,6 +10,7 @@ from typing import Final
 from bus.feed import Topic
 from bus.order_link import Connected, SourceEnd
 from bus.topology import Source, source_of_order
+from journal.checkpoint import checkpoint_paths, sequence_of
 from journal.format import JournalMode
 from journal.journal import Journal
 from market.clock import NS_PER_MS, utc_date
@@ -36,6 +37,7 @@ _ALL: Final = Span(1_000_000)
 _OPEN: Final = {str(status) for status in OrderStatus if status.is_open}
 _ASKED_FOR: Final = CancelReason.REQUESTED, CancelReason.MASS_CANCEL
 _CANCEL: Final = Tag.CANCEL_ORDER
+_CHECKPOINTS_TRIED: Final = 2
 _WHO: Final = b"a source that has kept nothing"
 
 
@@ -64,20 +66,38 @@ def check(desk: MortalDesk) -> None:
 
 
 def _check_journal(desk: MortalDesk, engine: EngineProcess) -> list[Event]:
-    """A replay of the journal is in the engine's state; return all that it tells the exchange."""
+    """Replays of the journal, whole and behind its checkpoints, are in the engine's state; return all reports."""
     if desk.mode is JournalMode.NONE:
         return []
     with TemporaryDirectory(dir=desk.folder) as name:
         folder = Path(name) / "journal"
         copytree(desk.journal_folder, folder)
-        epoch = journal_epoch(folder)
-        assert epoch == engine.core.epoch, "the journal's epoch is the engine's"
-        journal = Journal(folder, COMMANDS, engine_figures(desk.settings, ENGINE), epoch, JournalMode.WRITE)
+        assert journal_epoch(folder) == engine.core.epoch, "the journal's epoch is the engine's"
+        for path in [*reversed(checkpoint_paths(folder))][:_CHECKPOINTS_TRIED]:
+            begun = _begun_again(desk, folder, engine.core.epoch)
+            assert begun.checkpoint_sequence == sequence_of(path), "a checkpoint is good"
+            assert _state(begun) == _state(engine.core), "a replay behind a checkpoint gives the same state"
+            path.unlink()
+        for path in checkpoint_paths(folder):
+            path.unlink()
+        whole = _begun_again(desk, folder, engine.core.epoch)
+    assert _state(whole) == _state(engine.core), "a replay gives the same state"
+    return list(_reports_of(whole))
+
+
+def _begun_again(desk: MortalDesk, folder: Path, epoch: int) -> EngineCore:
+    journal = Journal(folder, COMMANDS, engine_figures(desk.settings, ENGINE), epoch, JournalMode.WRITE)
+    with journal:
         again = new_core(desk.settings, journal, epoch, epoch + 1, book="reference")
         again.recover(lambda _: None)
-        journal.close()
-    assert again.engine.state_hash() == engine.core.engine.state_hash(), "a replay gives the same state"
-    return list(_reports_of(again))
+    return again
+
+
+def _state(core: EngineCore) -> tuple[object, ...]:
+    """Return what does not depend on who has acknowledged which report."""
+    state = core.state()
+    links = [peer._replace(unacknowledged=()) for peer in state.links]
+    return core.engine.state_hash(), links, [each.tolist() for each in state.trades], state[3:]
 
 
 def _reports_of(core: EngineCore) -> Iterator[Event]:

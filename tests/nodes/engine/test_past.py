@@ -2,21 +2,27 @@
 
 import random
 from pathlib import Path
+from shutil import copytree
 
 import numpy as np
 import pytest
 
 from bus.topology import Source
-from desk.settings import load_settings
+from desk.settings import Settings, load_settings
 from engine.capacity import Capacity
-from journal.format import JournalError, JournalMode
+from engine.fast.engine import FastEngine
+from journal.checkpoint import checkpoint_paths
+from journal.format import CorruptJournalError, JournalError, JournalMode
 from journal.journal import Journal
+from journal.pruning import Keep, Retention
 from journal.reader import JournalReader, Place
 from market.codec import encode_all
 from market.commands import Command, HaltSymbol, MassCancel
 from nodes.engine import past as module
+from nodes.engine.checkpoints import Checkpoints, CheckpointTimes
 from nodes.engine.command_record import COMMANDS, CommandRecord, figures_of
-from nodes.engine.past import Past
+from nodes.engine.core import EngineCore
+from nodes.engine.past import Past, first_time_ns
 from simulation.desk import SimulatedDesk
 from simulation.journaled import Records
 from tests.full_disk import full_disk
@@ -141,6 +147,35 @@ def test_kept_state_is_all_that_the_engine_is(
         if name not in ("commands", "events"):
             assert np.array_equal(array, getattr(expected, name)), name
     assert expected.orders.any()
+
+
+def test_moments_behind_a_checkpoint_are_told_though_the_first_files_are_gone(
+    tmp_path: Path, records: list[CommandRecord]
+) -> None:
+    """As from all of the journal; of before its first checkpoint nothing is known any more."""
+    folder, third = tmp_path / "journal", len(records) // 3
+    for first in (0, third, 2 * third):
+        with Journal(folder, COMMANDS, figures_of(Capacity(1)), START_NS, JournalMode.WRITE) as journal:
+            core = EngineCore(FastEngine(Capacity(1)), Settings().instruments[:1], START_NS, 1, 65_536, journal, [0])
+            core.recover(lambda _: None)
+            retention, times = Retention(Keep.ALL, 0, 0), CheckpointTimes(1, 1)
+            Checkpoints(core, journal, times, retention, lambda work: work()).take_last(0)
+            journal.append(records[first : first + third], 0)
+    assert len(checkpoint_paths(folder)) == 2
+    moments = [records[number].time_ns for number in (2 * third - 1, 2 * third + 9, 3 * third - 1)]
+    straight = copytree(folder, tmp_path / "straight")
+    for path in checkpoint_paths(straight):
+        path.unlink()
+    for path in (COMMANDS.files(folder)[0], checkpoint_paths(folder)[0]):
+        path.unlink()
+    assert first_time_ns(folder) == moments[0]
+    for time_ns in moments:
+        expected = Past(straight, [0], tmp_path / "none").at(time_ns)
+        found = Past(folder, [0], tmp_path / "none").at(time_ns)
+        assert found[1:] == expected[1:]
+        assert found.engine.state_hash() == expected.engine.state_hash()
+    with pytest.raises(CorruptJournalError, match="the file is missing"):
+        Past(folder, [0], tmp_path / "none").at(moments[0] - 1)
 
 
 def test_reading_goes_on_behind_any_record(folder: Path, records: list[CommandRecord]) -> None:
