@@ -20,6 +20,7 @@ from nodes.engine.core import EngineCore
 from nodes.engine.core_state import CoreState, encode_state
 
 LOOK_MS: Final = 100  # between two looks at whether one is due
+COMMANDS_PER_RECORD: Final = 64  # which a replay does in the time that a record itself takes
 
 Work = Callable[[], None]
 
@@ -29,6 +30,7 @@ class CheckpointTimes(NamedTuple):
 
     Attributes:
         every_ns: 0: never.
+        every_records: that a start may have to replay; many commands in one count for more of them.
     """
 
     every_ns: int
@@ -68,6 +70,7 @@ class Checkpoints:
         self._is_busy = False
         self._taken_at_ns = 0
         self._tried_sequence = self.sequence
+        self._tried_command_count = core.checkpoint_command_count
         self._synced_number = 1  # of the first file that may hold what the disk has not
 
     def look(self, now_ns: int, time_ns: int) -> None:
@@ -80,6 +83,7 @@ class Checkpoints:
         every_ns, every_records = self._times
         self._taken_at_ns = self._taken_at_ns or now_ns
         new_records = self._journal.sequence - self._tried_sequence
+        new_records += (self._core.command_count - self._tried_command_count) // COMMANDS_PER_RECORD
         is_due = new_records >= every_records or (new_records > 0 and now_ns - self._taken_at_ns >= every_ns)
         if is_due and self._is_on and not self._is_busy:
             self._taken_at_ns = now_ns
@@ -98,7 +102,8 @@ class Checkpoints:
     def _take(self, begin: Callable[[Work], None], time_ns: int) -> None:
         last = self._journal.last
         assert last is not None, "expected a record"
-        state, self._is_busy, self._tried_sequence = self._core.state(), True, last.place.sequence
+        state, self._is_busy = self._core.state(), True
+        self._tried_sequence, self._tried_command_count = last.place.sequence, self._core.command_count
         begin(lambda: self._keep(state, last, time_ns))
 
     def _keep(self, state: CoreState, last: LastRecord, time_ns: int) -> None:

@@ -11,7 +11,7 @@ from bus.engine_link import CommandBatch, EngineEnd
 from bus.feed import Frames
 from bus.topology import Source
 from engine.matching_engine import MatchingEngine
-from engine.rows.ring import CONSUMED
+from engine.rows.ring import CONSUMED, PUBLISHED
 from engine.state import hash_state
 from engine.wire.codec import CommandDecoder, Encoded, EventRouter, RowEncoder
 from engine.wire.refusals import MalformedBytesError
@@ -74,6 +74,7 @@ class EngineCore:
         self._handled_ns = 0  # the time of the last commands
         self._own_count = 0  # of commands that the desk itself has given
         self.checkpoint_sequence = 0  # of the record behind which the checkpoint stands that it has begun with
+        self.checkpoint_command_count = 0  # and what `command_count` was there
 
     def recover(self, tell: Callable[[Replay], None]) -> Replay:
         """Rebuild book, links and feed from the journal's newest good checkpoint and what follows it.
@@ -85,12 +86,15 @@ class EngineCore:
         if checkpoint is not None:
             self.restore(checkpoint)
         together: list[CommandRecord] = []
+        size = 0
 
         def take(_: int, record: CommandRecord) -> None:
-            size = sum(each.message_count for each in together) + record.message_count
+            nonlocal size
+            size += record.message_count
             if together and (record.time_ns != together[0].time_ns or size > self.engine.commands.slot_count):
                 self.replay(together)
                 together.clear()
+                size = record.message_count
             together.append(record)
 
         try:
@@ -104,6 +108,7 @@ class EngineCore:
                 )
             ) from None
         self.replay(together)
+        self._follow_events()
         for _ in self.feed.best(0):  # nobody listens yet, but whoever asks must get the best prices of now
             pass
         return replace(done, passed_over=passed_over)
@@ -151,11 +156,15 @@ class EngineCore:
         self.links.restore_state(state.links)
         self.feed.restore(state.trades)
         self.halted_symbols.update(state.halted_symbols)
-        self.command_count, self.malformed_count = state.command_count, state.malformed_count
+        self.checkpoint_command_count = self.command_count = state.command_count
+        self.malformed_count = state.malformed_count
         self._handled_ns, self._own_count = state.handled_ns, state.own_count
 
     def replay(self, records: Sequence[CommandRecord]) -> None:
-        """Do again what frames tell that were handled together: they have one time, and their reports one order."""
+        """Do again what frames tell that were handled together: they have one time, and their reports one order.
+
+        The feed follows now and then, for nobody listens yet.
+        """
         batches = []
         for record in records:
             source, first, size = record.source, record.first_sequence, record.message_count
@@ -167,7 +176,6 @@ class EngineCore:
         if records:
             self._handled_ns = records[0].time_ns
             self._handle(batches, records[0].time_ns)
-            self._tell_events(records[0].time_ns)
         self._is_replaying = False
         self.links.outgoing()  # nobody listens yet; what is not acknowledged stays, to be sent again
 
@@ -223,11 +231,14 @@ class EngineCore:
         """Turn the events that still lie in their ring into the feed's frames, and make room."""
         events = self.engine.events
         if count := len(events):
-            first = int(events.positions[CONSUMED])
-            if self._is_replaying:
-                self.feed.follow(first, count)  # nobody listens yet
-            else:
-                self._feed_frames.extend(self.feed.take(first, count, time_ns))
+            self._feed_frames.extend(self.feed.take(int(events.positions[CONSUMED]), count, time_ns))
+            events.consume(count)
+
+    def _follow_events(self) -> None:
+        """Let the feed take in the events that still lie in their ring without telling anybody, and make room."""
+        events = self.engine.events
+        if count := len(events):
+            self.feed.follow(int(events.positions[CONSUMED]), count)
             events.consume(count)
 
     def health(self) -> EngineHealth:
@@ -316,11 +327,15 @@ class EngineCore:
     def _match(self, time_ns: int) -> Iterator[tuple[int, int]]:
         """Match all that is in the ring; yield the ring sequence and the count of what happened.
 
-        The last events stay in their ring until `tell`.
+        The last events stay in their ring until `tell`; in a replay up to half a ring of them stays.
         """
         events = self.engine.events
         while len(self.engine.commands):
-            self._tell_events(time_ns)
+            if not self._is_replaying:
+                self._tell_events(time_ns)
+            elif len(events) > events.slot_count // 2:
+                self._follow_events()
+            first = int(events.positions[PUBLISHED])
             self.engine.match()
-            if count := len(events):
-                yield int(events.positions[CONSUMED]), count
+            if count := int(events.positions[PUBLISHED]) - first:
+                yield first, count
