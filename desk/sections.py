@@ -118,7 +118,7 @@ class EngineSettings(Section):
     depth_ms: Annotated[int, Field(ge=1, le=60_000)] = 100
     checkpoint_s: Annotated[float, Field(ge=0, le=86_400)] = 60.0
     checkpoint_records: Annotated[int, Field(ge=1_000, le=10_000_000)] = 40_000
-    journal_keep: Literal["prune", "archive", "all"] = "all"
+    journal_keep: Literal["prune", "archive", "all"] = "prune"
     journal_days: Annotated[float, Field(gt=0, le=3_650)] = 7.0
     journal_bytes: Annotated[int, Field(ge=1 << 28, le=1 << 40)] = 1 << 30
 

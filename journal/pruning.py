@@ -5,13 +5,13 @@ too: from there on every later moment can be replayed. The oldest file goes firs
 a death between two steps leaves a journal whose files follow one another.
 """
 
-import gzip
 import os
-import shutil
 from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final, NamedTuple
+
+import zstandard
 
 from journal.checkpoint import DamagedCheckpointError, checkpoint_paths, good_checkpoints, read_place
 from journal.format import JournalError, Schema
@@ -20,7 +20,7 @@ from market.whole_file import make_folder, sync_folder
 
 ARCHIVE: Final = "archive"  # the folder in that of the journal
 _GOOD_ONES: Final = 2
-_COMPRESSION: Final = 6
+_COMPRESSION: Final = 6  # of zstd
 
 
 class Keep(StrEnum):
@@ -115,16 +115,12 @@ def _archive(path: Path) -> None:
     """Compress a file of the journal into the archive; it stays where it is until that lasts."""
     archive = path.parent / ARCHIVE
     make_folder(archive)
-    compressed = archive / f"{path.name}.gz"
+    compressed = archive / f"{path.name}.zst"
     temporary = compressed.with_suffix(".tmp")
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-    with (
-        os.fdopen(descriptor, "wb") as target,
-        gzip.GzipFile(path.name, "wb", _COMPRESSION, target, mtime=0) as packed,
-        path.open("rb") as source,
-    ):
-        shutil.copyfileobj(source, packed, 1 << 20)
-        packed.close()
+    compressor = zstandard.ZstdCompressor(_COMPRESSION, write_checksum=True)
+    with os.fdopen(descriptor, "wb") as target, path.open("rb") as source:
+        compressor.copy_stream(source, target, size=path.stat().st_size)
         target.flush()
         os.fsync(descriptor)
     temporary.replace(compressed)

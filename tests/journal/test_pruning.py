@@ -1,6 +1,5 @@
 """What no start needs goes by age and by size, the oldest first; dying at any step leaves what a start needs."""
 
-import gzip
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -8,6 +7,7 @@ from shutil import copytree
 from typing import Any, Final
 
 import pytest
+import zstandard
 
 from journal.checkpoint import Checkpoint, checkpoint_paths, good_checkpoints, sequence_of, write_checkpoint
 from journal.journal import Journal
@@ -109,10 +109,10 @@ def test_the_archive_holds_what_was_taken_away(folder: Path) -> None:
     before = {path.name: path.read_bytes() for path in COMMANDS.files(folder)}
     prune(folder, COMMANDS, FIGURES, NOTHING._replace(keep=Keep.ARCHIVE), NOW_NS)
     packed = sorted((folder / ARCHIVE).iterdir())
-    assert [path.name for path in packed] == [f"{name}.gz" for name in [*before][:-1]]
+    assert [path.name for path in packed] == [f"{name}.zst" for name in [*before][:-1]]
     for path in packed:
-        assert gzip.decompress(path.read_bytes()) == before[path.stem]
-        (folder / path.stem).write_bytes(gzip.decompress(path.read_bytes()))
+        assert zstandard.decompress(path.read_bytes()) == before[path.stem]
+        (folder / path.stem).write_bytes(zstandard.decompress(path.read_bytes()))
     assert len(recovered(folder, None)) == 2 * FILES
 
 
