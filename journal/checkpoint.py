@@ -146,8 +146,9 @@ def _decode(path: Path, data: bytes, schema: Schema[Any]) -> Checkpoint:
     magic, version, rules = _HEAD.unpack_from(content)
     if blake2b(content, digest_size=_DIGEST_SIZE).digest() != digest or magic != _MAGIC:
         raise DamagedCheckpointError(f"{path} is damaged: its checksum is not that of its {len(data):,} bytes")
-    if (version, rules) != (VERSION, schema.version):
-        raise JournalMismatchError(f"{path} must be of version {VERSION}.{schema.version}, was {version}.{rules}")
+    if version != VERSION or rules > schema.version:
+        expected = f"{VERSION}.{schema.version} or before"
+        raise JournalMismatchError(f"{path} must be of version {expected}, was {version}.{rules}")
     epoch, time_ns, sequence, offset, number, size, crc, count, *figures, state_size = _REST.unpack_from(
         content, _HEAD.size
     )

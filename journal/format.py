@@ -77,6 +77,7 @@ class FileHeader(NamedTuple):
         start_sequence: of the file's first record.
         number: of the file, from 1.
         figures: the owner's.
+        version: that its records were written under, at most the schema's.
     """
 
     epoch: int
@@ -84,6 +85,7 @@ class FileHeader(NamedTuple):
     number: int
     figures: tuple[int, ...]
     mode: JournalMode
+    version: int
 
 
 class Record(Protocol):
@@ -112,7 +114,8 @@ class Schema(Generic[R]):
     Args:
         message: what a record's messages are called; `command` makes files `commands-00000001.journal`.
         magic: the first 8 bytes of a file.
-        version: of the format and of what the owner makes of a record: raised when either changes.
+        version: of the format and of what the owner makes of a record: raised when either changes. Records of an
+            earlier one are not read; an owner goes on from a checkpoint behind the last of them.
         record: made of the envelope's fields and the payload.
         envelope: its fields in the letters of `struct`.
         figures: names of the header's; whoever reads with other figures would make something else of the records. One
@@ -174,24 +177,24 @@ class Schema(Generic[R]):
 
     def encode_header(self, header: FileHeader) -> bytes:
         """Return the bytes of a header."""
-        epoch, start_sequence, number, figures, mode = header
+        epoch, start_sequence, number, figures, mode, version = header
         padding = (0,) * (_FIGURES_MAX - len(figures))
         *first, last = *figures, *padding
         rest = _HEADER_REST.pack(epoch, start_sequence, number, *first, _CODE_BY_MODE[mode], last)
-        return _HEADER.pack(self._magic, self.version, crc32(rest)) + rest
+        return _HEADER.pack(self._magic, version, crc32(rest)) + rest
 
     def decode_header(self, path: Path, head: bytes) -> FileHeader:
         """Return the header that the first HEADER_SIZE bytes of a file hold.
 
         Raises:
             CorruptJournalError: if they hold none.
-            JournalMismatchError: if it is of another version.
+            JournalMismatchError: if it is of a later version.
         """
         magic, version, crc = _HEADER.unpack_from(head)
         if magic != self._magic:
             raise CorruptJournalError(path, 0, f"it must begin with {self._magic!r}, was {magic!r}")
-        if version != self.version:
-            raise JournalMismatchError(f"{path} must be of version {self.version}, was {version}")
+        if version > self.version:
+            raise JournalMismatchError(f"{path} must be of version {self.version} or before, was {version}")
         rest = head[_HEADER.size : HEADER_SIZE]
         if crc32(rest) != crc:
             raise CorruptJournalError(path, 0, f"the header's CRC must be {crc32(rest):08x}, was {crc:08x}")
@@ -199,7 +202,7 @@ class Schema(Generic[R]):
         if mode_code not in _MODE_BY_CODE:
             raise CorruptJournalError(path, 0, f"the mode must be at most {max(_MODE_BY_CODE)}, was {mode_code}")
         own_figures = (*figures, last)[: len(self.figures)]
-        return FileHeader(epoch, start_sequence, number, own_figures, _MODE_BY_CODE[mode_code])
+        return FileHeader(epoch, start_sequence, number, own_figures, _MODE_BY_CODE[mode_code], version)
 
     def check_figures(self, path: Path, found: tuple[int, ...], expected: tuple[int, ...]) -> None:
         """Refuse a file whose owner had other figures.

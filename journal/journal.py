@@ -245,7 +245,7 @@ class Journal(Generic[R]):
     def _begin_file(self) -> None:
         if self._number > JOURNAL_FILES_MAX:
             self._fail(f"expected at most {JOURNAL_FILES_MAX} files in {self.folder}")
-        header = FileHeader(self._epoch, self.sequence + 1, self._number, self.figures, self.mode)
+        header = FileHeader(self._epoch, self.sequence + 1, self._number, self.figures, self.mode, self._schema.version)
         self._path = self.folder / self._schema.file_name(self._number)
         try:
             self._file = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o600)

@@ -18,12 +18,14 @@ from journal.format import (
     PREFIX_SIZE,
     CorruptJournalError,
     FileHeader,
+    JournalMismatchError,
     R,
     Schema,
     read_prefix,
     record_crc,
 )
 
+UPGRADES: Final = "docs/journal.md, Upgrades"  # where a person finds how to go on
 _BUFFER_SIZE: Final = 1 << 20
 _WINDOW_SIZE: Final = 1 << 22  # of the search for a record after a bad one; a multiple of 8
 
@@ -103,7 +105,7 @@ class JournalReader(Generic[R]):
 
         Raises:
             CorruptJournalError: naming file and offset.
-            JournalMismatchError: if a file is of another version or has other figures.
+            JournalMismatchError: if a file has other figures, is of a later version, or of an earlier one with records.
             OSError: if a file cannot be read.
         """
         paths = self.schema.files(self._folder)
@@ -190,6 +192,11 @@ class JournalReader(Generic[R]):
             raise CorruptJournalError(path, 0, f"it must start with sequence {sequence}, was {header.start_sequence}")
         self._figures = header.figures if self._figures is None else self._figures
         self.schema.check_figures(path, header.figures, self._figures)
+        if header.version != self.schema.version and size > offset:
+            raise JournalMismatchError(
+                f"{path} has records of version {header.version} behind offset {offset}, "
+                f"of which this release, of version {self.schema.version}, would make something else: see {UPGRADES}"
+            )
         return number, offset
 
     def _check_is_tail(self, path: Path, descriptor: int, offset: int, size: int, why: str, *, is_last: bool) -> None:

@@ -65,7 +65,10 @@ def boundaries(folder: Path) -> list[int]:
 def raw_header(number: int = 1, start_sequence: int = 1, **changes: int) -> bytes:
     """Return the bytes of a file's header."""
     fields = dict(zip(COMMANDS.figures, FIGURES, strict=True)) | changes
-    return COMMANDS.encode_header(FileHeader(EPOCH, start_sequence, number, tuple(fields.values()), JournalMode.WRITE))
+    figures = tuple(fields.values())
+    return COMMANDS.encode_header(
+        FileHeader(EPOCH, start_sequence, number, figures, JournalMode.WRITE, COMMANDS.version)
+    )
 
 
 def raw_record(sequence: int, record: CommandRecord | None = None) -> bytes:

@@ -142,13 +142,17 @@ def test_one_of_another_journal_is_passed_over(
         read_checkpoint(other / two[0].name, COMMANDS)
 
 
-def test_one_of_other_figures_or_rules_is_not_used(two: tuple[Path, Path]) -> None:
-    """The engine has another number of symbols, or answers a command differently."""
+def test_one_of_other_figures_or_later_rules_is_not_used(two: tuple[Path, Path]) -> None:
+    """The engine has another number of symbols, or answered commands as a later release does."""
     with pytest.raises(JournalMismatchError, match="must have symbol_count 3, was 2"):
         read_checkpoint(two[1], COMMANDS, (3, *FIGURES[1:]))
-    rules = Schema("command", b"TICKJRNL", 2, CommandRecord, "QQHHHxx", figures=COMMANDS.figures)
-    with pytest.raises(JournalMismatchError, match=r"must be of version 1\.2, was 1\.1"):
-        read_checkpoint(two[1], rules)
+    before, after = (
+        Schema("command", b"TICKJRNL", version, CommandRecord, "QQHHHxx", figures=COMMANDS.figures)
+        for version in (0, 2)
+    )
+    with pytest.raises(JournalMismatchError, match=r"must be of version 1\.0 or before, was 1\.1"):
+        read_checkpoint(two[1], before)
+    assert read_checkpoint(two[1], after) == read_checkpoint(two[1], COMMANDS), "an upgrade goes on from it"
 
 
 def test_it_has_the_bytes_of_its_document(two: tuple[Path, Path]) -> None:

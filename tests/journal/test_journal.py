@@ -144,11 +144,11 @@ def test_refuses_another_capacity(tmp_path: Path, capacity: Capacity) -> None:
     assert read(tmp_path) == expected(1)
 
 
-def test_refuses_another_version(tmp_path: Path) -> None:
+def test_refuses_a_later_version(tmp_path: Path) -> None:
     """The version also counts the engine's rules: it says when a replay would mean something else."""
     header = raw_header()
     write_file(tmp_path, header[:8] + (2).to_bytes(4, "little") + header[12:])
-    with pytest.raises(JournalMismatchError, match="must be of version 1, was 2"):
+    with pytest.raises(JournalMismatchError, match="must be of version 1 or before, was 2"):
         read(tmp_path)
 
 
