@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from desk.client import command_text
 from desk.settings import Settings
+from market.clock import monotonic_ns
 from market.http_names import connectable, in_url
 from paper.access.accounts import KeyFileError, load_keys
 from venues.binance_account import BinanceAccount
@@ -13,7 +14,9 @@ from venues.venue import VenueKeysError
 
 if TYPE_CHECKING:
     from venues.binance import BinanceVenue
+    from venues.binance_sockets import BinanceSockets
     from venues.trading_line import TradingLine
+    from venues.watching_line import WatchingLine
 
 
 def desk_venue(settings: Settings) -> "BinanceVenue":
@@ -50,14 +53,31 @@ def desk_line(settings: Settings, venue: "BinanceVenue", clock: Callable[[], int
     Args:
         clock: the trader's.
     """
-    from venues.binance_sockets import BinanceSockets  # with ccxt.pro
-    from venues.ccxt_binance import settings_of
     from venues.polling_line import VenueCalls
     from venues.socket_line import SocketLine
 
-    instrument = settings.instrument
+    return SocketLine(VenueCalls(venue, settings.instrument, clock), _sockets(settings, venue))
+
+
+def watching_line(settings: Settings, venue: "BinanceVenue", clock: Callable[[], int]) -> "WatchingLine":
+    """Return a line to the venue of `settings` for who trades nothing; see `desk_line`.
+
+    Args:
+        clock: ns since 1970 UTC by which the line tells when its news came.
+    """
+    from venues.polling_line import VenueCalls
+    from venues.watching_line import WatchingLine
+
+    calls = VenueCalls(venue, settings.instrument, monotonic_ns)
+    return WatchingLine(calls, _sockets(settings, venue), clock)
+
+
+def _sockets(settings: Settings, venue: "BinanceVenue") -> "Callable[[], BinanceSockets]":
+    from venues.binance_sockets import BinanceSockets  # with ccxt.pro
+    from venues.ccxt_binance import settings_of
+
     client = settings_of(venue_url(settings), *venue_keys(settings), settings.venue.timeout_ms)
-    return SocketLine(VenueCalls(venue, instrument, clock), lambda: BinanceSockets(client, venue, instrument))
+    return lambda: BinanceSockets(client, venue, settings.instrument)
 
 
 def venue_keys(settings: Settings) -> tuple[str, str]:

@@ -26,6 +26,8 @@ _BETWEEN_ENTRIES: Final = b",\n    "
 _AFTER_HISTORY: Final = b"\n  ],\n  "
 _CUT: Final = b"}" + _BETWEEN_ENTRIES + b"{"
 _PIECE_BYTES: Final = 256 * 1024
+_NEXT_LINE: Final = re.compile(",\n *")
+_LINE_END: Final = re.compile("\n *")
 _PADDING: Final = re.compile(r"(\.[0-9]*[1-9])0+(?![0-9])|\.0+(?![0-9])")
 _FIXED_KEYS: Final = ("date", "time", "balances", "trades", "total_trades")
 
@@ -62,8 +64,9 @@ def encode(document: JsonObject) -> bytes:
 
 def encode_lines(head: JsonObject, lines: HistoryLines | None) -> bytes:
     """Return the document of `head` and, as its `trade_history`, `lines`, as the bytes of a daily file."""
-    text = exact_json.dumps(head, spread=2).removesuffix("\n}")
-    seal = f'"checksum": "{_checksum(head, lines.crc if lines else 0)}"\n}}\n'.encode("ascii")
+    spread = exact_json.dumps(head, spread=2)
+    text = spread.removesuffix("\n}")
+    seal = f'"checksum": "{_checksum(_in_one_line(spread), lines.crc if lines else 0)}"\n}}\n'.encode("ascii")
     if lines is None or not lines.texts:
         empty = "" if lines is None else ',\n  "trade_history": []'
         return f"{text}{empty},\n  ".encode("ascii") + seal
@@ -89,8 +92,13 @@ def decode(content: bytes, day: date) -> JsonObject:
     return document
 
 
-def _checksum(head: JsonObject, history_crc: int) -> str:
-    return f"crc32:{zlib.crc32(_unpadded(exact_json.dumps(head)), history_crc):08x}"
+def _checksum(head: str, history_crc: int) -> str:
+    return f"crc32:{zlib.crc32(_unpadded(head), history_crc):08x}"
+
+
+def _in_one_line(text: str) -> str:
+    """Return JSON without its layout: no line ends within a text, where that is an escape."""
+    return _LINE_END.sub("", _NEXT_LINE.sub(", ", text))
 
 
 def _unpadded(text: str) -> bytes:
@@ -104,7 +112,7 @@ def _check_seal(document: JsonObject, content: bytes) -> None:
     if found is None or found != _checksum_of_layout(document, content):
         head = dict(document)
         history = head.pop("trade_history") if isinstance(document.get("trade_history"), list) else ()
-        expected = _checksum(head, HistoryLines(history).crc)
+        expected = _checksum(exact_json.dumps(head), HistoryLines(history).crc)
         if found not in (expected, _checksum_of_spelling(document)):
             raise ValueError(f"checksum must be {expected}, was {found!r}: the file was damaged or edited")
     if "schema" in document and document["schema"] != SCHEMA:
@@ -126,7 +134,7 @@ def _checksum_of_layout(document: JsonObject, content: bytes) -> str | None:
         crc = zlib.crc32(_unpadded(content[at:until].replace(_BETWEEN_ENTRIES, b"").decode("utf-8")), crc)
         at = until if cut < 0 else until + len(_BETWEEN_ENTRIES)
     head = {name: value for name, value in document.items() if name != "trade_history"}
-    return _checksum(head, crc)
+    return _checksum(exact_json.dumps(head), crc)
 
 
 def _checksum_of_spelling(document: JsonObject) -> str:

@@ -15,7 +15,6 @@ from market.instrument import Instrument
 from reports import json_fields as fields
 from reports.exact import EXACT, amount, figure
 
-_ZERO = Fraction(0)
 _NOTHING = Decimal(0)
 
 
@@ -185,17 +184,14 @@ class Books:
         return True
 
     def _compared(self, balances: Mapping[str, Balance]) -> JsonObject:
-        expected = self._expected.fractions
-        now = {asset: Fraction(balance.free) + Fraction(balance.locked) for asset, balance in balances.items()}
-        differences = {
-            asset: {
-                "expected": figure(expected.get(asset, _ZERO)),
-                "actual": figure(now.get(asset, _ZERO)),
-                "difference": figure(now.get(asset, _ZERO) - expected.get(asset, _ZERO)),
-            }
-            for asset in sorted(expected.keys() | now.keys())
-            if expected.get(asset, _ZERO) != now.get(asset, _ZERO)
-        }
+        expected = self._expected
+        now = {asset: held(balances, asset) for asset in balances}
+        differences = {}
+        for asset in sorted(expected.keys() | now.keys()):
+            due, actual = expected.get(asset, _NOTHING), now.get(asset, _NOTHING)
+            if due != actual:
+                amounts = ("expected", due), ("actual", actual), ("difference", EXACT.subtract(actual, due))
+                differences[asset] = {name: figure(Fraction(each)) for name, each in amounts}
         found: JsonObject = {"is_exact": not differences, "trades_since_opening": self._since}
         return found | self._strays() | {"differences": differences}
 
@@ -231,13 +227,18 @@ def balances_to_json(balances: Mapping[str, Balance]) -> dict[str, dict[str, Dec
     }
 
 
-def opening_totals(opening: JsonObject) -> dict[str, Fraction]:
-    """Return what the account held at the opening of a day, free and locked together, by asset."""
+def held(balances: Mapping[str, Balance], asset: str) -> Decimal:
+    """Return what the account holds of an asset, free and locked together."""
+    return EXACT.add(balances[asset].free, balances[asset].locked) if asset in balances else _NOTHING
+
+
+def opening_total(opening: JsonObject, asset: str) -> Decimal:
+    """Return what the account held of an asset at the opening of a day, free and locked together."""
     balances = fields.child(opening, "balances")
-    return {
-        asset: Fraction(fields.number(balance, "free")) + Fraction(fields.number(balance, "locked"))
-        for asset, balance in ((asset, fields.child(balances, asset)) for asset in balances)
-    }
+    if asset not in balances:
+        return _NOTHING
+    balance = fields.child(balances, asset)
+    return EXACT.add(fields.number(balance, "free"), fields.number(balance, "locked"))
 
 
 def is_after(trade: VenueTrade, opening: JsonObject) -> bool:

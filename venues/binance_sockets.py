@@ -9,8 +9,8 @@ What a watch waits for and what ended the connection is raised to whoever watche
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from decimal import Decimal
 from functools import lru_cache
 from http import HTTPStatus
@@ -27,8 +27,9 @@ from venues.binance_account import BinanceAccount
 from venues.binance_errors import NotMovedError
 from venues.binance_requests import amending, kind_of_order, moving
 from venues.ccxt_binance import ccxt
+from venues.ccxt_errors import RefusedError, judged
 from venues.ccxt_pro import binance
-from venues.venue import Moved, VenueError, VenueKeysError, VenueRefusedError, VenueUnknownError
+from venues.venue import Moved, VenueError, VenueRefusedError, VenueUnknownError
 
 DEPTH_LEVELS: Final = 20
 
@@ -40,14 +41,7 @@ _DOUBT_S: Final = 10.0
 _DOUBT_S_MAX: Final = 60.0
 _GOODBYE_S: Final = 0.5
 _NUMBERS_KEPT_MAX: Final = 4_096
-
-
-class _RefusedError(Exception):
-    """What the venue has refused, not yet judged: status, header `Retry-After` and body as HTTP would have them."""
-
-    def __init__(self, status: int, retry_after: str, body: str) -> None:
-        self.status, self.retry_after, self.body = status, retry_after, body
-        super().__init__(f"status {status}")
+_END: Final = "end"  # what is awaited of a connection that nothing else need be awaited of
 
 
 class BinanceSockets:
@@ -70,6 +64,7 @@ class BinanceSockets:
             lambda price: to_ticks(Decimal(repr(price)))
         )  # most are as before
         self._lots_of = lru_cache(_NUMBERS_KEPT_MAX)(lambda qty: to_lots(Decimal(repr(qty))))
+        self._tell: Callable[[Depth], object] | None = None  # is told each change of the book as it is read
         self._shown: int | None = None  # the update id of the book that was told last
         self._changed_ns = 0  # when that was
         self._acted_ns = 0  # when the order or cancel left that was the last to change the book
@@ -111,7 +106,7 @@ class BinanceSockets:
         Raises:
             VenueError: if the connection has ended, an update is missing, or the venue's book goes on without us.
         """
-        async with self._judged("GET"):
+        async with judged(self._errors, "GET"):
             await self._load_market()
             book = await self._next_book()
             if self._shown is None and self._doubt_s:
@@ -119,14 +114,37 @@ class BinanceSockets:
                 with suppress(TimeoutError):
                     async with asyncio.timeout(self._doubt_s):
                         book = await self._next_book()
-        if self._shown not in {None, book["nonce"]}:
-            self._doubt_s = 0.0
-        self._shown, self._changed_ns = book["nonce"], monotonic_ns()
-        return Depth(self._levels(book["bids"]), self._levels(book["asks"]))
+        return self._show(book)
+
+    async def follow_depth(self, tell: Callable[[Depth], object]) -> None:
+        """Tell each change of the book until that fails, as `depth` would return it; only after that.
+
+        It is told where its message is read: to be woken for each costs as much again.
+
+        Raises:
+            VenueError: as `depth`.
+        """
+        async with judged(self._errors, "GET"):
+            await self._next_book()  # since the last call, or the first that comes: then the connection stands
+            (client,) = (client for url, client in self._exchange.clients.items() if url != self._api_url)
+            ended = client.future(_END)
+            self._tell = tell
+            try:
+                self._tell_change(client)
+                while True:
+                    shown = self._shown
+                    await asyncio.wait([ended], timeout=_QUIET_S)
+                    if ended.done():
+                        await ended
+                    elif self._shown == shown:
+                        await self._ask_for_changes()
+            finally:
+                self._tell = None
+                ended.cancel()
 
     async def trades(self) -> list[MarketTrade]:
         """Wait for trades of the market, and return those since the last call, oldest first. Only after `depth`."""
-        async with self._judged("GET"):
+        async with judged(self._errors, "GET"):
             trades = await self._exchange.watch_trades(self._symbol)
             return [documents.market_trade_of(trade["info"], self._instrument) for trade in trades]
 
@@ -155,6 +173,10 @@ class BinanceSockets:
         except TimeoutError:
             if not is_known:
                 raise self._errors.without_book("none came in time") from None
+        return await self._ask_for_changes()
+
+    async def _ask_for_changes(self) -> Any:
+        """Return the book, of which nothing was told for a while, if the venue says that it is still that one."""
         is_own_missing = self._acted_ns > self._changed_ns
         asked = {"symbol": self._instrument.symbol, "limit": 1}
         now_id = int((await self._exchange.public_get_depth(asked))["lastUpdateId"])
@@ -164,6 +186,21 @@ class BinanceSockets:
             self._doubt_s = min(max(_DOUBT_S, 2 * self._doubt_s), _DOUBT_S_MAX)
             raise self._errors.without_book("its depth stream says nothing while the book changes")
         return book
+
+    def _show(self, book: Any) -> Depth:
+        """Return the best levels of a book that is told now."""
+        if self._shown not in {None, book["nonce"]}:
+            self._doubt_s = 0.0
+        self._shown, self._changed_ns = book["nonce"], monotonic_ns()
+        return Depth(self._levels(book["bids"]), self._levels(book["asks"]))
+
+    def _tell_change(self, client: Any) -> None:
+        """Tell the book if it has changed; end what follows it where ccxt has dropped it for a missing update."""
+        book = self._exchange.orderbooks.get(self._symbol)
+        if book is None:
+            client.reject(ccxt.ChecksumError(), _END)
+        elif self._tell is not None and book["nonce"] not in {None, self._shown}:
+            self._tell(self._show(book))
 
     def _levels(self, levels: Any) -> tuple[Level, ...]:
         """Return the best levels; the shortest decimal that reads as ccxt's number is the one that it has read."""
@@ -181,7 +218,7 @@ class BinanceSockets:
 
     async def subscribe(self) -> None:
         """Connect, and have what happens to the account's orders told from now on."""
-        async with self._judged("GET"):
+        async with judged(self._errors, "GET"):
             await self._load_market()
         try:
             await self._ask("GET", self._authenticate)
@@ -200,7 +237,7 @@ class BinanceSockets:
 
     async def orders(self) -> list[VenueOrder]:
         """Wait until something happens to orders, and return each as it is now. Only after `subscribe`."""
-        async with self._judged("GET"):
+        async with judged(self._errors, "GET"):
             watched = await self._exchange.watch_orders(self._symbol)
             orders = [documents.order_of_report(order["info"]) for order in watched]
         return [order for order in orders if order.status != "REJECTED"]  # which the reply says, with the reason
@@ -296,7 +333,7 @@ class BinanceSockets:
         self._exchange.options["timeDifference"] = -self._account.ahead_ms
         left_ns = monotonic_ns()
         try:
-            async with self._judged(method), asyncio.timeout(self._timeout_s):
+            async with judged(self._errors, method), asyncio.timeout(self._timeout_s):
                 return await ask()
         except VenueUnknownError as error:
             error.age_ns = monotonic_ns() - left_ns
@@ -320,14 +357,16 @@ class BinanceSockets:
         """Judge an answer over HTTP in ccxt's place."""
         _reason, _url, _method, headers, body, *_ = answer
         if status != HTTPStatus.OK:
-            raise _RefusedError(status, headers.get("Retry-After", ""), body) from None
+            raise RefusedError(status, headers.get("Retry-After", ""), body) from None
 
     def _heard(self, client: Any, message: Any) -> None:
         """Take a message; a server that is about to go says so, and whoever watches connects to another one."""
         if documents.is_shutdown(message):
             client.on_error(ccxt.NetworkError("the venue's server is about to go"))
-        else:
-            self._read_message(client, message)
+            return
+        self._read_message(client, message)
+        if self._tell is not None and client.url != self._api_url:
+            self._tell_change(client)
 
     def _replied(self, client: Any, message: Any) -> None:
         """Take the reply to an order or a cancel; ccxt never forgets that it waited for one."""
@@ -350,33 +389,9 @@ class BinanceSockets:
         status = int(message.get("status", HTTPStatus.BAD_REQUEST))
         client.subscriptions.pop(name, None)
         if name in client.futures:
-            client.reject(_RefusedError(status, str(wait_s) if retry_ms else "", json.dumps(error)), name)
+            client.reject(RefusedError(status, str(wait_s) if retry_ms else "", json.dumps(error)), name)
         else:  # of a subscription to streams
-            client.on_error(_RefusedError(status, "", json.dumps(error)))
+            client.on_error(RefusedError(status, "", json.dumps(error)))
 
     def _terminated(self, client: Any, _: Any) -> None:
         client.on_error(ccxt.NetworkError("the venue has ended the account's stream"))
-
-    @asynccontextmanager
-    async def _judged(self, method: str) -> AsyncIterator[None]:
-        """Raise what goes wrong inside as a VenueError, whose text has no secrets."""
-        try:
-            yield
-        except _RefusedError as said:
-            raise self._errors.refusal(method, said.status, said.retry_after, said.body) from None
-        except ccxt.ChecksumError:
-            raise self._errors.without_book("an update is missing") from None
-        except (ccxt.NetworkError, OSError) as error:
-            raise self._errors.unanswered(method, _words(error)) from None
-        except ccxt.BaseError as error:
-            kind = VenueKeysError if isinstance(error, ccxt.AuthenticationError) else VenueRefusedError
-            raise kind(f"ccxt: {type(error).__name__}") from None
-        except VenueError:
-            raise
-        except documents.UNREADABLE as error:
-            raise self._errors.senseless(method, type(error).__name__) from None
-
-
-def _words(error: Exception) -> str:
-    """Say what ended a wait; ccxt's own text may have the URL, with a signature."""
-    return "no answer in time" if isinstance(error, ccxt.RequestTimeout | TimeoutError) else "the connection has ended"

@@ -40,6 +40,7 @@ class SocketLine(LineEnd):
     """
 
     list_ns = 5 * NS_PER_SECOND  # news of our orders that does not come is found then at the latest
+    follows_trades = True  # the market's, without which a line costs half as much
 
     def __init__(self, calls: VenueCalls, connect: Callable[[], BinanceSockets]) -> None:
         super().__init__()
@@ -124,13 +125,15 @@ class SocketLine(LineEnd):
         """Tell what happens in the market until that fails."""
         self._depth = await self._sockets.depth()
         self._found(_MARKET)
-        await _first_to_end(self._hear_depths(), self._hear_trades())
+        await _first_to_end(self._hear_depths(), *([self._hear_trades()] if self.follows_trades else []))
 
     async def _hear_depths(self) -> None:
-        while True:
-            self._depth = await self._sockets.depth()
+        def tell(depth: Depth) -> None:
+            self._depth = depth
             if not self._missing:
-                self._say([news.BookNews(self._depth)])
+                self._say([news.BookNews(depth)])
+
+        await self._sockets.follow_depth(tell)
 
     async def _hear_trades(self) -> None:
         while True:

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
-from fractions import Fraction
 from typing import Final
 
 from market.account import VenueAccount, VenueOrder, VenueTrade
@@ -17,7 +16,7 @@ from reports.bookkeeping import Recorded, Recorder
 from reports.day_book import DayBook
 from reports.folder import FolderBusyError, ReportsFolder
 from reports.performance import AccountSnapshot
-from reports.reconciliation import opening_totals
+from reports.reconciliation import held, opening_total
 from reports.trade_history import FillDetail, TradeKey, key_of, past_key
 from venues.binance_documents import UNKNOWN_SYMBOL_CODES
 from venues.venue import Venue, VenueRefusedError
@@ -164,11 +163,9 @@ class Bookkeeper:
         opening = self._recorder.book.opening
         if opening is None:
             return []
-        before, read = opening_totals(opening), {one.symbol for one in instruments}
-        now = {asset: Fraction(balance.free) + Fraction(balance.locked) for asset, balance in account.balances.items()}
-        moved = [
-            one for one in self._pairs if one.symbol not in read and now.get(one.base, 0) != before.get(one.base, 0)
-        ]
+        read = {one.symbol for one in instruments}
+        others = [one for one in self._pairs if one.symbol not in read]
+        moved = [one for one in others if held(account.balances, one.base) != opening_total(opening, one.base)]
         for one in moved:
             self._mid(one.symbol)  # a pair that the venue does not know is refused here, and not asked for again
         return [one for one in moved if one.symbol not in self._refused]

@@ -1,21 +1,35 @@
 """Follows the market of the desk's pair as the maker does, over a line of its own, and keeps the others' mid."""
 
 import socket
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Callable, Sequence
+from typing import Final, Protocol
 
 from market.clock import NS_PER_MS, NS_PER_SECOND
 from market.instrument import Instrument
 from nodes.tracker.mids import Mids
 from trading import news
-from trading.actions import ListOrders
+from trading.actions import Action, ListOrders
 from trading.others_book import OthersBook
 from trading.own_orders import OwnOrders
-from venues.trading_line import TradingLine
 from venues.venue import ARRIVAL_MS_MAX
+from venues.watching_line import Told
 
 SURE_NS: Final = 5 * NS_PER_SECOND  # a line that says nothing is found to be dead by then
-LATE_NS: Final = NS_PER_SECOND  # news that may be as old has no time
+
+
+class Line(Protocol):
+    """What is needed of a `venues.watching_line.WatchingLine`."""
+
+    ready: socket.socket
+
+    def act(self, actions: Sequence[Action]) -> None:
+        """Have the open orders listed."""
+
+    def take_told(self) -> tuple[list[Told], bool]:
+        """Return the news since the last call, and whether it is all."""
+
+    def close(self) -> None:
+        """Hang up."""
 
 
 class MarketFollower:
@@ -26,44 +40,39 @@ class MarketFollower:
 
     Args:
         line: to the venue; nothing is sent on it but questions.
-        clock: ns since 1970 UTC.
+        clock: ns since 1970 UTC, that of the line.
 
     Attributes:
         mids: as they are surely known.
     """
 
-    def __init__(self, line: TradingLine, instrument: Instrument, clock: Callable[[], int]) -> None:
+    def __init__(self, line: Line, instrument: Instrument, clock: Callable[[], int]) -> None:
         self.mids = Mids()
         self._line = line
         self._instrument = instrument
         self._clock = clock
         self._is_asking = self._is_listed = False
-        self._left_ns: int | None = None  # since when nobody listens
         self._begin()
 
     @property
     def ready(self) -> socket.socket:
-        """Can be read while there is news to `hear`."""
+        """Can be read when the line is to be asked for our orders: `hear` then."""
         return self._line.ready
 
     def hear(self) -> None:
-        """Take the news that there is: it is of now, unless we have looked away for long."""
-        now_ns = self._clock()
-        left_ns, self._left_ns = self._left_ns, None
-        said = self._line.take()
-        if said and left_ns is not None and now_ns - left_ns > LATE_NS:
-            self.mids.lose(now_ns)
-        for each in said:
-            self._take(now_ns, each)
+        """Take the news that there is, each of the time at which it came."""
+        told, is_whole = self._line.take_told()
+        if not is_whole:
+            self._book.forget()
+            self.mids.lose(self._clock())
+        for time_ns, said in told:
+            self._take(time_ns, said)
 
-    def look_away(self) -> None:
-        """Know that what nobody has told of has not happened; ask again for what was not answered.
-
-        What is told from now on until `hear` is called again is of a time in between.
-        """
-        now_ns = self._left_ns = self._clock()
+    def look(self) -> None:
+        """Take the news, and know that what nobody has told of has not happened; ask again what was not answered."""
+        self.hear()
         if self._is_listed:
-            self.mids.pass_to(now_ns - SURE_NS)
+            self.mids.pass_to(self._clock() - SURE_NS)
         elif self._is_asking:
             self._line.act([ListOrders()])
 
@@ -76,30 +85,30 @@ class MarketFollower:
         self._book = OthersBook(self._instrument, self._own)
         self._is_listed = False
 
-    def _take(self, now_ns: int, said: news.News) -> None:
+    def _take(self, time_ns: int, said: news.News) -> None:
         match said:
             case news.Silent():
                 self._is_asking = False
                 self._begin()
-                self.mids.lose(now_ns)
+                self.mids.lose(time_ns)
             case news.Following():
                 self._begin()
                 self._is_asking = True
                 self._line.act([ListOrders()])
             case news.BookNews(depth):
                 self._book.hear(depth)
-                self._settle(now_ns)
+                self._settle(time_ns)
             case news.OrderNews(order):
-                self._own.hear(order, now_ns)
+                self._own.hear(order, time_ns)
             case news.Listed(orders):
                 for order in orders:
-                    self._own.hear(order, now_ns)
+                    self._own.hear(order, time_ns)
                 self._is_listed = True
-                self._settle(now_ns)
+                self._settle(time_ns)
             case _:
                 pass
 
-    def _settle(self, now_ns: int) -> None:
+    def _settle(self, time_ns: int) -> None:
         """Take our orders out of the book as they are known at its moment."""
         if self._is_listed and (depth := self._book.settle()) is not None:
-            self.mids.hear(now_ns, depth.mid_ticks_x2)
+            self.mids.hear(time_ns, depth.mid_ticks_x2)

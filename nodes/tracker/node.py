@@ -5,8 +5,8 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from desk.quoting_file import quoting_document
-from desk.venue import desk_line, desk_venue
-from market.clock import NS_PER_MS, iso_time, monotonic_ns, now, time_ns
+from desk.venue import desk_venue, watching_line
+from market.clock import NS_PER_MS, iso_time, now, time_ns
 from nodes.node import Node
 from nodes.tracker.bookkeeper import Bookkeeper
 from nodes.tracker.desk_orders import desk_orders
@@ -49,7 +49,7 @@ class TrackerNode:
 
     def _update(self, *, is_final: bool = False) -> None:
         if self._follower is not None:
-            self._follower.look_away()
+            self._follower.look()
         try:
             recorded = self._bookkeeper.update(is_final=is_final)
         except (VenueError, FolderBusyError, OSError) as error:
@@ -69,8 +69,6 @@ class TrackerNode:
                 self._tell(self._historian.take(self._bookkeeper.snapshot, recorded, is_final=is_final))
                 self._show_failing("history_failing", self._historian.failing)
         self._node.show(writes=self._write_count, failures=self._failure_count)
-        if self._follower is not None:
-            self._follower.hear()
 
     def _show_failing(self, figure: str, why: str | None) -> None:
         """Show what fails, since when and why; None: it does not."""
@@ -112,8 +110,11 @@ def run(node: Node) -> None:
     venue.load(settings.instrument)
     folder = ReportsFolder(settings.reports_dir)
     quoting = partial(quoting_document, settings)
-    line = desk_line(settings, venue, monotonic_ns)
-    follower = MarketFollower(line, settings.instrument, lambda: time_ns() + venue.ahead_ms * NS_PER_MS)
+
+    def venue_ns() -> int:
+        return time_ns() + venue.ahead_ms * NS_PER_MS
+
+    follower = MarketFollower(watching_line(settings, venue, venue_ns), settings.instrument, venue_ns)
     pairs, orders = settings.instruments, desk_orders(settings, venue)
     bookkeeper = Bookkeeper(
         venue, settings.instrument, folder, now, settings.market, pairs, quoting, follower.mids, orders

@@ -11,10 +11,11 @@ from market.account import VenueOrder
 from market.clock import NS_PER_SECOND
 from market.codes import Side
 from market.depth import Depth, Level
-from nodes.tracker.following import LATE_NS, SURE_NS, MarketFollower
+from nodes.tracker.following import SURE_NS, MarketFollower
 from tests.reports.fills import BTC
 from trading import news
 from trading.actions import Action, ListOrders
+from venues.watching_line import Told
 
 S = NS_PER_SECOND
 OURS = VenueOrder("7", "ours", "BTCUSDT", Side.BUY, Decimal("1.04"), Decimal("0.00003"), Decimal(0), "NEW", 0)
@@ -23,22 +24,18 @@ OURS = VenueOrder("7", "ours", "BTCUSDT", Side.BUY, Decimal("1.04"), Decimal("0.
 class Line:
     """Says what it is told to, and notes what it is asked."""
 
-    list_ns = 0
-
     def __init__(self) -> None:
         self.ready, self._other = socket.socketpair()
-        self.said: list[news.News] = []
+        self.told: list[Told] = []
+        self.is_whole = True
         self.asked: list[Action] = []
 
     def act(self, actions: Sequence[Action]) -> None:
         self.asked += actions
 
-    def take_back(self) -> Sequence[Action]:
-        return []
-
-    def take(self) -> list[news.News]:
-        said, self.said = self.said, []
-        return said
+    def take_told(self) -> tuple[list[Told], bool]:
+        told, is_whole, self.told, self.is_whole = self.told, self.is_whole, [], True
+        return told, is_whole
 
     def close(self) -> None:
         self.ready.close()
@@ -55,15 +52,18 @@ class Followed:
 
     def hear(self, at_s: float, *said: news.News) -> None:
         """Let a time come, and the line say something."""
-        self.now_s = at_s
-        self.line.said += said
+        self.say(at_s, *said)
         self.follower.hear()
+
+    def say(self, at_s: float, *said: news.News) -> None:
+        """Have the line say something while nobody listens."""
+        self.now_s = at_s
+        self.line.told += [Told(round(at_s * S), each) for each in said]
 
     def look(self, at_s: float) -> None:
         """Let a time come at which the tracker looks."""
         self.now_s = at_s
-        self.follower.look_away()
-        self.follower.hear()
+        self.follower.look()
 
     def at(self, at_s: float) -> int | None:
         """Return what is known of a time."""
@@ -127,13 +127,20 @@ def test_what_may_still_turn_out_to_be_silence_is_not_known_yet(followed: Follow
     assert (followed.at(20 - SURE_NS / S), followed.at(20)) == (210, None)
 
 
-def test_news_that_nobody_listened_to_has_no_time(followed: Followed) -> None:
-    """Guards an outage of the venue's HTTP, for which the tracker waits: books of then are not those of now."""
-    followed.look(2)
-    followed.now_s = 3.0
-    followed.follower.look_away()
-    followed.line.said += [book(104, 110), book(106, 110)]
-    followed.now_s = 4 + LATE_NS / S
-    followed.follower.hear()
+def test_what_is_taken_late_is_of_the_time_at_which_it_came(followed: Followed) -> None:
+    """Guards the fills of an outage of the venue's HTTP, for which the tracker waits: the book was followed."""
+    followed.say(2, book(102, 110), news.OrderNews(OURS))
+    followed.say(3, book(104, 110, own_bid=104))
+    followed.say(4, book(104, 110))
     followed.look(30)
-    assert [followed.at(at_s) for at_s in (1, 3.5, 4, 5, 6)] == [210, None, None, 216, 216]
+    assert [followed.at(at_s) for at_s in (1, 2, 3, 4, 25)] == [210, 212, 214, 214, 214]
+
+
+def test_books_that_are_lost_are_not_the_last_mid(followed: Followed) -> None:
+    """Guards a tracker that is held up for minutes: what the line has dropped meanwhile nobody knows."""
+    followed.hear(2, book(102, 110))
+    followed.line.is_whole = False
+    followed.say(60, news.OrderNews(OURS), news.Listed([OURS], 0))
+    followed.say(70, book(106, 110, own_bid=104))
+    followed.look(90)
+    assert [followed.at(at_s) for at_s in (2, 2.1, 60, 69, 70)] == [212, None, None, None, 216]
