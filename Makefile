@@ -39,6 +39,7 @@ nightly: setup
 	@ENDINGS=all KILLS=all $(PY) -m pytest tests/desk/test_endings.py tests/desk/test_faults.py tests/nodes/gateway/test_gateway_kills.py
 	@$(PY) -m tests.engine.model.nightly --commands 10000000
 	@$(PY) -m tests.simulation.nightly --kills 1000
+	@$(PY) -m tests.simulation.nightly --pairs 8
 	@$(PY) -m tests.reports.evidence_nightly
 	@SWITCHES=all $(PY) -m pytest -q tests/simulation/test_switches.py
 	@BITS=all MOMENTS=all REPLAYED=all ROUGH=all SAME=all $(PY) -m pytest -q tests/reports/test_folder.py tests/independent tests/simulation/test_backtest.py tests/flow/test_replay.py tests/flow/test_mirror.py tests/flow/test_same_commands.py tests/trading/test_rough_venue.py

@@ -50,7 +50,7 @@ def campaign(settings: Settings, folder: Path, seed: int, rounds: int, victims: 
     mode = dice.choice(list(JournalMode))
     desk = MortalDesk(settings, seed, folder, mode)
     try:
-        with _told(desk, f"seed {seed}, warming up, journal {mode}"):
+        with told(desk, f"seed {seed}, warming up, journal {mode}"):
             desk.run(WARM_UP_NS)
         for number in range(rounds):
             _round(desk, dice, victims, f"seed {seed}, round {number}, journal {mode}")
@@ -63,15 +63,15 @@ def campaign(settings: Settings, folder: Path, seed: int, rounds: int, victims: 
 def _round(desk: MortalDesk, dice: Random, victims: tuple[str, ...], which: str) -> None:
     """Let somebody die, and see what holds."""
     desk.last_words.clear()
-    with _told(desk, which):
+    with told(desk, which):
         _suffer(desk, dice, victims)
-        _settle(desk)
+        settle(desk)
         check(desk)
     desk.be_still(False)
 
 
 @contextmanager
-def _told(desk: MortalDesk, which: str) -> Iterator[None]:
+def told(desk: MortalDesk, which: str) -> Iterator[None]:
     """Tell of an error when it was: whatever it is, its seed must be known."""
     try:
         yield
@@ -98,7 +98,7 @@ def _suffer(desk: MortalDesk, dice: Random, victims: tuple[str, ...]) -> None:
     desk.run(dice.randint(STEP_NS, NS_PER_SECOND))
 
 
-def _settle(desk: MortalDesk) -> None:
+def settle(desk: MortalDesk) -> None:
     """Let all come back, and nobody want anything new, until all has arrived."""
     desk.network.trouble = CALM
     desk.be_still(True)

@@ -3,7 +3,7 @@
 from collections import Counter
 from pathlib import Path
 from random import Random
-from typing import Final
+from typing import Final, NamedTuple
 
 from desk.settings import Settings
 from journal.format import JournalMode
@@ -28,6 +28,13 @@ START_NS: Final = 1_800_057_560 * NS_PER_SECOND  # a midnight comes 40 s later
 VICTIMS: Final = (ENGINE, "flow", "paper", "trader", GATEWAY, TRACKER)
 _DOWN_NS: Final = 1 * NS_PER_MS, 2 * NS_PER_SECOND
 _CUT_NS: Final = 1 * NS_PER_MS, 500 * NS_PER_MS
+
+
+class Doom(NamedTuple):
+    """When a process dies: before it does `what`, or anything if that is None, after so many times."""
+
+    what: str | None
+    points: int
 
 
 class MortalDesk:
@@ -65,7 +72,7 @@ class MortalDesk:
         self.crowds = [self._crowd(account) for account in ACCOUNTS if account != FIRST_ACCOUNT]
         self._sent: dict[str, Left] = {}
         self._rules: OrderRules | None = None
-        self._doomed: dict[str, int] = {}  # by process: after how many more points it dies
+        self._doomed: dict[str, list[Doom]] = {}  # by process: of this life and of those after it
         self._lives: dict[str, Life] = {}
         self._is_connected = False
         self._cut_until_ns = 0
@@ -95,7 +102,20 @@ class MortalDesk:
 
     def doom(self, name: str, points: int) -> None:
         """Let a process die before it does so many more things."""
-        self._doomed[name] = points
+        self._doomed[name] = [Doom(None, points)]
+
+    def doom_at(self, name: str, what: str, times: int, *, is_start: bool = False) -> None:
+        """Let a process die instead of doing something, once it has done it so many times.
+
+        Args:
+            is_start: whether it does that as it starts: then it dies before, too.
+        """
+        self._doomed[name] = [Doom(None, 0)] * is_start + [Doom(what, times)]
+
+    @property
+    def is_doomed(self) -> bool:
+        """Whether anybody has still to die."""
+        return bool(self._doomed)
 
     @property
     def is_whole(self) -> bool:
@@ -104,7 +124,7 @@ class MortalDesk:
 
     def hasten(self) -> None:
         """Let those who have still to die do so now."""
-        self._doomed = dict.fromkeys(self._doomed, 0)
+        self._doomed = {name: [Doom(None, 0)] for name in self._doomed}
 
     def cut_off(self) -> None:
         """Lose the answers to the trader for a while, and maybe all news with them, as it is told."""
@@ -216,18 +236,19 @@ class MortalDesk:
         return (self.engine.core.engine.depth(self.settings.instrument.symbol_id, 1).mid_ticks_x2 or 0) // 2
 
     def _is_last(self, life: Life, what: str) -> bool:
-        left = self._doomed.get(life.name)
-        if left is None:
+        dooms = self._doomed.get(life.name)
+        if dooms is None or dooms[0].what not in (None, what):
             return False
-        if left > 0:
-            self._doomed[life.name] = left - 1
+        if dooms[0].points > 0:
+            dooms[0] = dooms[0]._replace(points=dooms[0].points - 1)
             return False
         self.last_words.append(f"{life.name} instead of: {what}")
         return True
 
     def _bury(self, life: Life) -> None:
         name = life.name
-        self._doomed.pop(name, None)
+        if dooms := self._doomed.pop(name, [])[1:]:
+            self._doomed[name] = dooms
         self.deaths[name] += 1
         self.network.forget(life)
         if name == ENGINE and self.engine is not None:

@@ -28,7 +28,7 @@ from sessions.kept_sessions import KeptSessions
 from sessions.report_record import ReportRecord
 from sessions.session_store import Position, SessionStore
 from sessions.session_table import SessionTable
-from simulation.faults.life import Life
+from simulation.faults.life import Life, left_by_the_dead
 from simulation.faults.network import Network
 from simulation.faults.nodes import ENGINE
 from simulation.heap import Happening
@@ -145,7 +145,8 @@ class GatewayProcess:
         store = MortalStore(folder, _JOURNAL_BYTES)
         store.life = life
         self.store = store
-        kept = KeptSessions(self.table, store, life.now())
+        with left_by_the_dead(store.close):
+            kept = KeptSessions(self.table, store, life.now())
         socket = network.connect(ORDERS, ENGINE, life, self._hear)
         symbols = settings.plan.engines[ENGINE].symbol_ids
         resume = store.positions.get(ENGINE, (0, 0))

@@ -14,6 +14,16 @@ class Killed(BaseException):
     """The process is gone: nothing that it was about to do is done."""
 
 
+@contextmanager
+def left_by_the_dead(leave: Callable[[], None]) -> Iterator[None]:
+    """Let go of what a process holds that dies before anybody knows of it: while it starts."""
+    try:
+        yield
+    except Killed:
+        leave()
+        raise
+
+
 class Life:
     """One life of one process, from its start to its death.
 

@@ -31,7 +31,7 @@ from paper.access.usage import Usage
 from paper.exchange.exchange import Exchange
 from simulation.calls import Calls
 from simulation.faults.disk import MortalJournal, MortalLedger, lose_power, note_synced
-from simulation.faults.life import Life
+from simulation.faults.life import Life, left_by_the_dead
 from simulation.faults.network import Network
 
 ENGINE: Final = "engine"
@@ -67,7 +67,8 @@ class EngineProcess:
         )
         self.journal.life = life
         self.core = new_core(settings, self.journal, journal_epoch(folder) or started_ns, started_ns)
-        self.core.recover(lambda _: None)
+        with left_by_the_dead(self.journal.leave):
+            self.core.recover(lambda _: None)
         self._is_due = False
         orders = network.bind(ORDERS, ENGINE, life, self._take_soon)
         feed = network.bind(FEED, ENGINE, life, self._welcome)
