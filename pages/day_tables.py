@@ -1,5 +1,6 @@
 """The tables of a day, each figure with what it was counted from."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from heapq import nsmallest
@@ -131,11 +132,12 @@ def _held_text(held_ms: int) -> str:
 
 
 def _by_order(rows: Sequence[JsonObject], name: str, document: JsonObject) -> Html | None:
-    """Return what the fills of each level, or rule, have realized; None where that is known of no fill."""
-    if all(row[name] is None for row in rows):
+    """Return what the fills of each level, or rule, have realized, in each symbol with several; None of none."""
+    counts = Counter(row["symbol"] for row in rows)
+    rows = [row for row in rows if counts[row["symbol"]] > 1]
+    if not rows:
         return None
-    symbols = document["symbols"]
-    is_one = len({row["symbol"] for row in rows}) == 1
+    symbols, is_one = document["symbols"], len(counts) == 1
     told = [
         (
             f"{'' if is_one else row['symbol'] + ' '}{'not known' if row[name] is None else row[name]}",

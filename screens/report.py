@@ -69,12 +69,12 @@ def _quoting_phrase(quoting: Mapping[str, Any], quote: str | None) -> str:
 
 
 def _by_order_lines(by_order: Mapping[str, Any], parts: Mapping[str, Any]) -> list[str]:
-    """Return what each level and each rule has realized, where that is known of any fill."""
+    """Return what each level and each rule has realized, where there are several: of one it is the result itself."""
     lines = []
     for name in ("level", "rule"):
         for symbol, part in parts.items():
             rows = [row for row in by_order.get(name, ()) if row["symbol"] == symbol]
-            if any(row[name] is not None for row in rows):
+            if len(rows) > 1:
                 of = f" of {symbol}" if len(parts) > 1 else ""
                 lines.append(f"   By {name}{of}: {', '.join(_realized_phrase(row, name, part) for row in rows)}")
     return lines

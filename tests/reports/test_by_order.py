@@ -83,6 +83,14 @@ def test_text_and_page_tell_it_where_it_is_known() -> None:
     assert realized_by_order({"date": "2025-11-30"}) == {name: [] for name in BY}
 
 
+def test_a_table_of_one_row_is_none() -> None:
+    """It would say of one level what stands above it already; `--json` has it."""
+    one = _document([buy(1, "1", "100"), sell(2, "1", "103")], [FillDetail(level=1, rule="A")] * 2)
+    assert [row["fills"] for row in realized_by_order(one)["level"]] == [2]
+    assert "By " not in day_text(one, realized_by_order(one))
+    assert "<caption>By" not in day_page(one, "x")
+
+
 @settings(deadline=None, max_examples=60)
 @given(FILLS, FILLS, _DETAILS)
 def test_rows_add_up_to_the_result_to_the_last_unit(
