@@ -76,6 +76,7 @@ class Past:
         self._capacity = Capacity(symbol_count, orders_max, pages_max)
         self._kept = kept / f"{header.epoch}-{_digest()}"
         self.refusal: OSError | None = None
+        _remove_outdated(kept)
 
     def at(self, time_ns: int, tell: Callable[[int], object] = lambda _: None) -> Moment:
         """Return the engine after the last record that is not after a time.
@@ -186,6 +187,14 @@ class _Run:
                 if isinstance(command, HaltSymbol | MassCancel):
                     write_command(self.engine.commands.rows, self.engine.commands.claim(), command)
                     self.engine.commands.publish()
+
+
+def _remove_outdated(kept: Path) -> None:
+    """Remove states as former versions kept them, which nobody reads, and folders that have nothing else."""
+    for path in kept.glob("*/*.npz"):
+        with suppress(OSError):  # of another user, or removed meanwhile: it costs its room alone
+            path.unlink()
+            path.parent.rmdir()  # unless it is not empty
 
 
 def first_header(folder: Path) -> FileHeader:

@@ -113,6 +113,20 @@ def test_whatever_becomes_of_a_kept_state_the_answer_is_the_same(
         assert last.read_bytes() == whole, "it is kept anew"
 
 
+def test_states_that_former_versions_kept_are_removed(folder: Path, tmp_path: Path) -> None:
+    """Guards the disk: nobody would ever read them. What is kept as it is now stays."""
+    outdated = [
+        tmp_path / "kept" / name for name in ("1-a/000000000300-1.npz", "1-a/000000000600-2.npz", "1-b/9-1.npz")
+    ]
+    states = tmp_path / "kept" / "1-b" / "000000000300-1.state"
+    for path in (*outdated, states):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"PK")
+    Past(folder, [0], tmp_path / "kept")
+    assert [path for path in (tmp_path / "kept").rglob("*") if path.is_file()] == [states]
+    assert not (tmp_path / "kept" / "1-a").exists()
+
+
 def test_disk_that_takes_no_state_costs_no_answer(
     folder: Path, tmp_path: Path, records: list[CommandRecord], monkeypatch: pytest.MonkeyPatch
 ) -> None:
