@@ -1,4 +1,4 @@
-"""An engine's journal: `replay`, `at`, `journal inspect`, `journal verify`."""
+"""An engine's journal: `replay`, `at`, and `journal` with all that can be done with it."""
 
 from pathlib import Path
 from typing import Annotated
@@ -8,7 +8,7 @@ import typer
 from commands.options import Json, RunDir, Symbol, settings_of, show
 
 app = typer.Typer()
-journal = typer.Typer(no_args_is_help=True, help="Look at the engine's journal.")
+journal = typer.Typer(no_args_is_help=True, help="Look at the engine's journal, or change that of one that is stopped.")
 
 Engine = Annotated[str | None, typer.Option("--engine", help="One engine.", show_default="every engine")]
 
@@ -52,6 +52,45 @@ def inspect(engine: Engine = None, run_dir: RunDir = None, as_json: Json = False
 def verify(engine: Engine = None, run_dir: RunDir = None, as_json: Json = False) -> None:
     """Read every record and say whether an engine can start from the journal."""
     _show_journal(run_dir, engine, as_json, is_verification=True)
+
+
+@journal.command(epilog="Example: python cli.py journal repair --yes")
+def repair(
+    yes: Annotated[bool, typer.Option("--yes", help="Do it; else say what would be done.")] = False,
+    engine: Engine = None,
+    run_dir: RunDir = None,
+) -> None:
+    """Put what is damaged aside, so that the engine starts again; nothing is removed."""
+    from commands.actions.journal import asked_engines
+    from commands.actions.journal_upkeep import repair_journal
+
+    settings = settings_of(run_dir)
+    answers = [repair_journal(settings, each, is_sure=yes) for each in asked_engines(settings, engine)]
+    for line, _ in answers:
+        print(line)
+    raise typer.Exit(1 if any(is_due for _, is_due in answers) else 0)
+
+
+@journal.command(epilog="Example: python cli.py journal prune")
+def prune(engine: Engine = None, run_dir: RunDir = None) -> None:
+    """Remove what no start needs; an engine that runs does so by engine.journal_keep."""
+    _prune(run_dir, engine, "prune")
+
+
+@journal.command(epilog="Example: python cli.py journal archive --engine engine2")
+def archive(engine: Engine = None, run_dir: RunDir = None) -> None:
+    """Compress what no start needs into the journal's archive, and remove it."""
+    _prune(run_dir, engine, "archive")
+
+
+def _prune(run_dir: Path | None, engine: str | None, keep: str) -> None:
+    from commands.actions.journal import asked_engines
+    from commands.actions.journal_upkeep import prune_journal
+    from journal.pruning import Keep
+
+    settings = settings_of(run_dir)
+    for each in asked_engines(settings, engine):
+        print(prune_journal(settings, each, Keep(keep)))
 
 
 def _show_journal(run_dir: Path | None, engine: str | None, as_json: bool, *, is_verification: bool) -> None:

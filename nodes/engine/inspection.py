@@ -5,11 +5,19 @@ Of a journal that is being written the last record may be on its way and then lo
 
 import os
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from journal.checkpoint import (
+    Checkpoint,
+    checkpoint_path,
+    checkpoint_paths,
+    good_checkpoints,
+    read_place,
+    sequence_of,
+)
 from journal.format import CorruptJournalError
 from journal.reader import JournalReader, OpenedFile, TornTail
 from market.clock import NS_PER_MS, iso_time
@@ -85,7 +93,8 @@ def inspect(folder: Path) -> Document:
 def verify(folder: Path, figures: tuple[int, ...] | None = None) -> Document:
     """Read every record and return whether the journal is sound, and the state of its end.
 
-    `state` is `sound`, `torn` (the next start cuts the tail off and goes on) or `corrupt` (the engine will not start).
+    `state` is `sound`, `torn` (the next start cuts the tail off and goes on), `damaged` (an engine starts from a
+    checkpoint behind the damage; what was before is lost to `at` and `replay`) or `corrupt` (no engine starts from it).
 
     Args:
         folder: of the journal.
@@ -102,7 +111,16 @@ def verify(folder: Path, figures: tuple[int, ...] | None = None) -> Document:
             count.add(record, sequence)
     except CorruptJournalError as error:
         corruption = {"file": error.path.name, "offset": error.offset, "why": str(error)}
-    state = "corrupt" if corruption else "torn" if reader.torn_tail else "sound"
+    checkpoints = list(_checkpoints(folder, figures))
+    begins_after = next((sequence for sequence, why in checkpoints if not why), 0)
+    missing = reader.first_number > 1 and not begins_after
+    if missing and corruption is None:
+        first = COMMANDS.file_name(reader.first_number)
+        corruption = {"file": first, "offset": 0, "why": f"{folder} begins with {first}, and no checkpoint is good"}
+    if corruption:
+        state = "damaged" if begins_after and _is_sound_behind(folder, figures, begins_after) else "corrupt"
+    else:
+        state = "torn" if reader.torn_tail else "sound"
     return {
         "folder": str(folder),
         "is_in_use": is_in_use(folder),
@@ -112,7 +130,27 @@ def verify(folder: Path, figures: tuple[int, ...] | None = None) -> Document:
         "commands": count.commands,
         "torn_tail": _tail_document(reader.torn_tail),
         "corruption": corruption,
+        "checkpoints": [{"sequence": sequence, "why": why} for sequence, why in checkpoints],
+        "begins_after": begins_after,
     }
+
+
+def _checkpoints(folder: Path, figures: tuple[int, ...] | None) -> Iterator[tuple[int, str | None]]:
+    """Yield the record behind which each checkpoint stands, newest first, and why it is not good, if so."""
+    found = good_checkpoints(folder, COMMANDS, figures)
+    for path, each in zip(reversed(checkpoint_paths(folder)), found, strict=True):
+        yield sequence_of(path), None if isinstance(each, Checkpoint) else str(each)
+
+
+def _is_sound_behind(folder: Path, figures: tuple[int, ...] | None, sequence: int) -> bool:
+    """Say whether an engine that begins behind the checkpoint at a record comes to the journal's end."""
+    place, _ = read_place(checkpoint_path(folder, sequence))
+    try:
+        for _ in JournalReader(folder, COMMANDS, figures).records(place):
+            pass
+    except CorruptJournalError:
+        return False
+    return True
 
 
 def is_in_use(folder: Path) -> bool:
@@ -155,6 +193,11 @@ def verification_text(document: Document) -> str:
     records, commands, files = (counted(document[f"{what}s"], what) for what in ("record", "command", "file"))
     counts = f"{records}, {commands} in {files}"
     if document["corruption"]:
+        if document["state"] == "damaged":
+            ahead = f"behind the checkpoint at record {document['begins_after']:,}, after the damage"
+            return (
+                f"{document['corruption']['why']}\n{counts} before it are sound; an engine starts all the same, {ahead}"
+            )
         return f"{document['corruption']['why']}\n{counts} before it are sound; the engine will not start from it"
     if document["torn_tail"]:
         return f"{_tail_text(document['torn_tail'])}\n{counts} are sound; the next start cuts the tail off"

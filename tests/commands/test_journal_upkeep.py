@@ -1,0 +1,178 @@
+"""The journal of an engine that is stopped: pruned, archived, and repaired without a byte lost."""
+
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from commands.actions.journal_upkeep import prune_journal, repair_journal
+from desk.client import DeskError
+from desk.plan import EnginePlan
+from desk.settings import Settings
+from journal.checkpoint import Checkpoint, checkpoint_paths, sequence_of, write_checkpoint
+from journal.format import HEADER_SIZE
+from journal.journal import Journal
+from journal.pruning import ARCHIVE, Keep
+from nodes.engine.command_record import COMMANDS
+from nodes.engine.inspection import verification_text, verify
+from nodes.engine.node import engine_figures
+from tests.journal.records import EPOCH, record_of
+
+FILES: Final = 6  # of two records each
+CHECKPOINTS: Final = 4, 8, 9  # behind these records
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """A desk whose engine has lived six times."""
+    settings = Settings(run_dir=tmp_path)
+    folder, figures = settings.plan.engines["engine"].journal_folder, engine_figures(settings, "engine")
+    for life in range(FILES):
+        with Journal(folder, COMMANDS, figures, EPOCH) as journal:
+            journal.recover(lambda *_: None)
+            for sequence in (2 * life + 1, 2 * life + 2):
+                journal.append([record_of(sequence, 500)], 0)
+                if sequence in CHECKPOINTS:
+                    assert journal.last is not None
+                    checkpoint = Checkpoint(EPOCH, record_of(sequence).time_ns, journal.last, figures, b"a state")
+                    write_checkpoint(folder, COMMANDS, checkpoint)
+    return settings
+
+
+@pytest.fixture
+def engine(settings: Settings) -> EnginePlan:
+    """That engine."""
+    return settings.plan.engines["engine"]
+
+
+def _content(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def _numbers(folder: Path) -> list[int]:
+    return [COMMANDS.number_of(path) for path in COMMANDS.files(folder)]
+
+
+def _flip(folder: Path, number: int) -> None:
+    path = folder / COMMANDS.file_name(number)
+    content = bytearray(path.read_bytes())
+    content[HEADER_SIZE + 100] ^= 1
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize("keep", [Keep.PRUNE, Keep.ARCHIVE])
+def test_what_no_start_needs_goes(settings: Settings, engine: EnginePlan, keep: Keep) -> None:
+    """The last two good checkpoints stay, with what follows the older one; a second time there is nothing."""
+    folder = engine.journal_folder
+    said = prune_journal(settings, engine, keep)
+    assert _numbers(folder) == [4, 5, 6]
+    assert [sequence_of(path) for path in checkpoint_paths(folder)] == [8, 9]
+    assert said.startswith(f"4 files of {folder} gone, ")  # three of records and a checkpoint
+    packed = sorted(path.name for path in (folder / ARCHIVE).iterdir()) if keep is Keep.ARCHIVE else []
+    assert packed == ([f"{COMMANDS.file_name(number)}.zst" for number in (1, 2, 3)] if keep is Keep.ARCHIVE else [])
+    assert "nothing that no start needs" in prune_journal(settings, engine, keep)
+    assert verify(folder)["state"] == "sound"
+
+
+def test_nothing_is_done_while_the_engine_runs_or_without_a_journal(settings: Settings, engine: EnginePlan) -> None:
+    """Its thread may be writing a checkpoint."""
+    figures = engine_figures(settings, "engine")
+    with Journal(engine.journal_folder, COMMANDS, figures, EPOCH) as journal:
+        journal.recover(lambda *_: None)
+        before = _content(engine.journal_folder)
+        for change in (lambda: prune_journal(settings, engine, Keep.PRUNE), lambda: _repaired(settings, engine)):
+            with pytest.raises(DeskError, match="its engine runs"):
+                change()
+        assert _content(engine.journal_folder) == before
+    nowhere = Settings(run_dir=settings.run_dir / "absent")
+    with pytest.raises(DeskError, match="holds no journal"):
+        prune_journal(nowhere, nowhere.plan.engines["engine"], Keep.PRUNE)
+
+
+def _repaired(settings: Settings, engine: EnginePlan) -> tuple[str, bool]:
+    return repair_journal(settings, engine, is_sure=True)
+
+
+def test_a_sound_or_torn_one_is_left_alone(settings: Settings, engine: EnginePlan) -> None:
+    """A torn tail is the engine's to cut off."""
+    folder = engine.journal_folder
+    said, is_due = _repaired(settings, engine)
+    assert (said, is_due) == (f"{folder} is sound: 12 records, 41 commands in 6 files: nothing to repair", False)
+    last = folder / COMMANDS.file_name(FILES)
+    last.write_bytes(last.read_bytes()[:-1])
+    before = _content(folder)
+    said, is_due = _repaired(settings, engine)
+    assert said.endswith("the next start cuts the tail off: nothing to repair")
+    assert not is_due
+    assert _content(folder) == before
+
+
+@pytest.mark.parametrize("number", [1, 3, 4])
+def test_damage_before_a_checkpoint_is_put_aside(settings: Settings, engine: EnginePlan, number: int) -> None:
+    """An engine starts all the same; nothing is removed."""
+    folder = engine.journal_folder
+    _flip(folder, number)
+    before = _content(folder)
+    found = verify(folder)
+    assert (found["state"], found["begins_after"]) == ("damaged", 9)
+    assert "an engine starts all the same, behind the checkpoint at record 9" in verification_text(found)
+    said, is_due = repair_journal(settings, engine, is_sure=False)
+    assert is_due
+    assert "--yes puts 6 files aside" in said  # four of records, two checkpoints
+    assert _content(folder) == before
+    said, is_due = _repaired(settings, engine)
+    assert not is_due
+    (aside,) = folder.parent.glob("journal.damaged-*")
+    assert _content(folder) | _content(aside) == before
+    assert verify(folder)["state"] == "sound"
+    assert _numbers(folder) == [5, 6]
+
+
+def test_damage_in_the_file_of_the_checkpoint_needs_no_repair(settings: Settings, engine: EnginePlan) -> None:
+    """It cannot be taken away without what a start needs."""
+    folder = engine.journal_folder
+    newest = checkpoint_paths(folder)[-1]
+    newest.unlink()  # now the last one is behind record 8, the second of file 4
+    _flip(folder, 4)
+    for path in [*COMMANDS.files(folder)[:3], *checkpoint_paths(folder)[:-1]]:
+        path.unlink()
+    before = _content(folder)
+    said, is_due = _repaired(settings, engine)
+    assert "nothing to repair: the file that is damaged is the one it starts from" in said
+    assert not is_due
+    assert _content(folder) == before
+
+
+@pytest.mark.parametrize("has_checkpoints", [False, True])
+def test_damage_that_no_start_can_pass_puts_all_aside(
+    settings: Settings, engine: EnginePlan, *, has_checkpoints: bool
+) -> None:
+    """And what that means is said before it is done."""
+    folder = engine.journal_folder
+    if not has_checkpoints:
+        for path in checkpoint_paths(folder):
+            path.unlink()
+    _flip(folder, 6 if has_checkpoints else 2)
+    before = _content(folder)
+    assert verify(folder)["state"] == "corrupt"
+    said, is_due = repair_journal(settings, engine, is_sure=False)
+    assert is_due
+    assert "begins with an empty book" in said
+    assert _content(folder) == before
+    _repaired(settings, engine)
+    (aside,) = folder.parent.glob("journal.damaged-*")
+    assert _content(aside) == before
+    assert not folder.exists()
+
+
+def test_a_pruned_one_without_a_good_checkpoint_is_not_sound(settings: Settings, engine: EnginePlan) -> None:
+    """No engine starts from it: `verify` said that it was."""
+    folder = engine.journal_folder
+    prune_journal(settings, engine, Keep.PRUNE)
+    for path in checkpoint_paths(folder):
+        path.write_bytes(b"")
+    found = verify(folder)
+    assert found["state"] == "corrupt"
+    assert [each["sequence"] for each in found["checkpoints"]] == [9, 8]
+    assert all("cannot be read" in each["why"] for each in found["checkpoints"])
+    assert "no checkpoint is good" in verification_text(found)
