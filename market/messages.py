@@ -31,27 +31,24 @@ class FieldSpec:
 
 @dataclass(frozen=True, slots=True)
 class MessageSpec:
-    """One row of the table: a message, who sends it, and its fields."""
+    """One row of the table: a message, who sends it, and its fields.
+
+    Attributes:
+        required_count: how many fields a sender may not leave out.
+        has_text: whether a field is no integer, so that the message has no row.
+    """
 
     tag: Tag
     message: type[Any]
     sender: str
     fields: tuple[FieldSpec, ...]
+    required_count: int
+    has_text: bool
 
     @property
     def name(self) -> str:
         """The name of the message."""
         return self.message.__name__
-
-    @property
-    def required_count(self) -> int:
-        """How many fields a sender may not leave out."""
-        return sum(field.default is None for field in self.fields)
-
-    @property
-    def has_text(self) -> bool:
-        """Whether a field is no integer, so that the message has no row."""
-        return any(field.kind is str for field in self.fields)
 
 
 def _spec(tag: Tag, message: type[Any], sender: str) -> MessageSpec:
@@ -60,7 +57,9 @@ def _spec(tag: Tag, message: type[Any], sender: str) -> MessageSpec:
         assert get_origin(hint) is Annotated, f"{message.__name__}.{name} has no bounds"
         kind, bounds = get_args(hint)
         fields.append(FieldSpec(name, kind, bounds, message._field_defaults.get(name)))
-    return MessageSpec(tag, message, sender, tuple(fields))
+    required_count = sum(field.default is None for field in fields)
+    has_text = any(field.kind is str for field in fields)
+    return MessageSpec(tag, message, sender, tuple(fields), required_count, has_text)
 
 
 _CLIENT, _SOURCE = "client, gateway, paper, flow", "gateway, paper, flow"
