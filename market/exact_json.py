@@ -6,6 +6,7 @@ other tools write for the same number, too: `1E-5`, `1e+2`, `-0.0`, `1.500`.
 
 import json
 import re
+from collections.abc import Callable
 from decimal import Decimal
 from json.encoder import encode_basestring_ascii
 from typing import Any, Final
@@ -58,16 +59,9 @@ def loads(text: str | bytes) -> Any:
 
 
 def _text(value: Any, spread: int, new_line: str) -> str:
-    if value is None:
-        return "null"
-    if isinstance(value, str):
-        return encode_basestring_ascii(value)
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, int):
-        return str(int(value))
-    if isinstance(value, Decimal):
-        return _plain(value)
+    write = _SCALARS.get(type(value))
+    if write is not None:  # as nearly all are
+        return write(value)
     inner = new_line + "  " if spread > 0 else ""
     if isinstance(value, dict):
         begin, end = "{", "}"
@@ -76,10 +70,18 @@ def _text(value: Any, spread: int, new_line: str) -> str:
         begin, end = "[", "]"
         items = [_text(item, spread - 1, inner) for item in value]
     else:
-        raise TypeError(f"expected None, bool, int, str, Decimal, list or dict, was {type(value).__name__}")
+        return _scalar_of_a_kind(value)
     if not (inner and items):
         return f"{begin}{', '.join(items)}{end}"
     return f"{begin}{inner}{f',{inner}'.join(items)}{new_line}{end}"
+
+
+def _scalar_of_a_kind(value: Any) -> str:
+    """Return a text or a number of a class of its own, an enum's member for instance."""
+    for kind in (str, int, Decimal):
+        if isinstance(value, kind):
+            return _SCALARS[kind](value)
+    raise TypeError(f"expected None, bool, int, str, Decimal, list or dict, was {type(value).__name__}")
 
 
 def _name(name: Any) -> str:
@@ -95,6 +97,15 @@ def _plain(value: Decimal) -> str:
     if not _has_plain_form(value):
         raise ValueError(f"expected a number that JSON can hold, was {value}")
     return f"{abs(value):f}" if not value else f"{value:f}"  # there is no -0
+
+
+_SCALARS: Final[dict[type, Callable[[Any], str]]] = {
+    str: encode_basestring_ascii,
+    Decimal: _plain,
+    int: int.__repr__,  # an enum's member, too, as its number
+    bool: {True: "true", False: "false"}.__getitem__,
+    type(None): {None: "null"}.__getitem__,
+}
 
 
 def _has_plain_form(value: Decimal) -> bool:

@@ -103,7 +103,7 @@ def _in_one_line(text: str) -> str:
 
 def _unpadded(text: str) -> bytes:
     """Return `text` with its numbers as short as they can be: without zeros at the end of their decimals."""
-    return _PADDING.sub(r"\1", text).encode("utf-8")
+    return "".join(filter(None, _PADDING.split(text))).encode("utf-8")  # kept is what is between, and the group
 
 
 def _check_seal(document: JsonObject, content: bytes) -> None:
