@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Final
 
 from sortedcontainers import SortedDict
 
@@ -12,6 +13,8 @@ from market.codes import OrderType, Side, TimeInForce, Trigger
 from market.commands import NewOrder
 from market.depth import Level
 from market.limits import PRICE_TICKS_MAX
+
+_SIDES: Final = tuple(Side)
 
 PageKey = tuple[int, str, int]  # symbol, which of its ladders, price // LEVELS_PER_PAGE
 
@@ -250,7 +253,7 @@ class ReferenceBook:
         """Raise AssertionError if the book is crossed or an order contradicts its place."""
         bid, ask = self.best_price(Side.BUY), self.best_price(Side.SELL)
         assert bid is None or ask is None or bid < ask, f"book is crossed: bid {bid}, ask {ask}"
-        for side in Side:
+        for side in _SIDES:
             for order in self.resting(side):
                 assert order.side == side, f"{order} rests on side {side}"
                 assert 0 < order.resting_lots <= order.leaves_lots, f"{order} shows more than it has, or nothing"

@@ -1,10 +1,18 @@
 """What a command must satisfy whatever the state of the book: tables of broken rule and reason; the first counts."""
 
+from typing import Final
+
 from market.codes import OrderType, RejectReason, SelfTradePrevention, Side, TimeInForce, Trigger
 from market.commands import AmendOrder, CancelOrder, HaltSymbol, MassCancel, NewOrder, SetPriceRange
 from market.limits import ICEBERG_PARTS_MAX, OWNER_MAX, PRICE_TICKS_MAX, QTY_LOTS_MAX, TRAILING_BPS_MAX
 
 Checks = tuple[tuple[bool, RejectReason], ...]
+
+_SIDES: Final = frozenset(Side)
+_ORDER_TYPES: Final = frozenset(OrderType)
+_TIMES_IN_FORCE: Final = frozenset(TimeInForce)
+_TRIGGERS: Final = frozenset(Trigger)
+_PREVENTIONS: Final = frozenset(SelfTradePrevention)
 
 
 def first_failed(checks: Checks) -> RejectReason | None:
@@ -26,9 +34,9 @@ def new_order_checks(command: NewOrder, symbol_count: int) -> Checks:
         (command.time_ns < 0, RejectReason.MALFORMED),
         (not 0 <= command.symbol_id < symbol_count, RejectReason.UNKNOWN_SYMBOL),
         (command.order_id < 1, RejectReason.BAD_ORDER_ID),
-        (command.side not in tuple(Side), RejectReason.BAD_SIDE),
-        (command.order_type not in tuple(OrderType), RejectReason.BAD_TYPE),
-        (command.time_in_force not in tuple(TimeInForce), RejectReason.BAD_TIME_IN_FORCE),
+        (command.side not in _SIDES, RejectReason.BAD_SIDE),
+        (command.order_type not in _ORDER_TYPES, RejectReason.BAD_TYPE),
+        (command.time_in_force not in _TIMES_IN_FORCE, RejectReason.BAD_TIME_IN_FORCE),
         (command.order_type == OrderType.POST_ONLY and not is_gtc, RejectReason.BAD_TIME_IN_FORCE),
         (is_market and command.price_ticks != 0, RejectReason.BAD_PRICE),
         (not is_market and not 1 <= command.price_ticks <= PRICE_TICKS_MAX, RejectReason.BAD_PRICE),
@@ -36,14 +44,14 @@ def new_order_checks(command: NewOrder, symbol_count: int) -> Checks:
         (not 0 <= command.display_lots <= command.qty_lots, RejectReason.BAD_DISPLAY_QTY),
         (command.display_lots != 0 and (is_market or not is_gtc), RejectReason.BAD_DISPLAY_QTY),
         (has_too_many_parts(command.qty_lots, command.display_lots), RejectReason.BAD_DISPLAY_QTY),
-        (command.trigger not in tuple(Trigger), RejectReason.BAD_TRIGGER),
+        (command.trigger not in _TRIGGERS, RejectReason.BAD_TRIGGER),
         (not is_triggered and command.trigger_price_ticks != 0, RejectReason.BAD_TRIGGER),
         (is_triggered and not 0 <= command.trigger_price_ticks <= PRICE_TICKS_MAX, RejectReason.BAD_TRIGGER),
         (is_triggered and not is_tracking and command.trigger_price_ticks == 0, RejectReason.BAD_TRIGGER),
         (not 0 <= command.trailing_bps <= TRAILING_BPS_MAX, RejectReason.BAD_TRIGGER),
         (command.trailing_bps != 0 and not is_triggered, RejectReason.BAD_TRIGGER),
         (command.trailing_bps == 0 and is_tracking, RejectReason.BAD_TRIGGER),
-        (command.self_trade_prevention not in tuple(SelfTradePrevention), RejectReason.BAD_SELF_TRADE_PREVENTION),
+        (command.self_trade_prevention not in _PREVENTIONS, RejectReason.BAD_SELF_TRADE_PREVENTION),
         (not 0 <= command.owner <= OWNER_MAX, RejectReason.BAD_OWNER),
     )
 
@@ -75,7 +83,7 @@ def mass_cancel_checks(command: MassCancel, symbol_count: int) -> Checks:
     return (
         (command.time_ns < 0, RejectReason.MALFORMED),
         (not -1 <= command.symbol_id < symbol_count, RejectReason.UNKNOWN_SYMBOL),
-        (command.side not in (-1, *Side), RejectReason.BAD_SIDE),
+        (command.side != -1 and command.side not in _SIDES, RejectReason.BAD_SIDE),
         (not 0 <= command.owner <= OWNER_MAX, RejectReason.BAD_OWNER),
     )
 

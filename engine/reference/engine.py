@@ -3,8 +3,10 @@
 It is the model that the fast engine is tested against, and a desk can run on it (`engine.book = reference`).
 """
 
-from collections.abc import Iterator
-from itertools import groupby, islice
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain, groupby, islice
+from operator import attrgetter
+from typing import Final
 
 import numpy as np
 
@@ -31,6 +33,9 @@ from market.limits import PRICE_TICKS_MAX
 from market.messages import COMMAND_BY_TAG
 
 Events = Iterator[Event]
+
+_SIDES: Final = tuple(Side)
+_state_of: Final[Callable[[ReferenceOrder], tuple[int, ...]]] = attrgetter(*OrderState._fields)
 
 
 class ReferenceEngine:
@@ -85,7 +90,7 @@ class ReferenceEngine:
     def orders(self, symbol_id: int) -> Int64Array:
         """Return the resting orders: order_id, side, price_ticks, resting_lots, leaves_lots, owner."""
         book = self._books[symbol_id]
-        return self._state_rows([*book.resting(Side.BUY), *book.resting(Side.SELL)])[:, :SNAPSHOT_WIDTH]
+        return self._state_rows(chain(book.resting(Side.BUY), book.resting(Side.SELL)))[:, :SNAPSHOT_WIDTH]
 
     def queues(self, symbol_id: int, side: int, after_ticks: int, orders_out: Int64Array) -> tuple[int, int, bool]:
         """Write whole levels of a side, those behind `after_ticks` (0: from the best on), as many as fit."""
@@ -102,7 +107,7 @@ class ReferenceEngine:
 
     def best(self, symbol_id: int) -> BestPrices:
         """Return the best bid and offer with what is shown there."""
-        bid, ask = (next(self._books[symbol_id].levels(side), (0, 0)) for side in Side)
+        bid, ask = (next(self._books[symbol_id].levels(side), (0, 0)) for side in _SIDES)
         return BestPrices(*bid, *ask)
 
     def state_hash(self) -> int:
@@ -141,9 +146,9 @@ class ReferenceEngine:
         assert placed == len(self._orders), f"{len(self._orders)} ids, {placed} orders in books"
 
     @staticmethod
-    def _state_rows(orders: list[ReferenceOrder]) -> Int64Array:
-        rows = [[getattr(order, name) for name in OrderState._fields] for order in orders]
-        return np.array(rows, np.int64).reshape(-1, STATE_WIDTH)
+    def _state_rows(orders: Iterable[ReferenceOrder]) -> Int64Array:
+        values = chain.from_iterable(map(_state_of, orders))
+        return np.fromiter(values, np.int64).reshape(-1, STATE_WIDTH)
 
     # -- commands
 
