@@ -10,9 +10,9 @@ from commands.actions import whatif
 from commands.actions.replayed import replay_recommendations
 from desk.settings import Settings, load_settings
 from simulation.whatif import Played, play
-from tests.commands.test_whatif import run, run_dir
+from tests.commands.test_whatif import _short_blocks, run, run_dir
 
-__all__ = ["run", "run_dir"]
+__all__ = ["_short_blocks", "run", "run_dir"]
 
 
 def week(to: str | None) -> dict[str, Any]:
