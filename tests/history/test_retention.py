@@ -1,5 +1,6 @@
 """What is too old leaves the history, and nothing else does."""
 
+import shutil
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -20,15 +21,24 @@ from tests.reports.fills import BTC, DAY_MS, fill
 DAYS = 40
 
 
-@pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    """Return a history of two accounts that did the same on each of 40 days, twelve times a day."""
-    made = Database(tmp_path / "history.sqlite3")
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the file of a history of two accounts that did the same on each of 40 days, twelve times a day."""
+    path = tmp_path_factory.mktemp("filled") / "history.sqlite3"
+    made = Database(path)
     with made.transaction() as connection:
         for name in ("1", "65537"):
             account = keeping.begin_account(connection, "paper", name, 0, None)
             for number in range(DAYS * 12):
                 _fill(connection, account, number + 1, number * DAY_MS // 12)
+    made.close()
+    return path
+
+
+@pytest.fixture
+def database(filled: Path, tmp_path: Path) -> Iterator[Database]:
+    """Return a copy of that history."""
+    made = Database(Path(shutil.copy(filled, tmp_path)))
     yield made
     made.close()
 

@@ -16,6 +16,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from fractions import Fraction
+from functools import cache
 from pathlib import Path
 from statistics import NormalDist
 from typing import Any, NamedTuple
@@ -415,6 +416,7 @@ def in_common(times: Sequence[int], values: Sequence[float], block: float) -> fl
     return math.fsum(value * value for value in values) + 2 * math.fsum(pairs)
 
 
+@cache
 def student(freedom: float) -> float:
     """Return Student's t(0.975): its density over t = sqrt(freedom) tan(angle) is summed by Simpson's rule."""
     scale = 2 * math.exp(math.lgamma((freedom + 1) / 2) - math.lgamma(freedom / 2)) / math.sqrt(math.pi)

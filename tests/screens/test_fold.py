@@ -14,15 +14,16 @@ from tests.pages.days import day_of, days_of
 from tests.reports.fills import DAY
 
 
-def _week() -> JsonObject:
+@pytest.fixture(scope="module")
+def week() -> JsonObject:
+    """Return a week with a day of 5,000 fills."""
     week = week_of(DAY, days_of([300, 2, 0, 5_000]), {})
     return week_to_json(week, recommendations(week))
 
 
 @pytest.mark.parametrize("columns", [40, 55, 80, 120, 200])
-def test_a_report_fits_the_screen(columns: int) -> None:
+def test_a_report_fits_the_screen(week: JsonObject, columns: int) -> None:
     """Guards narrow terminals: no line is longer than they are wide, and the day and its PnL are always there."""
-    week = _week()
     text = folded(day_text(day_of(300)) + "\n\n" + week_text(week, columns), columns)
     assert max(map(len, text.splitlines())) <= columns
     for day in week["days"][3:]:
@@ -30,9 +31,8 @@ def test_a_report_fits_the_screen(columns: int) -> None:
         assert line.split()[2] == f"{day['trades']:,}"
 
 
-def test_a_wider_screen_shows_more_of_a_day() -> None:
+def test_a_wider_screen_shows_more_of_a_day(week: JsonObject) -> None:
     """The columns go from the right."""
-    week = _week()
     heads = [week_text(week, columns).splitlines()[1].split() for columns in (40, 60, 200)]
     names = ["day", "PnL", "fills", "won", "drawdown", "fees", "volume"]
     assert heads == [names[:3], names[:4], names]

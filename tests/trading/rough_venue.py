@@ -24,6 +24,7 @@ from trading.outbox import Outbox
 from venues.line_end import with_what_follows
 
 ARRIVAL_NS = 6 * NS_PER_SECOND
+_SIDES = tuple(Side)
 
 
 class Stepping(Protocol):
@@ -59,6 +60,7 @@ class RoughVenue:
         self.most_out = dict.fromkeys(Side, Decimal(0))
         self.said: dict[str, int] = {}
         self.actions: list[Action] = []
+        self._open: dict[str, VenueOrder] = {}
         self._instrument = instrument
         self._lag_ns = lag_ns
         self._arrived_ns: dict[str, int] = {}
@@ -75,7 +77,7 @@ class RoughVenue:
 
     def open_orders(self) -> list[VenueOrder]:
         """Return those that are open."""
-        return [order for order in self.orders.values() if order.is_open]
+        return list(self._open.values())
 
     def run(self, trader: Stepping, until_ns: int) -> list[object]:
         """Let time go by; return what the trader notes."""
@@ -91,10 +93,10 @@ class RoughVenue:
             self.now_ns = max(self.now_ns + 1, next_ns)
             while self._due and self._due[0][0] <= self.now_ns:
                 heapq.heappop(self._due)[2]()
-            sides = [order.side for order in self.open_orders()]
-            self.most_open = max(self.most_open, *(sides.count(side) for side in Side))
-            for side in Side:
-                open_qty = sum((order.leaves_qty for order in self.open_orders() if order.side == side), Decimal(0))
+            for side in _SIDES:
+                leaves = [order.leaves_qty for order in self._open.values() if order.side == side]
+                self.most_open = max(self.most_open, len(leaves))
+                open_qty = sum(leaves, Decimal(0))
                 out = (self.position if side == Side.BUY else -self.position) + open_qty
                 self.most_out[side] = max(self.most_out[side], out)
         return told
@@ -173,6 +175,10 @@ class RoughVenue:
             self._fills.append((self.now_ns, filled_qty if order.side == Side.BUY else -filled_qty, order.price))
             self.position += self._fills[-1][1]
         self.orders[order.client_order_id] = order
+        if order.is_open:
+            self._open[order.client_order_id] = order
+        else:
+            self._open.pop(order.client_order_id, None)
         self._arrived_ns.setdefault(order.client_order_id, self.now_ns)
         for _ in range(2 if self._happens() else 1):
             if self.now_ns < self._silent_until_ns:

@@ -23,12 +23,14 @@ def _load(name: str) -> Stream:
 
 def _run(engine: MatchingEngine, rows: Int64Array) -> Int64Array:
     """Hand over the rows in full batches; return the events."""
-    told, done = [], 0
-    while done < len(rows) or len(engine.commands):
-        while done < len(rows) and engine.commands.free_count:
-            engine.commands.rows[engine.commands.claim()] = rows[done]
-            engine.commands.publish()
-            done += 1
+    told, done, ring = [], 0, engine.commands
+    while done < len(rows) or len(ring):
+        while count := min(len(rows) - done, ring.free_count):
+            slot = ring.claim()
+            count = min(count, ring.slot_count - slot)
+            ring.rows[slot : slot + count] = rows[done : done + count]
+            ring.publish(count)
+            done += count
         engine.match()
         while len(events := engine.events.readable()):
             told.append(events.copy())
