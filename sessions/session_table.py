@@ -5,6 +5,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
+import numpy as np
+
 from engine.wire.codec import PieceDecoder, RowEncoder
 from market.clock import Now
 from market.codes import CancelReason
@@ -17,7 +19,7 @@ from market.session_messages import Heartbeat, Logon, Logout
 from sessions import memory as at
 from sessions.admission import admit_messages
 from sessions.memory import SessionLimits, make_memory
-from sessions.open_orders import holds_order
+from sessions.open_orders import holds_order, put_orders
 from sessions.report_stream import PIECE_BYTES_MAX, ReportStream
 from sessions.reporting import TOO_MANY_OPEN, tell_sessions
 from sessions.session_store import StoredSession
@@ -105,6 +107,7 @@ class SessionTable:
             encoder.encode(0, 0)
         self.report(b"")
         holds_order(self.memory.orders, 1)
+        put_orders(self.memory.orders, np.frombuffer(b"", np.int64))  # as a checkpoint has them: not to be written
         tell_sessions(0, 0, *self.memory)
         self._told_encoder.frames_of(self.memory.keys, TCP_SESSIONS_MAX, 0, 1)
 

@@ -323,7 +323,9 @@ def warm(tell: Callable[[str], None]) -> None:
         tell("compiles its kernels, first run only: some 30 s")
     parts = iter([((), iter([_NOTHING._replace(**_BOOK_OF_NOTHING)]))])
     track = Track(parts, new_mirror(0, 1, "behind", 1), count(1))
-    RecordedMarket(FastEngine(Capacity(symbol_count=1)), {0: track}, 1, 0)
+    engine = FastEngine(Capacity(symbol_count=1))
+    RecordedMarket(engine, {0: track}, 1, 0)
+    Looks(engine, 0, 0).pass_to(0)
 
 
 def make_tracks(

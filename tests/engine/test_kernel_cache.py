@@ -1,6 +1,8 @@
 """Where compiled kernels are kept: beside the sources, or wherever else a file can be written."""
 
 import ast
+import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -104,3 +106,16 @@ def _imports(path: Path) -> set[str]:
     return {node.module or "" for node in nodes} | {
         f"{node.module}.{name.name}" for node in nodes for name in node.names
     }
+
+
+def test_warm_leaves_no_kernel_to_be_compiled_while_a_desk_runs() -> None:
+    """The first look at the depth held an engine up for seconds, a gateway's first checkpoint its start."""
+    code = """if True:
+        from commands.config import warm
+        from tests.engine.model.kernels_checked import kernels
+        warm()
+        print(*(name for name, kernel in kernels() if not kernel.signatures))
+    """
+    root = Path(compiling.__file__).parents[2]
+    result = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True)
+    assert result.stdout == "\n"
