@@ -15,9 +15,10 @@ from reports import json_fields as fields
 from reports.carried import Carried, carried_to_json
 from reports.curve import Curve
 from reports.daily_file import HistoryLines
-from reports.exact import EXACT, figure
+from reports.exact import figure
 from reports.reconciliation import Books, Flow
 from reports.symbol_book import SymbolBook
+from reports.totals import Charges, totals
 from reports.trade_history import (
     FillDetail,
     HistoryRow,
@@ -30,7 +31,6 @@ from reports.trade_history import (
 )
 
 _ZERO = Fraction(0)
-_NOTHING = Decimal(0)
 _NO_MONEY = figure(_ZERO)
 
 
@@ -234,10 +234,10 @@ class DayBook:
             for symbol, book in self.symbols.items()
         }
         return {
-            "trades": totals(symbols) | _signed(self._charged),
+            "trades": totals(symbols) | self._charges.signed(),
             "total_trades": len(self.rows),
             "symbols": symbols,
-            "fees": {asset: figure(Fraction(both[0]) + Fraction(both[1])) for asset, both in self._charged.items()},
+            "fees": self._charges.together(),
         }
 
     def reconciliation(self, balances: Mapping[str, Balance], unsure: Iterable[VenueTrade] = ()) -> JsonObject:
@@ -343,7 +343,7 @@ class DayBook:
         self.unvalued_fees: set[tuple[str, str]] = set()
         self._by_number: dict[tuple[str, int], list[HistoryRow]] = {}
         self.newest: dict[str, HistoryRow] = {}
-        self._charged: dict[str, tuple[Decimal, Decimal]] = {}  # by asset, fees and rebates
+        self._charges = Charges()
         marks = self.opening_marks
         self.symbols = {
             symbol: SymbolBook(one, self.carried.of(symbol), marks.get(symbol))
@@ -372,11 +372,7 @@ class DayBook:
         self._realized.append(figure(realized) if realized else _NO_MONEY)
         line = self.symbols[trade.symbol].worth_line
         self.curve.take(trade.symbol, line, row.detail.mid if row.detail else None)
-        if trade.fee:
-            paid, back = self._charged.get(trade.fee_asset, (_NOTHING, _NOTHING))
-            is_fee = trade.fee > 0
-            both = (EXACT.add(paid, trade.fee), back) if is_fee else (paid, EXACT.add(back, trade.fee))
-            self._charged[trade.fee_asset] = both
+        self._charges.take(trade.fee_asset, trade.fee)
         if row.fee_in_quote is None and fee_value(row, instrument) is None:
             self._unvalued[row.key] = row
             self.unvalued_fees.add((trade.fee_asset, instrument.quote))
@@ -384,30 +380,6 @@ class DayBook:
             self._books.add(trade, instrument)
 
 
-def totals(symbols: JsonObject) -> JsonObject:
-    """Return `trades` of the document: sums over the symbols, null where a sum or an average would mean nothing."""
-    traded = [part for part in symbols.values() if part["buys"] + part["sells"]]
-    only = traded[0] if len(traded) == 1 else {}
-    quotes = {part["quote"] for part in traded}
-    pnl, volume = (sum((Fraction(part[name]) for part in traded), _ZERO) for name in ("pnl", "volume"))
-    return {
-        "total_buys": sum(part["buys"] for part in traded),
-        "total_sells": sum(part["sells"] for part in traded),
-        "pnl": figure(pnl) if len(quotes) <= 1 else None,
-        "avg_buy_price": only.get("avg_buy_price"),
-        "avg_sell_price": only.get("avg_sell_price"),
-        "volume": figure(volume) if len(quotes) <= 1 else None,
-    }
-
-
 def _name_of(row: HistoryRow) -> JsonObject:
     trade = row.trade
     return {"symbol": trade.symbol, "id": trade.trade_id, "order_id": trade.order_id, "time": iso_time(trade.time_ms)}
-
-
-def _signed(charged: Mapping[str, tuple[Decimal, Decimal]]) -> JsonObject:
-    """Return what was charged by asset, and what was paid back: less than nothing."""
-    return {
-        "fees": {asset: figure(Fraction(paid)) for asset, (paid, _) in charged.items() if paid},
-        "rebates": {asset: figure(Fraction(back)) for asset, (_, back) in charged.items() if back},
-    }

@@ -1,0 +1,50 @@
+"""What the trades of all symbols of a day come to: counts, sums, and what was charged in each asset."""
+
+from decimal import Decimal
+from fractions import Fraction
+
+from market.exact_json import JsonObject
+from reports.exact import EXACT, figure
+
+_ZERO = Fraction(0)
+_NOTHING = Decimal(0)
+
+
+class Charges:
+    """Fees and rebates by asset, to the last unit."""
+
+    def __init__(self) -> None:
+        self._sums: dict[str, tuple[Decimal, Decimal]] = {}  # what was paid, and what came back: less than nothing
+
+    def take(self, asset: str, fee: Decimal) -> None:
+        """Add the fee of a trade, or its rebate."""
+        if fee:
+            paid, back = self._sums.get(asset, (_NOTHING, _NOTHING))
+            self._sums[asset] = (EXACT.add(paid, fee), back) if fee > 0 else (paid, EXACT.add(back, fee))
+
+    def together(self) -> JsonObject:
+        """Return what each asset was charged, less what came back."""
+        return {asset: figure(Fraction(paid) + Fraction(back)) for asset, (paid, back) in self._sums.items()}
+
+    def signed(self) -> JsonObject:
+        """Return `fees` and `rebates` of the document, each of the assets that had some."""
+        return {
+            "fees": {asset: figure(Fraction(paid)) for asset, (paid, _) in self._sums.items() if paid},
+            "rebates": {asset: figure(Fraction(back)) for asset, (_, back) in self._sums.items() if back},
+        }
+
+
+def totals(symbols: JsonObject) -> JsonObject:
+    """Return `trades` of the document: sums over the symbols, null where a sum or an average would mean nothing."""
+    traded = [part for part in symbols.values() if part["buys"] + part["sells"]]
+    only = traded[0] if len(traded) == 1 else {}
+    quotes = {part["quote"] for part in traded}
+    pnl, volume = (sum((Fraction(part[name]) for part in traded), _ZERO) for name in ("pnl", "volume"))
+    return {
+        "total_buys": sum(part["buys"] for part in traded),
+        "total_sells": sum(part["sells"] for part in traded),
+        "pnl": figure(pnl) if len(quotes) <= 1 else None,
+        "avg_buy_price": only.get("avg_buy_price"),
+        "avg_sell_price": only.get("avg_sell_price"),
+        "volume": figure(volume) if len(quotes) <= 1 else None,
+    }
