@@ -2,7 +2,6 @@
 
 import os
 import random
-from copy import deepcopy
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
@@ -17,7 +16,7 @@ from reports.daily_file import encode
 from reports.folder import ReportsFolder
 from reports.performance import unseen_document
 from reports.trade_history import FillDetail, key_of
-from tests.independent.daily_file_check import checksum, faults_of, main, reading
+from tests.independent.daily_file_check import Number, checksum, faults_of, main, reading
 from tests.reports.documents import performance_document, record
 from tests.reports.fills import BTC, DAY, DAY_MS, ETH_IN_BTC, NOON_MS, account, after, buy, fill, sell, snapshot
 
@@ -143,7 +142,7 @@ def test_agrees_about_days_without_what_others_have(tmp_path: Path) -> None:
 
 def _places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     """Return where numbers stand."""
-    if isinstance(value, Decimal):
+    if isinstance(value, Number):
         return [path]
     inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     return [place for key, each in inner if key not in _INPUTS for place in _places(each, (*path, key))]
@@ -152,17 +151,17 @@ def _places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
 @pytest.mark.parametrize("name", _FIGURES)
 def test_finds_any_digit_of_a_figure_without_the_checksum(days: list[Path], name: str) -> None:
     """Guards the check itself: it must compute each figure, or a wrong one would pass as well as a right one."""
-    document, before, dice = reading(days[1]), reading(days[0]), random.Random(name)
-    places = [(name, *place) for place in _places(document[name])]
+    before, dice = reading(days[0]), random.Random(name)
+    places = [(name, *place) for place in _places(reading(days[1])[name])]
     for place in places if len(places) < _PLACES else dice.sample(places, _PLACES):
-        changed = deepcopy(document)
+        changed = reading(days[1])
         part: Any = changed
         for key in place[:-1]:
             part = part[key]
-        digits = f"{part[place[-1]]:f}"
+        digits = part[place[-1]].text
         at = dice.choice([index for index, digit in enumerate(digits) if digit.isdigit()])
         digit = dice.choice([each for each in "0123456789" if each != digits[at]])
-        part[place[-1]] = Decimal(digits[:at] + digit + digits[at + 1 :])
+        part[place[-1]] = Number(digits[:at] + digit + digits[at + 1 :])
         assert faults_of(changed, before), (place, digits, part[place[-1]])
 
 
