@@ -6,7 +6,7 @@ from fractions import Fraction
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from market.account import Balance, VenueOrder, VenueTrade
@@ -76,6 +76,7 @@ def test_leaves_out_trades_of_other_days() -> None:
     assert document["trade_history"][1]["time"] == "2025-11-30T23:59:59.999Z"
 
 
+@settings(deadline=None)
 @given(FILLS, st.data())
 def test_never_loses_or_doubles_a_trade(fills: list[VenueTrade], data: st.DataObject) -> None:
     """Guards merging: windows that overlap, in any order and as often as one likes, make the same history."""
@@ -91,6 +92,7 @@ def test_never_loses_or_doubles_a_trade(fills: list[VenueTrade], data: st.DataOb
     assert again["total_trades"] == len(fills)
 
 
+@settings(deadline=None)
 @given(FILLS)
 def test_says_the_pnl_that_its_own_history_gives(fills: list[VenueTrade]) -> None:
     """Guards checking by hand: FIFO over `trade_history` in its order is `pnl`."""
@@ -103,6 +105,7 @@ def test_says_the_pnl_that_its_own_history_gives(fills: list[VenueTrade]) -> Non
     assert abs(Fraction(marked) - Fraction(part["marked_pnl"])) <= Fraction(2, 10**12)
 
 
+@settings(deadline=None)
 @given(FILLS, st.integers(0, 30))
 def test_reconciles_to_the_last_unit(fills: list[VenueTrade], split: int) -> None:
     """Guards the books: first seen after `split` trades, the rest explains the balances exactly."""
@@ -210,6 +213,7 @@ def test_adds_late_trades_to_a_day_gone_by() -> None:
     assert with_late_trades(completed, late, [BTC], {}) is completed
 
 
+@settings(deadline=None)
 @given(FILLS)
 def test_reads_back_the_trades_it_wrote(fills: list[VenueTrade]) -> None:
     """Guards the history's own format."""
