@@ -227,17 +227,18 @@ class SwitchedDesk(SimulatedDesk):
         """Return whether both sides are quoted."""
         return {order.side for order in self.ours()} == set(Side)
 
-    def come_back(self) -> None:
+    def come_back(self, stay_ns: int = BACK_NS_MAX) -> None:
         """Go on until both sides are quoted, which `figures` tells when, and all is as the exchange has it.
 
-        A fault is over when what it has met is answered, and the exchange may be asked again.
+        A fault is over when what it has met is answered, and the exchange may be asked again; from then on it is
+        watched for `stay_ns`.
         """
         over_ns = max(self.heap.now_ns, self._late_until_ns, self._busy_until_ns)
         while not self.is_two_sided():
             assert self.heap.now_ns < over_ns + LOCKED_OUT_NS, "it is never locked out"
             self.watch(LOOK_NS)
         self.figures.back_ns.append(max(0, self.heap.now_ns - over_ns))
-        until_ns = max(self.heap.now_ns, over_ns + BACK_NS_MAX)
+        until_ns = max(self.heap.now_ns, over_ns + stay_ns)
         self.watch(until_ns - self.heap.now_ns)
         until_ns += ON_ITS_WAY_NS_MAX
         while (flaw := self._flaw()) and self.heap.now_ns < until_ns:

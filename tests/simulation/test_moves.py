@@ -49,9 +49,8 @@ class MovingDesk(SwitchedDesk):
         self.moved: Counter[tuple[str, str]] = Counter()
         strategy = folder / "strategy.py"
         strategy.write_text(STRATEGY)
-        super().__init__(
-            folder, flow_seed, Figures(), {"maker.strategy": strategy, "maker.requote_tolerance": "0.0001"}
-        )
+        sets = {"maker.strategy": strategy, "maker.requote_tolerance": "0.0001", "flow.opening_s": 0}
+        super().__init__(folder, flow_seed, Figures(), sets)
 
     def begin(self, method: str, path: str, asked: Mapping[str, object], done: Callable[[Any], None]) -> None:
         """Let a call come to the exchange, and note what it answers to a move."""
@@ -99,7 +98,7 @@ def test_no_order_is_doubled_or_lost_and_no_money_comes_from_nowhere() -> None:
     def check(flow_seed: int, troubles: list[tuple[Any, int]]) -> None:
         with TemporaryDirectory() as folder:
             desk = MovingDesk(Path(folder), flow_seed)
-            desk.come_back()
+            desk.come_back(stay_ns=0)
             for trouble, wait_ms in troubles:
                 if callable(trouble):
                     trouble(desk)
