@@ -12,7 +12,8 @@ from market.codes import OrderType, Side
 from market.commands import CancelOrder, Command, NewOrder
 from market.depth import Depth
 from market.events import Canceled, Event, Executed, Rejected
-from market.kernels.rows import read_event, write_command
+from market.kernels.rows import write_command
+from simulation.market import read_events
 
 FLOW_OWNER, MAKER_OWNER = 7, 9
 MAKER_PERIOD_NS = 250 * NS_PER_MS
@@ -34,7 +35,7 @@ class Exchange:
             self.engine.match()
             while len(events):
                 rows = events.readable()
-                told += [read_event(row) for row in rows]
+                told += read_events(rows)
                 events.consume(len(rows))
         return told
 

@@ -6,7 +6,7 @@ from tests.engine.model.pair import Pair
 from tests.engine.model.random_commands import MARKETS, RandomCommands
 
 COMMANDS = 15_000  # each; the nightly run takes millions
-THOROUGH_COMMANDS = 2_000
+THOROUGH_COMMANDS = 1_000
 SEED = 20_240_808
 
 

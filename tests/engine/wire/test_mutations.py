@@ -3,6 +3,8 @@
 The whole file also runs with bounds checking compiled in; see tests/engine/model/kernels_checked.py.
 """
 
+import os
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -28,12 +30,13 @@ from tests.engine.wire.both import (
     plain_pieces,
 )
 
+_EXAMPLES = 200 if os.environ.get("BITS") == "all" else 50
 TABLE = wire_table()
 PIECES = PieceDecoder(ROW_MESSAGES, slot_count=4)
 CANARY = -81_985_529_216_486_896
 
 
-@settings(max_examples=600)
+@settings(max_examples=6 * _EXAMPLES)
 @given(NEARLY_STREAMS)
 def test_agrees_with_the_plain_codec_on_every_frame(frame: bytes) -> None:
     """Accepted by both with the same values, or refused by both."""
@@ -58,7 +61,7 @@ def test_agrees_wherever_a_byte_is_missing_or_doubled() -> None:
             assert compiled_decode(changed) == plain_decode(changed), changed.hex()
 
 
-@settings(max_examples=400)
+@settings(max_examples=4 * _EXAMPLES)
 @given(NEARLY_STREAMS, st.data())
 def test_agrees_with_the_plain_codec_on_every_stream(stream: bytes, data: st.DataObject) -> None:
     """The same messages come first. Where one is malformed the compiled codec may see it earlier, never later."""
@@ -82,7 +85,7 @@ def _assert_hopeless(stream: bytes, expected: list[Message]) -> None:
             list(decoder.feed(filler * 8_192))
 
 
-@settings(max_examples=400)
+@settings(max_examples=4 * _EXAMPLES)
 @given(NEARLY_STREAMS, st.binary(max_size=20), st.integers(0, 20), st.integers(0, 4), st.integers(0, 3))
 def test_stays_within_its_bytes_and_its_rows(stream: bytes, behind: bytes, first: int, room: int, skip: int) -> None:
     """What lies behind the end changes nothing; nothing but the free slots is written to."""
@@ -120,7 +123,7 @@ def test_does_not_read_on_behind_the_end(header: bytes, width: int, behind: byte
     assert messages_in(rows.reshape(1, ROW_WIDTH)) == [CancelOrder(100, 7)]
 
 
-@settings(max_examples=100)
+@settings(max_examples=_EXAMPLES)
 @given(NEARLY_STREAMS)
 def test_reads_the_same_from_anywhere_in_a_buffer(stream: bytes) -> None:
     """Streams lie behind one another in memory; what is before the start is not looked at."""

@@ -100,28 +100,29 @@ def test_keeps_every_trade_once(kept: Kept, count: int, is_restarted: bool) -> N
     assert kept.notes == ()
 
 
-def test_is_filled_again_over_more_than_one_step(kept: Kept) -> None:
+def test_is_filled_again_over_more_than_one_step(kept: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
     """Guards the venue's patience: at most so many pages in a step, and nothing is lost between two."""
-    kept.venue.trades_of_all = [*made_trades(1, 30_000, NOON_MS - 9 * DAY_MS), *made_trades(30_001, 5)]
+    monkeypatch.setattr("nodes.tracker.history_step.PAGES_MAX", 4)
+    kept.venue.trades_of_all = [*made_trades(1, 6_000, NOON_MS - 9 * DAY_MS), *made_trades(6_001, 5)]
     kept.step()
-    assert 15_000 < len(kept.ids()) < 25_000
+    assert 3_000 < len(kept.ids()) < 5_000
     kept.start()
-    kept.venue.trades_of_all += made_trades(30_006, 5, NOON_MS + HOUR_MS)
+    kept.venue.trades_of_all += made_trades(6_006, 5, NOON_MS + HOUR_MS)
     kept.step()
-    assert kept.ids() == list(range(1, 30_011))
+    assert kept.ids() == list(range(1, 6_011))
 
 
 def test_a_step_costs_what_is_new(kept: Kept) -> None:
     """Guards the long day: what is asked, and what is touched, does not grow with what is kept."""
     asked = []
-    for first in (1, 8_001):
-        kept.venue.trades_of_all += made_trades(first, 8_000, NOON_MS + first)
+    for first in (1, 3_001):
+        kept.venue.trades_of_all += made_trades(first, 3_000, NOON_MS + first)
         kept.step()
         kept.step()
         kept.venue.calls.clear()
-        kept.venue.trades_of_all += made_trades(first + 8_000, 0)
+        kept.venue.trades_of_all += made_trades(first + 3_000, 0)
         changes = kept.ask("SELECT count(*) FROM trades")
-        assert changes == [(first + 7_999,)]
+        assert changes == [(first + 2_999,)]
         kept.step()
         asked.append(len(kept.venue.calls))
     assert asked[0] == asked[1] == 2, "the tracker's two readings, and none of the history's own"
