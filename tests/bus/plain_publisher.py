@@ -5,6 +5,8 @@ What the engine's node does in compiled kernels is tested against it.
 
 from collections.abc import Iterable, Sequence
 
+import msgpack
+
 from bus.feed import INSTRUMENTS_TOPIC, BookReplica, FeedStream, Frames, Topic, definition_of
 from market.events import Accepted, Amended, Canceled, Event, Executed, Rested
 from market.feed_messages import BestPrices, BookOrder, BookTrade, FeedMessage
@@ -119,6 +121,12 @@ class FeedPublisher:
     def heartbeat(self, time_ns: int) -> list[Frames]:
         """Return a heartbeat for every topic: its next sequence, so that a lost last message is noticed."""
         return [frames for feed in self._feeds for frames in feed.heartbeat(time_ns)]
+
+    def place(self, topic: bytes) -> tuple[int, int]:
+        """Return the epoch and the sequence of the last message of a symbol's book."""
+        _, header, _ = self._feed_by_topic[topic].book_stream.pack_encoded_snapshot(b"", 0, 0)
+        epoch, sequence, *_ = msgpack.unpackb(header)
+        return epoch, sequence
 
     def snapshot(self, topic: bytes, time_ns: int) -> Frames | None:
         """Return the state of `topic` after its last message, or None if there is no such topic."""

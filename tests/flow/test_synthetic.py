@@ -133,10 +133,10 @@ def test_a_sweep_that_knew_something_moves_the_mid_once_to_where_it_stays() -> N
 
 @pytest.mark.slow
 def test_a_maker_may_lose_in_the_default_market() -> None:
-    """Guards against a market that only teaches winning: with Binance's fees this quarter of an hour is lost."""
+    """Guards against a market that only teaches winning: with Binance's fees these eight minutes are lost."""
     maker = SimpleMaker(half_spread_bps=20, tolerance_bps=3, qty_lots=1_094)
     market = SimulatedMarket(flow_of(9), maker, maker_start_ns=2 * NS_PER_SECOND, book="fast")
-    market.run(15 * MINUTE_NS)
+    market.run(8 * MINUTE_NS)
     fills = [event for event in market.told if isinstance(event, Executed) and event.maker_owner == MAKER_OWNER]
     signed = [(1 if fill.taker_side == Side.SELL else -1) * fill.qty_lots for fill in fills]
     cash = -sum(lots * fill.price_ticks for lots, fill in zip(signed, fills, strict=True))
