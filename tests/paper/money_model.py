@@ -79,19 +79,20 @@ class MoneyModel:
             self.orders[leg.order_id].of_list = of_list
             self.orders[leg.order_id].is_held = is_triggering and leg is not working
 
-    def locked(self, account: int, asset: str) -> Fraction:
-        """Return what open orders of the account need of an asset; those of a pair what one of them does."""
-        needed: dict[object, Fraction] = {}
+    def locked(self) -> dict[tuple[int, str], Fraction]:
+        """Return what open orders need, by account and asset; those of a pair what one of them does."""
+        needed: dict[tuple[int, str], dict[object, Fraction]] = {}
         for order_id, order in self.orders.items():
-            if (order.account, order.paid_asset) == (account, asset) and not order.is_held:
+            if not order.is_held:
                 is_of_pair = order.of_list is not None and order_id in order.of_list.pair
+                by_order = needed.setdefault((order.account, order.paid_asset), {})
                 key = id(order.of_list) if is_of_pair else order_id
-                needed[key] = max(needed.get(key, Fraction(0)), self._needed(order))
-        return sum(needed.values(), Fraction(0))
+                by_order[key] = max(by_order.get(key, Fraction(0)), self._needed(order))
+        return {key: sum(by_order.values(), Fraction(0)) for key, by_order in needed.items()}
 
     def free(self, account: int, asset: str) -> Fraction:
         """Return what the account can use of an asset."""
-        return self.owned[account, asset] - self.locked(account, asset)
+        return self.owned[account, asset] - self.locked().get((account, asset), Fraction(0))
 
     def apply(self, event: Event, alive: Collection[int]) -> None:
         """Apply what the engine has reported; a cancel of an order in `alive` is one from which it comes back."""

@@ -277,11 +277,13 @@ class Market(RuleBasedStateMachine):
         assert {order.order_id: order.leaves_lots for order in ledger.open_orders.values()} == {
             order_id: order.leaves_lots for order_id, order in self.model.orders.items()
         }
+        locked = self.model.locked()
         for account in EVERYBODY:
             for asset, wallet in ledger.wallets.of(account).items():
                 key = account, asset
-                assert wallet.locked * UNIT == self.model.locked(account, asset), key
+                assert wallet.locked * UNIT == locked.pop(key, 0), key
                 assert (wallet.free + wallet.locked) * UNIT == self.model.owned[key], key
+        assert not locked
         assert {asset: wallet.free * UNIT for asset, wallet in ledger.wallets.of(FEES).items() if wallet.free} == {
             asset: fee for asset, fee in self.model.fees.items() if fee
         }

@@ -19,6 +19,7 @@ from tests.simulation.switched import BACK_IN_TIME_MIN, LOOK_NS, OUT_NS_MAX, Fig
 
 IS_LONG: Final = os.environ.get("SWITCHES") == "all"
 SEEDS: Final = range(20 if IS_LONG else 1)
+OPENED_NS: Final = 3 * NS_PER_SECOND  # after the start: its market has opened
 LENGTH_NS: Final = (1_800 if IS_LONG else 1) * NS_PER_SECOND  # in which troubles begin, one after the other
 FAULT_NS: Final = 20 * NS_PER_SECOND, 40 * NS_PER_SECOND
 KILLS: Final = 60 if IS_LONG else 6
@@ -121,7 +122,7 @@ def test_one_intention_is_executed_once_and_no_order_is_nobodys(
     print(f"{name}: seed {seed}")
     dice = Random(seed)
     desk = SwitchedDesk(tmp_path, seed, figures)
-    desk.come_back()
+    desk.come_back(stay_ns=OPENED_NS)
     began_ns, rounds = desk.heap.now_ns, 0
     while desk.heap.now_ns < began_ns + LENGTH_NS:
         rounds += 1
@@ -148,7 +149,7 @@ def test_a_maker_that_is_killed_leaves_nothing_that_its_successor_does_not_know(
     print(f"a lag of {lag_ms} ms: seed {seed}")
     dice = Random(seed)
     desk = SwitchedDesk(tmp_path, seed, figures)
-    desk.come_back()
+    desk.come_back(stay_ns=OPENED_NS)
     if lag_ms:
         desk.set(kind="late_visibility", ms=lag_ms)
     for _ in range(KILLS):
