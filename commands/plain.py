@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def run_plain(words: Sequence[str]) -> int | None:
-    """Run a node, or the maker's watchdog, if that is what `words` plainly say; return the exit code, else None."""
+    """Run what `words` plainly say, a node, the nodes' template or a watchdog; return the exit code, else None."""
     match words:
         case ["node", *names, "--clean-up"] if _are_names(names):
             return run_node(names, None, is_cleaning=True)
@@ -16,6 +16,8 @@ def run_plain(words: Sequence[str]) -> int | None:
             return run_node(names, None)
         case ["watchdog", prefix, "--run-dir", run_dir] if _are_names([prefix, run_dir]):
             return run_watchdog(prefix, Path(run_dir))
+        case ["template", descriptor, kinds, _]:
+            return run_template(int(descriptor), kinds.split(","))
     return None
 
 
@@ -38,3 +40,15 @@ def run_watchdog(prefix: str, run_dir: Path | None) -> int:
 
     watch(node_settings(run_dir), prefix)
     return 0
+
+
+def run_template(descriptor: int, kinds: Sequence[str]) -> int | None:
+    """Be the template of nodes of these kinds, and in each copy what that is to be; return the exit code."""
+    from nodes.template import leave, serve
+
+    words = serve(descriptor, kinds)
+    if words is None:
+        return 0
+    if (code := run_plain(words)) is not None:
+        leave(code)
+    return code

@@ -3,9 +3,7 @@
 import os
 import re
 import signal
-import subprocess
-import sys
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,14 +11,10 @@ from typing import Any
 from desk.outlet import LOG_FILE, put_log_aside
 from desk.plan import Instance
 from desk.run_dir import STAYS_DOWN, NodeError
-from desk.sections import SECRET_KEYS
-from desk.settings import environment_name
 from desk.stopping import StopBudget
+from desk.template import Beginner, Process, signal_name
 from market.backoff import Backoff
 from market.clock import NS_PER_SECOND, monotonic_ns
-
-CLI_FILE = Path(__file__).resolve().parent.parent / "cli.py"
-SECRETS = frozenset(map(environment_name, SECRET_KEYS))
 
 RESTART_NS = NS_PER_SECOND // 5
 RESTART_NS_MAX = 5 * NS_PER_SECOND
@@ -63,7 +57,7 @@ class Child:
     """
 
     nodes: tuple[NodeState, ...]
-    process: subprocess.Popen[bytes] | None = None
+    process: Process | None = None
     started_ns: int = 0
     restart_count: int = 0
     backoff: Backoff = field(default_factory=lambda: Backoff(RESTART_NS, RESTART_NS_MAX))
@@ -103,27 +97,29 @@ class Child:
         for node in self.nodes:
             node.state, node.doing = state, ""
 
-    def start(self, environment: Mapping[str, str], logs: Path, lifeline: int, *, is_cleaning: bool = False) -> None:
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """The kinds of its nodes, each once."""
+        return tuple(dict.fromkeys(node.instance.kind.name for node in self.nodes))
+
+    def words(self, *, is_cleaning: bool = False) -> tuple[str, ...]:
+        """Return what `cli.py` runs it with."""
+        return ("node", *self.names, *(["--clean-up"] if is_cleaning else []))
+
+    def start(self, beginner: Beginner, logs: Path, lifeline: int, *, is_cleaning: bool = False) -> None:
         """Start its process; whatever it says goes to its log.
 
-        Keys are taken out of the environment of those that do not trade; `lifeline` is a descriptor that ends when the
-        supervisor does. If `is_cleaning`, what it left behind is undone, instead of running it.
+        Only those that trade get the keys; `lifeline` is a descriptor that ends when the supervisor does. If
+        `is_cleaning`, what it left behind is undone, instead of running it.
 
         Raises:
             OSError: if it cannot be started.
         """
         path = logs / f"{self.name}.log"
-        if not any(node.instance.kind.has_keys for node in self.nodes):
-            environment = {name: value for name, value in environment.items() if name.upper() not in SECRETS}
+        has_keys = any(node.instance.kind.has_keys for node in self.nodes)
+        words, variables = self.words(is_cleaning=is_cleaning), {LOG_FILE: str(path)}
         with path.open("ab") as log:
-            self.process = subprocess.Popen(  # noqa: S603 - our own command line
-                [sys.executable, str(CLI_FILE), "node", *self.names, *(["--clean-up"] if is_cleaning else [])],
-                env={**environment, LOG_FILE: str(path)},
-                stdin=lifeline,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,  # Ctrl-C is for the supervisor, which stops the nodes in order
-            )
+            self.process = beginner.begin(words, self.kinds, variables, lifeline, log.fileno(), has_secrets=has_keys)
         self.is_cleaning = is_cleaning
         self.kill_ns = 0
         self.started_ns = monotonic_ns()
@@ -164,8 +160,8 @@ class Lifecycle:
     `error` is why the desk cannot start, if a node has not come up.
     """
 
-    def __init__(self, environment: Mapping[str, str], logs: Path, budget: StopBudget, tell: Tell) -> None:
-        self._environment = environment
+    def __init__(self, beginner: Beginner, logs: Path, budget: StopBudget, tell: Tell) -> None:
+        self._beginner = beginner
         self._logs = logs
         self._budget = budget
         self._tell = tell
@@ -174,7 +170,8 @@ class Lifecycle:
         self.error: StartError | None = None
 
     def close(self) -> None:
-        """Let go of the lifeline; nothing can be started any more."""
+        """Let go of template and lifeline; nothing can be started any more."""
+        self._beginner.end()
         for end in (self._lifeline, self._lifeline_end):
             os.close(end)
 
@@ -183,7 +180,7 @@ class Lifecycle:
         try:
             if child.started_ns == 0:
                 put_logs_aside(self._logs, child.names)
-            child.start(self._environment, self._logs, self._lifeline)
+            child.start(self._beginner, self._logs, self._lifeline)
         except OSError as error:
             self._on_failed_start(child, f"cannot be started: {error}")
             return
@@ -202,7 +199,7 @@ class Lifecycle:
     def _on_death(self, child: Child, code: int) -> None:
         lived_ns = monotonic_ns() - child.started_ns
         why = last_error(self._logs / f"{child.name}.log")
-        how = f"was killed by {_signal_name(-code)}" if code < 0 else f"ended with exit code {code}"
+        how = f"was killed by {signal_name(-code)}" if code < 0 else f"ended with exit code {code}"
         if not child.was_ready:
             child.become("failed")
             self.error = StartError(f"{child.name}: {why if code >= 0 else f'{how}: {why}'}")
@@ -225,7 +222,7 @@ class Lifecycle:
         return child.backoff.fail(monotonic_ns()) / NS_PER_SECOND
 
     def _last_word(self, child: Child, code: int) -> str:
-        return f"was killed by {_signal_name(-code)}" if code < 0 else last_error(self._logs / f"{child.name}.log")
+        return f"was killed by {signal_name(-code)}" if code < 0 else last_error(self._logs / f"{child.name}.log")
 
     def look_after(self, child: Child) -> None:
         """Kill what has had its time to stop, and act on what has ended."""
@@ -272,7 +269,7 @@ class Lifecycle:
             return
         child.become("stopping")
         try:
-            child.start(self._environment, self._logs, self._lifeline, is_cleaning=True)
+            child.start(self._beginner, self._logs, self._lifeline, is_cleaning=True)
             child.kill_ns = monotonic_ns() + int(self._budget.of(child.instances) * NS_PER_SECOND)
         except OSError as error:
             child.why = f"its orders may be left at the venue: {error}"
@@ -306,10 +303,3 @@ def last_error(path: Path) -> str:
         if said["level"] in _COMPLAINTS:
             return said.get("why") or f"{said.get('event', line[:200])} (see {path})"
     return f"it said nothing (see {path})"
-
-
-def _signal_name(number: int) -> str:
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return f"signal {number}"  # a real-time one

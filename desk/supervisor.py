@@ -22,6 +22,7 @@ from desk.run_dir import LockedError, LockFile, NodeError, holder_pid, prepare_r
 from desk.settings import CONFIG_FILE, Settings, SettingsError, environment_name
 from desk.source_numbers import with_source_numbers
 from desk.stopping import WAVE_COUNT, StopBudget, wave_of
+from desk.template import Beginner
 from market.clock import NS_PER_SECOND, monotonic_ns
 from screens.desk import day_lines
 
@@ -66,7 +67,10 @@ class Supervisor:
             stale.unlink()  # from a desk that was killed: we hold its lock
         self._control = ChannelSocket(CONTROL, self._run_dir, SUPERVISOR, is_binder=True)
         environment = {**os.environ, environment_name("run_dir"): str(self._run_dir)}
-        self._lives = Lifecycle(environment, logs, self._budget, self._tell)
+        kinds = dict.fromkeys(kind for child in self._children for kind in child.kinds)
+        longest = max(len(" ".join(child.words(is_cleaning=True))) for child in self._children)
+        self._beginner = Beginner(environment, kinds, longest, self._tell)
+        self._lives = Lifecycle(self._beginner, logs, self._budget, self._tell)
         self._is_stopping = False
 
     def run(self, show: Callable[[], None] = lambda: None) -> None:
@@ -247,6 +251,7 @@ class Supervisor:
     def _tick(self, loop: PollLoop) -> None:
         with contextlib.suppress(OSError):  # a full disk: tried again the next time
             self._keep_settings()
+        self._beginner.look()
         for child in self._children:
             self._lives.look_after(child)
         if self._lives.error is not None:
@@ -254,7 +259,8 @@ class Supervisor:
             return
         for child in self._children:
             is_due = child.process is None and child.is_wanted and not child.backoff.is_on(monotonic_ns())
-            if is_due and self._kept is self._settings and self._has_needs(child):  # it reads desk.json
+            has_settings = self._kept is self._settings  # it reads desk.json
+            if is_due and has_settings and self._has_needs(child) and self._beginner.is_ready(child.kinds):
                 self._lives.start(child)
         wanted = [node for child, node in self._nodes.values() if child.is_wanted]
         if not self.is_ready and all(node.state == "ready" for node in wanted):

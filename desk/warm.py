@@ -7,8 +7,11 @@ from collections.abc import Callable
 
 from engine.fast.engine import is_warm, run_matching, run_queries
 from engine.wire.codec import warm as warm_codec
+from market.kernels.compiling import is_compiled
 from sessions.memory import SessionLimits
 from sessions.session_table import SessionTable
+
+_LAST_KERNELS = ("matching.match_batch", "queries.find_fault", "feed.tell_feed", "reporting.tell_sessions")
 
 
 def warm_kernels(tell: Callable[[str], None]) -> None:
@@ -33,6 +36,15 @@ def warm_kernels(tell: Callable[[str], None]) -> None:
             helper.kill()
     run_queries()
     warm_codec()
+
+
+def load_kernels() -> None:
+    """Load the kernels of engines and gateways if all are compiled; compile none."""
+    if is_compiled(*_LAST_KERNELS):
+        run_matching()
+        run_queries()
+        warm_codec()
+        warm_sessions()
 
 
 def warm_sessions() -> None:

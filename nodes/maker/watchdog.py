@@ -15,8 +15,8 @@ import time
 from pathlib import Path
 from typing import Final
 
-from desk.lifecycle import CLI_FILE
 from desk.run_dir import WATCHDOG, NodeError, holder_pid
+from desk.template import CLI_FILE
 
 BEAT, STOPPING, OUT, READY = b".", b"s", b"o", b"r"
 READY_S_MAX: Final = 30.0

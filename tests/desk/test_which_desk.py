@@ -172,6 +172,7 @@ def test_no_node_starts_before_its_settings_are_kept(directory: Path, monkeypatc
     desk = Supervisor(settings, [settings.plan.named(["api"])], lambda _: None)
     started: list[str] = []
     monkeypatch.setattr(desk._lives, "start", lambda child: started.append(child.name))
+    monkeypatch.setattr(desk._beginner, "is_ready", lambda _: True)  # else it waited for that first
 
     def no_room(*_: object) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
