@@ -9,7 +9,7 @@ from benchmarks.parity_live import live
 from benchmarks.parity_simulated import followed
 
 RECORDING = Path(__file__).resolve().parents[1] / "kept" / "recording.gz"
-SECONDS = 20.0
+SECONDS = 12.0
 RUNS = 6
 ORDERS_MIN, LOTS_MIN = 0.95, 0.85  # of a run that says enough though it is not good
 
