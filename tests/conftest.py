@@ -18,7 +18,6 @@ LONG = (
     "nodes/tracker/test_historian.py",
     "desk/test_endings.py",
     "commands/test_whatif.py",
-    "desk/test_replay_desk.py",
     "engine/model/test_random_streams.py",
     "desk/test_watchdog.py",
     "desk/test_lagging_venue.py",

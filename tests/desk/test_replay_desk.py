@@ -1,5 +1,9 @@
-"""A desk on a recorded market: a whole recording, faster than it was, with a maker one basis point away."""
+"""A desk on a recorded market: a whole recording, faster than it was, with a maker one basis point away.
 
+By day one of three quarters of a minute; `REPLAYED=all` takes one of some minutes, too.
+"""
+
+import os
 from pathlib import Path
 
 import pytest
@@ -8,13 +12,12 @@ from tests.desk.desk_process import BTCUSDT, LEAN, Desk, until
 
 KEPT = Path(__file__).resolve().parents[1] / "kept" / "recording.gz"
 REAL = Path(__file__).resolve().parents[3] / "shared" / "data" / "binance_spot_btcusdt_20240808.gz"
+LONG = [(REAL, 10, 28_001, 5)] if os.environ.get("REPLAYED") == "all" else []
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(480)
-@pytest.mark.parametrize(
-    ("recording", "speed", "ticker_count", "fill_count"), [(KEPT, 3, 956, 1), (REAL, 10, 28_001, 5)]
-)
+@pytest.mark.parametrize(("recording", "speed", "ticker_count", "fill_count"), [(KEPT, 3, 956, 1), *LONG])
 def test_recording_is_replayed_whole_and_fills_the_maker(
     recording: Path, speed: int, ticker_count: int, fill_count: int, desk: Desk
 ) -> None:
