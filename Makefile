@@ -42,7 +42,7 @@ nightly: setup
 	@$(PY) -m tests.simulation.nightly --pairs 8
 	@$(PY) -m tests.reports.evidence_nightly
 	@SWITCHES=all $(PY) -m pytest -q tests/simulation/test_switches.py
-	@BITS=all MOMENTS=all REPLAYED=all ROUGH=all SAME=all $(PY) -m pytest -q tests/engine/wire/test_mutations.py tests/reports/test_folder.py tests/independent tests/simulation/test_backtest.py tests/flow/test_replay.py tests/desk/test_replay_desk.py tests/flow/test_mirror.py tests/flow/test_same_commands.py tests/trading/test_rough_venue.py
+	@BITS=all MOMENTS=all REPLAYED=all ROUGH=all SAME=all $(PY) -m pytest -q tests/engine/wire/test_mutations.py tests/reports/test_folder.py tests/independent tests/simulation/test_backtest.py tests/flow/test_replay.py tests/desk/test_replay_desk.py tests/flow/test_mirror.py tests/flow/test_same_commands.py tests/trading/test_rough_venue.py tests/venues/test_trader_over_sockets.py
 	@$(PY) -m tests.planted
 	@TICKBUS_TEST_BOOKS_S=60 $(PY) -m pytest -q tests/paper/test_books_of_real_clients.py
 	@$(PY) -m benchmarks.parity replay:tests/kept/recording.gz --seconds 40
