@@ -28,18 +28,10 @@ def checked_book(document: JsonObject) -> DayBook | None:
     """
     if "trade_history" not in document:
         return None
-    day = date.fromisoformat(document["date"])
-    parts = fields.child(document, "symbols")
-    for symbol in parts:
-        _check_part(symbol, fields.child(parts, symbol))
+    check_kinds(document)
+    day, parts = date.fromisoformat(document["date"]), document["symbols"]
     book = book_of(day, document)
     figures = book.figures({})
-    fields.child(document, "fees")
-    if "reconciliation" in document:
-        fields.flag(fields.child(document, "reconciliation"), "is_exact")
-        fields.child(fields.child(document, "reconciliation"), "differences")
-    if "resets" in document:
-        fields.array(document, "resets")
     strangers = [row for row in book.rows if utc_day(row.trade.time_ms) != day]
     if strangers:
         raise ValueError(f"trade {strangers[0].trade.trade_id} is of {utc_day(strangers[0].trade.time_ms)}")
@@ -58,6 +50,23 @@ def checked_book(document: JsonObject) -> DayBook | None:
         _check_balances(document, book)
         _check_figures(document, book)
     return book
+
+
+def check_kinds(document: JsonObject) -> None:
+    """Look whether the keys of a document of ours that others read are there, and of their kind; not at its trades.
+
+    Raises:
+        ValueError: naming the one that is not.
+    """
+    parts = fields.child(document, "symbols")
+    for symbol in parts:
+        _check_part(symbol, fields.child(parts, symbol))
+    fields.child(document, "fees")
+    if "reconciliation" in document:
+        fields.flag(fields.child(document, "reconciliation"), "is_exact")
+        fields.child(fields.child(document, "reconciliation"), "differences")
+    if "resets" in document:
+        fields.array(document, "resets")
 
 
 def _check_rows(document: JsonObject, book: DayBook) -> None:

@@ -20,6 +20,7 @@ from typing import Any, Final, NamedTuple
 
 from market.exact_json import JsonObject
 from market.words import counted
+from reports.daily_file import SealedHistory
 from reports.statistics import Interval, share_interval, student_quantile
 
 HORIZON_S: Final = 10
@@ -128,7 +129,9 @@ def _fills(documents: Sequence[JsonObject], symbol: str) -> tuple[list[Fill], li
     fills: list[Fill] = []
     held: list[tuple[float, int]] = []
     for document in documents:
-        position, rows = 0.0, [row for row in document.get("trade_history", []) if row["symbol"] == symbol]
+        told = document.get("trade_history", [])
+        entries = told.in_floats() if isinstance(told, SealedHistory) else told
+        position, rows = 0.0, [row for row in entries if row["symbol"] == symbol]
         usual = fmean(float(row["qty"]) for row in rows) if rows else 1.0
         for row in rows:
             sign, qty = (1 if row["side"] == "BUY" else -1), float(row["qty"])

@@ -3,22 +3,24 @@
 import contextlib
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date, timedelta
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
 from market.exact_json import JsonObject
 from market.lock import lock_folder
 from market.mendable import MendableError
 from market.whole_file import make_folder, sync_folder, write_whole
-from reports.checking import checked_book
-from reports.daily_file import FILE_BYTES_MAX, decode, encode
+from reports.checking import check_kinds, checked_book
+from reports.daily_file import FILE_BYTES_MAX, decode, decode_sealed, encode
 from reports.day_book import DayBook
 
 _FILE_NAME = re.compile(r"performance_([0-9]{8})\.json", re.ASCII)
 _LOCK_S_MAX: Final = 5.0
 _ASIDE_MAX: Final = 10_000
+MADE_AGAIN_BYTES: Final = 750_000  # of the newest files of several days: a week of 200 trades a day
 
 FileMark = tuple[int, int, int]  # inode, size, time of the last change in ns
 
@@ -70,14 +72,9 @@ class ReportsFolder:
         Raises:
             DamagedReportError, OSError: as `read`.
         """
-        path = self.file_of(day)
-        try:
-            with path.open("rb") as file:
-                content = file.read(FILE_BYTES_MAX + 1)
-        except FileNotFoundError:
+        path, content = self.file_of(day), self._content(day)
+        if content is None:
             return None
-        if len(content) > FILE_BYTES_MAX:
-            raise DamagedReportError(path, f"expected at most {FILE_BYTES_MAX} bytes")
         try:
             document = decode(content, day)
             del content  # of a long day as much as a tenth of all that its reader holds
@@ -91,19 +88,31 @@ class ReportsFolder:
 
         A file that cannot be read counts as damaged.
         """
-        documents: dict[date, JsonObject] = {}
-        damaged: dict[date, str] = {}
-        for day in (last - timedelta(days=back) for back in reversed(range(count))):
-            try:
-                document = self.read(day)
-            except DamagedReportError as error:
-                damaged[day] = error.reason
-            except OSError as error:
-                damaged[day] = f"cannot be read: {error.strerror or error}"
-            else:
-                if document is not None:
-                    documents[day] = document
-        return documents, damaged
+        return _each_read((last - timedelta(days=back) for back in reversed(range(count))), self.read)
+
+    def read_sums(
+        self, last: date, count: int, known: Mapping[date, JsonObject] = MappingProxyType({})
+    ) -> tuple[dict[date, JsonObject], dict[date, str]]:
+        """Return what `read_days` does, in a fraction of its time: for what is told of many days together.
+
+        All figures are made again of the newest days, as long as their files have together at most `MADE_AGAIN_BYTES`.
+        Of those before, the checksum says that a file is what was written, and its `trade_history` is a
+        `SealedHistory`; one without a right checksum, or in another layout, is read as the newest are.
+
+        Args:
+            known: documents that were read already.
+        """
+        left = MADE_AGAIN_BYTES
+
+        def read(day: date) -> JsonObject | None:
+            nonlocal left
+            if day in known:
+                return known[day]
+            left -= 0 if (mark := self.mark_of(day)) is None else mark[1]
+            return self.read(day) if left >= 0 else self._read_sealed(day)
+
+        documents, damaged = _each_read((last - timedelta(days=back) for back in range(count)), read)
+        return {day: documents[day] for day in sorted(documents)}, {day: damaged[day] for day in sorted(damaged)}
 
     def write(self, day: date, document: JsonObject) -> Path:
         """Replace the file of `day`: a reader, and a crash at any moment, finds the old one or the new one whole.
@@ -182,9 +191,56 @@ class ReportsFolder:
         finally:
             os.close(folder)
 
+    def _content(self, day: date) -> bytes | None:
+        """Return the bytes of the file of `day`, None if there is none.
+
+        Raises:
+            DamagedReportError: if they are more than a day can have.
+            OSError: if it cannot be read.
+        """
+        path = self.file_of(day)
+        try:
+            with path.open("rb") as file:
+                content = file.read(FILE_BYTES_MAX + 1)
+        except FileNotFoundError:
+            return None
+        if len(content) > FILE_BYTES_MAX:
+            raise DamagedReportError(path, f"expected at most {FILE_BYTES_MAX} bytes")
+        return content
+
+    def _read_sealed(self, day: date) -> JsonObject | None:
+        """Return the document of `day` by its checksum alone; by its trades, as `read`, where that is not enough."""
+        content = self._content(day)
+        document = None if content is None else decode_sealed(content, day)
+        if document is None:
+            return self.read(day)
+        try:
+            check_kinds(document)
+        except ValueError as error:
+            raise DamagedReportError(self.file_of(day), str(error)) from error
+        return document
+
     def _free_name(self, day: date, why: str) -> Path:
         names = (self.file_of(day).with_suffix(f".{why}-{number}.json") for number in range(1, _ASIDE_MAX))
         return next(name for name in names if not name.exists())
+
+
+def _each_read(
+    days: Iterable[date], read: Callable[[date], JsonObject | None]
+) -> tuple[dict[date, JsonObject], dict[date, str]]:
+    documents: dict[date, JsonObject] = {}
+    damaged: dict[date, str] = {}
+    for day in days:
+        try:
+            document = read(day)
+        except DamagedReportError as error:
+            damaged[day] = error.reason
+        except OSError as error:
+            damaged[day] = f"cannot be read: {error.strerror or error}"
+        else:
+            if document is not None:
+                documents[day] = document
+    return documents, damaged
 
 
 def _day_of(name: str) -> date | None:

@@ -42,7 +42,7 @@ from market.exact_json import JsonObject
 from market.instrument import Instrument
 from reports import json_fields as fields
 from reports.carried import Carried, carried_from_json
-from reports.daily_file import SCHEMA
+from reports.daily_file import SCHEMA, SealedHistory
 from reports.day_book import DayBook
 from reports.exact import amount
 from reports.identity import identity_and_equity
@@ -261,7 +261,9 @@ def history_of(document: JsonObject | None) -> list[HistoryRow]:
     if document is None or "trade_history" not in document:
         return []
     rows = []
-    for index, entry in enumerate(fields.array(document, "trade_history")):
+    told = document["trade_history"]
+    entries = told if isinstance(told, SealedHistory) else fields.array(document, "trade_history")
+    for index, entry in enumerate(entries):
         _share_texts(entry)
         try:
             rows.append(row_from_json(entry))

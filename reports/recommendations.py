@@ -8,6 +8,7 @@ kind `none` that there is nothing to say.
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, timedelta
 from fractions import Fraction
+from types import MappingProxyType
 from typing import Final
 
 from market.exact_json import JsonObject
@@ -35,14 +36,31 @@ def recommendations(week: Week, documents: Sequence[JsonObject] = ()) -> list[Js
     return [{"kind": "none", "rule": rule, "advice": advice}]
 
 
-def weekly_document(folder: ReportsFolder, last: date, count: int = DAYS, symbol: str | None = None) -> JsonObject:
+def weekly_document(
+    folder: ReportsFolder,
+    last: date,
+    count: int = DAYS,
+    symbol: str | None = None,
+    known: Mapping[date, JsonObject] = MappingProxyType({}),
+) -> JsonObject:
     """Return the document of the `count` days that end with `last`, as the folder holds them.
 
     Args:
         symbol: the only one that is told of; a file that does not tell its trades by symbol is damaged for that.
+        known: documents that were read already.
     """
     first = min(folder.days(), default=last)
-    documents, damaged = folder.read_days(last, count)
+    try:
+        return _week_of_files(folder.read_sums(last, count, known), last, count, symbol, first)
+    except (ValueError, LookupError, TypeError, AttributeError):
+        # A history that its checksum calls right, and that is none: who looks at each entry names the file.
+        return _week_of_files(folder.read_days(last, count), last, count, symbol, first)
+
+
+def _week_of_files(
+    files: tuple[dict[date, JsonObject], dict[date, str]], last: date, count: int, symbol: str | None, first: date
+) -> JsonObject:
+    documents, damaged = files
     if symbol is not None:
         documents, unknown = _narrowed(documents, symbol)
         damaged = {**damaged, **unknown}

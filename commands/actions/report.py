@@ -90,7 +90,7 @@ class Found:
         file: of the day, `folder` for several.
         not_updated: why today's file could not be brought up to date.
         is_wrong: whether the books of a day do not agree, its figures contradict its trades, or its file is damaged:
-            of any day that is told of, those of the week too.
+            of any day that is told of, those of the week too, as far as `ReportsFolder.read_sums` looks at them.
     """
 
     folder: Path
@@ -200,7 +200,7 @@ def _found(settings: Settings, venue_of: Callable[[], ClockedVenue], period: Per
         raise DeskError(f"there is no report of {shown} in {folder.path}")
     has_week = not period.is_given or period.count > 1
     count = period.count if period.is_given else DAYS
-    week = weekly_document(folder, period.last, count, symbol) if has_week else None
+    week = weekly_document(folder, period.last, count, symbol, documents) if has_week else None
     is_wrong = damage is not None or (day is not None and not is_sound(day))
     if week is not None:
         is_wrong = is_wrong or any(

@@ -15,7 +15,7 @@ import pytest
 
 from market.exact_json import JsonObject, dumps, loads
 from reports import folder as folder_module
-from reports.daily_file import decode, encode
+from reports.daily_file import decode, decode_sealed, encode
 from reports.folder import DamagedReportError, FolderBusyError, ReportsFolder
 from tests.full_disk import full_disk
 from tests.reports.crash_writer import POINTS
@@ -55,6 +55,10 @@ def small_files_only() -> Iterator[None]:
 def _write(folder: ReportsFolder, document: JsonObject) -> Path:
     with folder.locked():
         return folder.write(DAY, document)
+
+
+def _in_full(sealed: JsonObject) -> JsonObject:
+    return sealed | {"trade_history": list(sealed["trade_history"])}
 
 
 def _writer(folder: ReportsFolder, *args: str) -> "subprocess.Popen[str]":
@@ -155,6 +159,7 @@ def test_notices_every_cut(document: JsonObject) -> None:
     for length in range(len(content) - 1):
         with pytest.raises(ValueError, match=r"expected|must be"):
             decode(content[:length], DAY)
+        assert decode_sealed(content[:length], DAY) is None
     assert decode(content[:-1], DAY) == document
 
 
@@ -175,6 +180,8 @@ def test_notices_every_flipped_bit(document: JsonObject) -> None:
             refused += 1
         else:
             assert found == document, (index, bit)
+        sealed = decode_sealed(bytes(damaged), DAY)
+        assert sealed is None or _in_full(sealed) == document, (index, bit)
     assert refused > 7 / 8 * len(bits)
 
 
