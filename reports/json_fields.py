@@ -12,6 +12,8 @@ T = TypeVar("T")
 def number(entry: Mapping[str, Any], name: str) -> Decimal:
     """Return the number `entry[name]`."""
     value = entry.get(name)
+    if type(value) is Decimal:  # as nearly all are
+        return value
     if isinstance(value, bool) or not isinstance(value, int | Decimal):
         raise _wrong(entry, name, "a number")
     return Decimal(value)
@@ -25,6 +27,8 @@ def number_or_none(entry: Mapping[str, Any], name: str) -> Decimal | None:
 def integer(entry: Mapping[str, Any], name: str, largest: int = 2**63 - 1) -> int:
     """Return the integer `entry[name]`, from 0 to `largest`; other tools write 8 as 8.0, or 100 as 1e2."""
     value = entry.get(name)
+    if type(value) is int and 0 <= value <= largest:  # as nearly all are
+        return value
     if isinstance(value, Decimal) and value == value.to_integral_value():
         value = int(value)
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= largest:

@@ -311,7 +311,8 @@ def lot_of(trade: VenueTrade, base: str, fee_value: Fraction | Decimal | None) -
         ValueError: if the fill has no quantity.
     """
     _check_qty(trade)
-    units = units_of(trade.qty) if trade.side is Side.BUY else -units_of(trade.qty)
+    qty = units_of(trade.qty)
+    units = qty if trade.side is Side.BUY else -qty
     if trade.fee_asset == base:
         units -= units_of(trade.fee)
     return Lot(trade, 1 if units > 0 else -1, abs(units), fee_value) if units else None

@@ -16,6 +16,7 @@ from reports import json_fields as fields
 from reports.exact import EXACT, amount, figure
 
 _NOTHING = Decimal(0)
+_Changes = tuple[tuple[str, Decimal], ...]  # of what a trade moved: asset, and how much of it came
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,11 +108,12 @@ class Books:
     def add(self, trade: VenueTrade, instrument: Instrument) -> None:
         """Take a trade; one that the opening holds already does not change what is expected."""
         traded_on = utc_date(trade.time_ms * NS_PER_MS)
-        is_after_opening = self._count(trade, instrument, 1)
-        for asset, change in changes(trade, instrument):
-            if traded_on == self._day:
+        is_of_day, moved = traded_on == self._day, changes(trade, instrument)
+        is_after_opening = self._count(trade, moved, 1, is_of_day=is_of_day)
+        for asset, change in moved:
+            if is_of_day:
                 self._moved.take(asset, change)
-            if (traded_on < self._day) if is_after_opening else (traded_on == self._day):
+            if (traded_on < self._day) if is_after_opening else is_of_day:
                 self._start.take(asset, change if is_after_opening else change.copy_negate())
 
     def add_flow(self, flow: Flow) -> None:
@@ -167,19 +169,19 @@ class Books:
         for trade, instrument in later:
             if found["is_exact"]:
                 return found
-            books._count(trade, instrument, -1)
+            is_of_day = utc_date(trade.time_ms * NS_PER_MS) == self._day
+            books._count(trade, changes(trade, instrument), -1, is_of_day=is_of_day)
             without = books._compared(balances) | self._strays()
             found = without if without["is_exact"] else found
         return found
 
-    def _count(self, trade: VenueTrade, instrument: Instrument, times: int) -> bool:
+    def _count(self, trade: VenueTrade, moved: _Changes, times: int, *, is_of_day: bool) -> bool:
         """Count a trade, and say whether it came after the opening; one that did not is not counted."""
         if not is_after(trade, self._opening):
             return False
-        is_of_day = utc_date(trade.time_ms * NS_PER_MS) == self._day
         self._since += times * is_of_day
         self._since_of_other_days += times * (not is_of_day)
-        for asset, change in changes(trade, instrument):
+        for asset, change in moved:
             self._expected.take(asset, change if times > 0 else change.copy_negate())
         return True
 
@@ -212,7 +214,7 @@ class _Totals(dict[str, Decimal]):
         return {asset: Fraction(total) for asset, total in self.items()}
 
 
-def changes(trade: VenueTrade, instrument: Instrument) -> tuple[tuple[str, Decimal], ...]:
+def changes(trade: VenueTrade, instrument: Instrument) -> _Changes:
     """Return what `trade` moved in the account, by asset."""
     base, quote = trade.qty, trade.quote_qty.copy_negate()
     if trade.side is Side.SELL:
