@@ -9,6 +9,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
+from market.collecting import uncollected
 from market.exact_json import JsonObject
 from market.lock import lock_folder
 from market.mendable import MendableError
@@ -76,9 +77,10 @@ class ReportsFolder:
         if content is None:
             return None
         try:
-            document = decode(content, day)
-            del content  # of a long day as much as a tenth of all that its reader holds
-            book = checked_book(document)
+            with uncollected():
+                document = decode(content, day)
+                del content  # of a long day as much as a tenth of all that its reader holds
+                book = checked_book(document)
         except ValueError as error:
             raise DamagedReportError(path, str(error)) from error
         return document, book

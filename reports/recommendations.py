@@ -11,6 +11,7 @@ from fractions import Fraction
 from types import MappingProxyType
 from typing import Final
 
+from market.collecting import uncollected
 from market.exact_json import JsonObject
 from market.words import counted
 from reports.evidence import evidence
@@ -51,7 +52,8 @@ def weekly_document(
     """
     first = min(folder.days(), default=last)
     try:
-        return _week_of_files(folder.read_sums(last, count, known), last, count, symbol, first)
+        with uncollected():
+            return _week_of_files(folder.read_sums(last, count, known), last, count, symbol, first)
     except (ValueError, LookupError, TypeError, AttributeError):
         # A history that its checksum calls right, and that is none: who looks at each entry names the file.
         return _week_of_files(folder.read_days(last, count), last, count, symbol, first)
