@@ -11,12 +11,14 @@ from typing import Any, Final
 
 from market.exact_json import JsonObject
 from reports.exact import EXACT, figure
-from reports.performance import book_of, day_of
-from reports.pnl import FifoBook
+from reports.fifo_again import fills_and_books
 from reports.trade_history import FillDetail, HistoryRow, fee_value
 
 BY: Final = ("level", "model", "rule")
 _ZERO: Final = Fraction(0)
+_NOTHING: Final = Decimal(0)
+
+_Sums = dict[tuple[str, int | None, str | None, str | None], tuple[int, Decimal, Fraction]]
 
 
 def realized_by_order(document: JsonObject) -> JsonObject:
@@ -29,28 +31,35 @@ def realized_by_order(document: JsonObject) -> JsonObject:
         so that it may differ by a unit of the 12th decimal from what it would be rounded by itself. No rows where the
         document has no `trade_history`.
     """
-    realized = list(_realized(document)) if "trade_history" in document else []
-    return {name: _rows(realized, name) for name in BY}
+    by_all = _summed(_realized(document)) if "trade_history" in document else {}
+    return {name: _rows(by_all, name) for name in BY}
 
 
 def _realized(document: JsonObject) -> Iterator[tuple[HistoryRow, Fraction]]:
     """Yield the day's fills, oldest first, each with what it has realized."""
-    book = book_of(day_of(document), document)
-    lots = {symbol: FifoBook(one.base) for symbol, one in book.instruments.items()}
-    for symbol, one in lots.items():
-        for lot in book.carried.of(symbol):
-            one.carry(lot)
-    for row in book.rows:
+    rows, instruments, books = fills_and_books(document)
+    for row in rows:
         symbol = row.trade.symbol
-        yield row, lots[symbol].apply(row.trade, fee_value(row, book.instruments[symbol]))
+        yield row, books[symbol].apply(row.trade, fee_value(row, instruments[symbol]))
 
 
-def _rows(realized: list[tuple[HistoryRow, Fraction]], name: str) -> list[JsonObject]:
-    sums: dict[tuple[str, Any], tuple[int, Fraction, Fraction]] = {}
+def _summed(realized: Iterator[tuple[HistoryRow, Fraction]]) -> _Sums:
+    """Return how many fills, their volume and what they realized, by symbol, level, model and rule together."""
+    sums: _Sums = {}
     for row, pnl in realized:
-        key = row.trade.symbol, getattr(row.detail or FillDetail(), name)
-        count, volume, before = sums.get(key, (0, _ZERO, _ZERO))
-        sums[key] = count + 1, volume + Fraction(row.trade.quote_qty), before + pnl
+        detail = row.detail or FillDetail()
+        key = row.trade.symbol, detail.level, detail.model, detail.rule
+        count, volume, before = sums.get(key, (0, _NOTHING, _ZERO))
+        sums[key] = count + 1, EXACT.add(volume, row.trade.quote_qty), before + pnl if pnl else before
+    return sums
+
+
+def _rows(by_all: _Sums, name: str) -> list[JsonObject]:
+    sums: dict[tuple[str, Any], tuple[int, Decimal, Fraction]] = {}
+    for (symbol, *values), (more, traded, earned) in by_all.items():
+        key = symbol, values[BY.index(name)]
+        count, volume, before = sums.get(key, (0, _NOTHING, _ZERO))
+        sums[key] = count + more, EXACT.add(volume, traded), before + earned
     found = []
     passed: dict[str, Fraction] = {}
     for symbol, value in sorted(sums, key=lambda key: (key[0], key[1] is None, key[1] or 0)):
@@ -59,6 +68,12 @@ def _rows(realized: list[tuple[HistoryRow, Fraction]], name: str) -> list[JsonOb
         passed[symbol] = before + pnl
         added: Decimal = EXACT.subtract(figure(passed[symbol]), figure(before))
         found.append(
-            {"symbol": symbol, name: value, "fills": count, "volume": figure(volume), "pnl": figure(Fraction(added))}
+            {
+                "symbol": symbol,
+                name: value,
+                "fills": count,
+                "volume": figure(Fraction(volume)),
+                "pnl": figure(Fraction(added)),
+            }
         )
     return found
