@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from market.clock import NS_PER_MS
@@ -80,6 +80,7 @@ SWITCHES: Final[list[dict[str, Any]]] = [
     *({"kind": "reject", "path": MOVE, "code": code} for code in (-1013, -2010)),
     *[{"kind": "reject", "path": AMEND, "code": -2038}] * 4,  # so often that it is surely met
 ]
+LATE: Final[dict[str, Any]] = {"kind": "delay", "path": MOVE, "where": "before"}
 HAPPENINGS: Final[list[Callable[[MovingDesk], None]]] = [
     lambda desk: desk.line.cut(),
     *[MovingDesk.cancel_silently] * 4,  # likewise: a move comes too late
@@ -95,6 +96,8 @@ def test_no_order_is_doubled_or_lost_and_no_money_comes_from_nowhere() -> None:
 
     @settings(max_examples=EXAMPLES, deadline=None)
     @given(flow_seed=st.integers(0, 1_000_000), troubles=st.lists(troubles, min_size=1, max_size=5))
+    @example(flow_seed=3, troubles=[(LATE | {"ms": 4_500}, 4_000)] * 5)  # the new order comes too late not to take
+    @example(flow_seed=4, troubles=[(LATE | {"ms": 300}, 4_000)] * 5)
     def check(flow_seed: int, troubles: list[tuple[Any, int]]) -> None:
         with TemporaryDirectory() as folder:
             desk = MovingDesk(Path(folder), flow_seed)
