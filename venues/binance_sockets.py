@@ -199,6 +199,7 @@ class BinanceSockets:
         book = self._exchange.orderbooks.get(self._symbol)
         if book is None:
             client.reject(ccxt.ChecksumError(), _END)
+            self._tell = None  # once: what is rejected while nobody waits meets the next who does
         elif self._tell is not None and book["nonce"] not in {None, self._shown}:
             self._tell(self._show(book))
 
@@ -364,9 +365,12 @@ class BinanceSockets:
         if documents.is_shutdown(message):
             client.on_error(ccxt.NetworkError("the venue's server is about to go"))
             return
-        self._read_message(client, message)
-        if self._tell is not None and client.url != self._api_url:
-            self._tell_change(client)
+        try:
+            self._read_message(client, message)
+            if self._tell is not None and client.url != self._api_url:
+                self._tell_change(client)
+        except Exception as error:  # noqa: BLE001 - raised to whoever waits; ccxt would read no more, and say nothing
+            client.on_error(error)
 
     def _replied(self, client: Any, message: Any) -> None:
         """Take the reply to an order or a cancel; ccxt never forgets that it waited for one."""

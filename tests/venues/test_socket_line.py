@@ -209,6 +209,27 @@ def test_a_missing_update_of_the_book_is_told_and_mended(server: Server, line: L
     assert [level.price_ticks for level in bids] == [8_900_000, 8_800_200, 8_800_100]
 
 
+@pytest.mark.parametrize("place", ["_levels", "_read_message"])
+def test_a_book_that_cannot_be_read_is_told_at_once_and_mended(
+    server: Server, line: Line, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    """ccxt would read no further message, and say nothing: for seconds the book of before was taken for that of now."""
+    line.hear(news.BookNews)
+    sockets: BinanceSockets = line.line._sockets  # type: ignore[attr-defined]
+    read, bad = getattr(sockets, place), [ValueError("no number")]
+
+    def read_badly(*given: Any) -> Any:
+        if bad:
+            raise bad.pop()
+        return read(*given)
+
+    monkeypatch.setattr(sockets, place, read_badly)
+    server.flow(Side.BUY, "88001", "0.1")
+    assert "ValueError" in line.hear(news.Silent).why, "it was not noticed by silence"
+    line.hear(news.Following)
+    assert line.hear(news.BookNews).depth.bids[-1].price_ticks == 8_800_100
+
+
 def test_a_stream_that_says_nothing_is_noticed_though_it_answers_pings(server: Server, line: Line) -> None:
     """The venue's book goes on without us: said within seconds, and connected anew."""
     line.hear(news.BookNews)
