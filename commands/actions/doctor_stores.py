@@ -52,14 +52,18 @@ def journal_findings(settings: Settings) -> Iterator[Finding]:
     for engine in settings.plan.engines.values():
         folder = engine.journal_folder
         aside = f"mv {folder} {folder}.bad, and lose what rests in the book; docs/journal.md says what else may help"
+        repair = command_text("journal repair --yes", settings.run_dir)
         try:
             found = verify(folder, engine_figures(settings, engine.name))
         except (JournalError, OSError) as error:
             yield wrong("journal", str(error), f"start it as before, or {aside}")
             continue
         count = counted(found["records"], "record")
-        if found["corruption"]:
-            yield wrong("journal", found["corruption"]["why"], aside)
+        if found["state"] == "damaged":
+            why = f"{found['corruption']['why']}; an engine starts behind record {found['begins_after']:,} all the same"
+            yield note("journal", why, repair)
+        elif found["state"] == "corrupt":
+            yield wrong("journal", found["corruption"]["why"], f"{repair}, which loses what rests in the book")
         elif found["torn_tail"] and not found["is_in_use"]:
             size = counted(found["torn_tail"]["bytes"], "byte")
             yield note("journal", f"{folder}: {count}, and {size} of a last one that the next start cuts off")

@@ -10,15 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from journal.checkpoint import (
-    Checkpoint,
-    checkpoint_path,
-    checkpoint_paths,
-    good_checkpoints,
-    read_place,
-    sequence_of,
-)
-from journal.format import CorruptJournalError
+from journal.checkpoint import checkpoint_path, checkpoint_paths, read_checkpoint, read_place, sequence_of
+from journal.format import CorruptJournalError, JournalError
 from journal.reader import JournalReader, OpenedFile, TornTail
 from market.clock import NS_PER_MS, iso_time
 from market.lock import is_locked
@@ -137,9 +130,13 @@ def verify(folder: Path, figures: tuple[int, ...] | None = None) -> Document:
 
 def _checkpoints(folder: Path, figures: tuple[int, ...] | None) -> Iterator[tuple[int, str | None]]:
     """Yield the record behind which each checkpoint stands, newest first, and why it is not good, if so."""
-    found = good_checkpoints(folder, COMMANDS, figures)
-    for path, each in zip(reversed(checkpoint_paths(folder)), found, strict=True):
-        yield sequence_of(path), None if isinstance(each, Checkpoint) else str(each)
+    for path in reversed(checkpoint_paths(folder)):
+        why = None
+        try:
+            read_checkpoint(path, COMMANDS, figures)
+        except JournalError as error:
+            why = str(error)
+        yield sequence_of(path), why
 
 
 def _is_sound_behind(folder: Path, figures: tuple[int, ...] | None, sequence: int) -> bool:

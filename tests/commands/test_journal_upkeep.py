@@ -5,6 +5,7 @@ from typing import Final
 
 import pytest
 
+from commands.actions.doctor_stores import journal_findings
 from commands.actions.journal_upkeep import prune_journal, repair_journal
 from desk.client import DeskError
 from desk.plan import EnginePlan
@@ -176,3 +177,15 @@ def test_a_pruned_one_without_a_good_checkpoint_is_not_sound(settings: Settings,
     assert [each["sequence"] for each in found["checkpoints"]] == [9, 8]
     assert all("cannot be read" in each["why"] for each in found["checkpoints"])
     assert "no checkpoint is good" in verification_text(found)
+
+
+def test_doctor_gives_up_no_journal_from_which_an_engine_starts(settings: Settings, engine: EnginePlan) -> None:
+    """It said that it is to be moved away, with the book."""
+    _flip(engine.journal_folder, 1)
+    (found,) = journal_findings(settings)
+    assert (found.state, "starts behind record 9 all the same" in found.what) == ("note", True)
+    assert "journal repair --yes" in found.do
+    _flip(engine.journal_folder, 6)
+    (found,) = journal_findings(settings)
+    assert found.state == "wrong"
+    assert "which loses what rests in the book" in found.do
