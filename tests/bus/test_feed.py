@@ -32,8 +32,6 @@ BOOK = Topic.BOOK.of("BTCUSDT")
 TRADES = Topic.TRADES.of("BTCUSDT")
 BUY, SELL = 0, 1
 
-Books = dict[tuple[bytes, int, int], list[tuple[int, int, int, int]]]  # by topic, epoch and sequence
-
 
 def rest(order_id: int, price_ticks: int = 100, lots: int = 5, side: int = BUY) -> BookOrder:
     """Return a message that shows an order."""

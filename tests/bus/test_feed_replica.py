@@ -15,26 +15,13 @@ from bus.feed import (
 )
 from market.clock import NS_PER_SECOND
 from market.depth import Depth, Level
-from market.feed_messages import BestPrices, BookOrder, BookTrade, DepthLevel, FeedMessage
+from market.feed_messages import BestPrices, BookOrder, BookTrade, DepthLevel
 from market.limits import TRADES_KEPT_MAX
 from tests.bus.feed_model import SYMBOLS, FeedEngine, FeedSubscriberModel, Flow, shown
 from tests.bus.shown_state import best_of
-
-BOOK = Topic.BOOK.of("BTCUSDT")
-TRADES = Topic.TRADES.of("BTCUSDT")
-BUY, SELL = 0, 1
+from tests.bus.test_feed import BOOK, BUY, SELL, frame, rest
 
 Books = dict[tuple[bytes, int, int], list[tuple[int, int, int, int]]]  # by topic, epoch and sequence
-
-
-def rest(order_id: int, price_ticks: int = 100, lots: int = 5, side: int = BUY) -> BookOrder:
-    """Return a message that shows an order."""
-    return BookOrder(order_id, side, price_ticks, lots)
-
-
-def frame(sequence: int, *messages: FeedMessage, epoch: int = 1, topic: bytes = BOOK) -> FeedFrame:
-    """Return a feed frame."""
-    return FeedFrame(topic, epoch, sequence, sequence, list(messages))
 
 
 @pytest.mark.parametrize("seed", range(24))
