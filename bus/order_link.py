@@ -44,6 +44,14 @@ class LinkError(Exception):
     """The other end sent what no end of an order link sends."""
 
 
+class SupersededError(Exception):
+    """Another engine is primary now: somebody knows of a `term` that is higher than ours."""
+
+    def __init__(self, term: int) -> None:
+        super().__init__(f"another engine has taken our place, with term {term}")
+        self.term = term
+
+
 class Connected(NamedTuple):
     """The engine answered, and takes commands.
 

@@ -104,19 +104,26 @@ def read_checkpoint(path: Path, schema: Schema[Any], figures: tuple[int, ...] | 
 
 
 def read_place(path: Path) -> tuple[Place, int]:
-    """Return where the journal goes on behind a checkpoint, and its last record's time; the state is not looked at.
+    """Return where the journal goes on behind a checkpoint, and its last record's time; as `read_last` does."""
+    last, time_ns = read_last(path)
+    return last.place, time_ns
+
+
+def read_last(path: Path) -> tuple[LastRecord, int]:
+    """Return the record that a checkpoint stands behind, and its time; the state is not looked at.
 
     Raises:
         DamagedCheckpointError: if so much cannot be read.
     """
     try:
         with path.open("rb") as file:
-            _, time_ns, sequence, offset, number, *_ = _REST.unpack_from(file.read(_HEAD.size + _REST.size), _HEAD.size)
+            head = file.read(_HEAD.size + _REST.size)
+        _, time_ns, sequence, offset, number, size, crc, *_ = _REST.unpack_from(head, _HEAD.size)
     except (OSError, StructError) as error:
         raise DamagedCheckpointError(f"{path} cannot be read: {error}") from error
     if sequence != sequence_of(path):
         raise DamagedCheckpointError(f"{path} is damaged: it says that it stands behind record {sequence:,}")
-    return Place(number, offset, sequence), time_ns
+    return LastRecord(Place(number, offset, sequence), size, crc), time_ns
 
 
 def good_checkpoints(

@@ -161,14 +161,17 @@ class Journal(Generic[R]):
         if not records:
             return self.sequence
         encode = self._schema.encode
+        encoded_records = [encode(sequence, record) for sequence, record in enumerate(records, self.sequence + 1)]
+        total = sum(map(len, encoded_records))
+        if self._file_size > HEADER_SIZE and self._file_size + total > self._file_bytes_max:
+            self._next_file()  # what is told together stays together, if a file can hold it
         batch: list[bytes] = []
         size = self._file_size
-        for sequence, record in enumerate(records, self.sequence + 1):
-            encoded = encode(sequence, record)
+        for encoded in encoded_records:
             size += len(encoded)
             if size > self._file_bytes_max:
                 self._write(b"".join(batch))
-                self.sequence = sequence - 1
+                self.sequence += len(batch)
                 self._next_file()
                 batch, size = [], self._file_size + len(encoded)
             batch.append(encoded)

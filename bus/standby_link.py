@@ -1,0 +1,474 @@
+"""The standby link: what a primary engine journals, told to one standby that keeps the same, as both ends see it.
+
+Both ends are pure, as those of the order link (bus/order_link.py): frames go in, frames come out, and the caller owns
+the socket, the clock and the disk. A frame is `[header, payload]`: the header a msgpack array of seven integers.
+
+Records go out in the order of the journal, whole turns of the engine together. The standby keeps them and says how far
+it is; so it has a beginning of the journal at any moment, and its end is known on both sides. Whoever misses a frame
+asks again from what it has. A standby whose journal is not a beginning of the primary's is given the primary's newest
+checkpoint, in slices, and goes on behind that.
+
+A *term* counts who has been primary in turn. Every frame has it: a standby takes nothing of a lower term than it knows,
+and a primary that hears of a higher one is none any more.
+"""
+
+from collections import deque
+from enum import IntEnum
+from typing import Final, NamedTuple, Protocol
+
+import msgpack
+
+from bus.order_link import Frames, LinkError, SupersededError, link_frames
+from market.limits import ID_MAX
+
+TOPIC: Final = b"standby"  # in front of its frames on the channel `snapshots`
+IN_FLIGHT_BYTES_MAX: Final = 8 << 20  # sent and not yet kept by the standby; beyond it the disk remembers
+IN_FLIGHT_FRAMES_MAX: Final = 64  # likewise: what a socket has no room for is lost, and asked for again
+SLICE_BYTES: Final = 1 << 19  # of a checkpoint
+CATCH_UP_BYTES: Final = 1 << 16  # of records from the disk at once: orders wait meanwhile
+CHECKPOINT_BYTES_MAX: Final = 1 << 32
+BEAT_NS: Final = 250_000_000  # between two frames of the primary
+RETRY_NS: Final = 1_000_000_000  # of silence, after which a standby asks again
+SILENT_NS: Final = 2_000_000_000  # of a standby, after which another one is let in
+_HEADER_INTEGERS: Final = 7
+_HEADER_BYTES_MAX: Final = 64
+_HASH_BYTES: Final = 8
+
+
+class Kind(IntEnum):
+    """The first integer of a header, whose last is the sender's term; those that are not named are 0."""
+
+    FOLLOW = 1  # standby: [kind, epoch, sequence, crc, who]: the last record that it has; epoch 0: none
+    CHECKPOINT = 2  # primary: [kind, epoch, sequence, crc, offset, size]: a slice of the state behind that record
+    RECORDS = 3  # primary: [kind, epoch, first, count, last, is_awaited]: `last` ends the journal; count 0: a beat
+    HAVE = 4  # standby: [kind, epoch, sequence, offset]: it has kept all up to it, and so much of a checkpoint
+    HEARD = 5  # primary: [kind, epoch, source, report_sequence]: a source has said to have these reports
+    REFUSED = 6  # primary: [kind, epoch]: another standby follows
+    STRANGER = 7  # primary: [kind, epoch]: say FOLLOW
+    HASH = 8  # primary: [kind, epoch, sequence]: the state hash behind that record
+    TERM = 9  # a new primary, to the one before: the term alone
+
+
+class Position(NamedTuple):
+    """Behind a record: its sequence and its CRC; 0 and 0 before the first."""
+
+    sequence: int
+    crc: int
+
+
+NOWHERE: Final = Position(0, 0)
+
+
+class Piece(NamedTuple):
+    """Records of whole turns as the journal has them, one after the other.
+
+    Attributes:
+        first: the sequence of the first of `size` records.
+        crc: of the last.
+    """
+
+    first: int
+    size: int
+    payload: bytes
+    crc: int
+
+    @property
+    def end(self) -> Position:
+        """Where the journal goes on behind them."""
+        return Position(self.first + self.size - 1, self.crc)
+
+
+class Past(Protocol):
+    """The primary's journal as its disk has it."""
+
+    def seek(self, position: Position) -> bool:
+        """Go behind a record; return False if the journal has none such: it is pruned, or is another one there."""
+        ...
+
+    def read(self, bytes_max: int) -> Piece | None:
+        """Return what comes next: whole turns of at most so many bytes, or one turn; None if it is pruned."""
+        ...
+
+    def beginning(self) -> tuple[Position, bytes]:
+        """Return where one that has nothing begins, NOWHERE: at the first record; and what it needs, never empty."""
+        ...
+
+
+class Begin(NamedTuple):
+    """The standby is to forget what it has, and to go on behind a record; to be kept as records are.
+
+    Attributes:
+        content: what the primary's `Past.beginning` has given.
+    """
+
+    epoch: int
+    position: Position
+    content: bytes
+
+
+class Arrived(NamedTuple):
+    """Records of whole turns have come, the next `size` ones: to be kept before anything else is received."""
+
+    first: int
+    size: int
+    payload: bytes
+
+
+class Heard(NamedTuple):
+    """A source has its reports up to this number: they need not be kept for it."""
+
+    source: int
+    report_sequence: int
+
+
+class Hashed(NamedTuple):
+    """The primary's state behind a record; whoever is there compares."""
+
+    sequence: int
+    state_hash: int
+
+
+News = Begin | Arrived | Heard | Hashed
+
+
+def header_of(frames: Frames) -> list[int]:
+    """Return the seven integers of a frame's header.
+
+    Raises:
+        LinkError: if it has another form.
+    """
+    try:
+        head, _ = frames
+        header = msgpack.unpackb(head[: _HEADER_BYTES_MAX + 1])
+    except (ValueError, msgpack.UnpackException) as error:
+        raise LinkError(f"expected a link header and a payload: {str(error) or type(error).__name__}") from None
+    is_good = type(header) is list and len(header) == _HEADER_INTEGERS
+    if not is_good or any(type(number) is not int or not 0 <= number <= ID_MAX for number in header):
+        raise LinkError(f"expected a header of seven integers, was {str(header)[:60]}")
+    return list(header)
+
+
+def standby_frames(payload: bytes, term: int, *header: int) -> Frames:
+    """Return a frame as it is sent."""
+    return link_frames(payload, *header, *(0,) * (_HEADER_INTEGERS - 1 - len(header)), term)
+
+
+def term_frames(term: int) -> Frames:
+    """Return the frame by which a new primary tells the one before that it is none any more."""
+    return standby_frames(b"", term, Kind.TERM)
+
+
+class PrimaryEnd:
+    """The primary's end: one standby at a time; another is let in once that one is silent.
+
+    Args:
+        epoch: of the journal.
+        past: its records.
+        end: where it ends.
+        term: ours.
+        is_awaited: whether we acknowledge nothing that the standby has not kept, which it is told.
+
+    Attributes:
+        has: the sequence of the last record that the standby has kept, 0 if there is none.
+    """
+
+    def __init__(
+        self, epoch: int, past: Past, end: Position = NOWHERE, term: int = 0, *, is_awaited: bool = False
+    ) -> None:
+        self.has = 0
+        self._epoch = epoch
+        self._past = past
+        self._end = end
+        self._term = term
+        self._is_awaited = is_awaited
+        self._sent = NOWHERE
+        self._who = 0
+        self._identity: bytes | None = None
+        self._content = b""  # of the checkpoint that is being sent
+        self._sliced = self._slices_had = 0  # so much of it is sent, and kept
+        self._in_flight: deque[tuple[int, int, int]] = deque()  # of each frame: its last record, its bytes, and when
+        self._in_flight_bytes = 0
+        self._now_ns = self._heard_ns = self._beat_ns = 0
+        self._outbox: deque[tuple[bytes, Frames]] = deque()
+
+    @property
+    def is_followed(self) -> bool:
+        """Whether a standby is there, as far as is known."""
+        return self._identity is not None
+
+    @property
+    def is_level(self) -> bool:
+        """Whether a standby is there, and has been sent all."""
+        return self._identity is not None and self._sent == self._end and self._sliced == len(self._content)
+
+    @property
+    def lag(self) -> int:
+        """How many records the standby has not kept, as far as is known."""
+        return self._end.sequence - self.has
+
+    def lag_ns(self, now_ns: int) -> int:
+        """Return for how long what was sent and not kept is on its way; `now_ns` as for `tick`."""
+        return now_ns - self._in_flight[0][2] if self._in_flight else 0
+
+    def receive(self, identity: bytes, frames: Frames, now_ns: int) -> None:
+        """Take what came from a peer; `now_ns` is monotonic.
+
+        Raises:
+            LinkError: if the frames are not of this protocol.
+            SupersededError: if another engine is primary, of a higher term.
+        """
+        kind, epoch, sequence, crc, who, _, term = header_of(frames)
+        if kind not in (Kind.FOLLOW, Kind.HAVE, Kind.TERM):
+            raise LinkError(f"expected FOLLOW, HAVE or TERM from a standby, was kind {kind}")
+        if term > self._term:
+            raise SupersededError(term)
+        self._now_ns = now_ns
+        if kind == Kind.FOLLOW:
+            if self._identity not in (None, identity) and who != self._who:
+                self._answer(identity, Kind.REFUSED)
+                return
+            self._identity, self._who, self._heard_ns = identity, who, now_ns
+            self._begin(Position(sequence, crc) if epoch == self._epoch else None)
+        elif kind == Kind.HAVE and identity != self._identity:
+            self._answer(identity, Kind.STRANGER)
+        elif kind == Kind.HAVE and epoch == self._epoch:
+            if sequence > self._end.sequence:
+                raise LinkError(f"expected at most record {self._end.sequence:,}, was {sequence:,}")
+            self._heard_ns = now_ns
+            self._slices_had = max(self._slices_had, min(crc, self._sliced))
+            self._kept(sequence)
+
+    def journaled(self, end: Position, now_ns: int) -> None:
+        """Note where the journal ends now, whole turns of it."""
+        self._end, self._now_ns = end, now_ns
+
+    def heard(self, source: int, report_sequence: int) -> None:
+        """Tell which reports a source has."""
+        self._tell(Kind.HEARD, source, report_sequence)
+
+    def hashed(self, sequence: int, state_hash: int) -> None:
+        """Tell what the state hash is behind a record, the last that was sent."""
+        self._tell(Kind.HASH, sequence, payload=state_hash.to_bytes(_HASH_BYTES, "little"))
+
+    def tick(self, now_ns: int) -> None:
+        """Say that we are here, and let go of a standby that is silent; several times a second, `now_ns` monotonic."""
+        self._now_ns = now_ns
+        if self._identity is None:
+            return
+        if now_ns - self._heard_ns > SILENT_NS:
+            self._identity = None
+            self._forget_in_flight()
+        elif now_ns - self._beat_ns >= BEAT_NS:
+            self._beat_ns = now_ns
+            self._tell(Kind.RECORDS, self._sent.sequence + 1, 0, self._end.sequence, int(self._is_awaited))
+
+    def outgoing(self) -> list[tuple[bytes, Frames]]:
+        """Return and forget what must now be sent, each with the identity of its peer: some records at a time."""
+        if self.is_behind:
+            if self._sliced < len(self._content):
+                self._send_slice()
+            else:
+                piece = self._past.read(CATCH_UP_BYTES)
+                self._begin(None) if piece is None else self._send(piece)
+        frames = list(self._outbox)
+        self._outbox.clear()
+        return frames
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether `outgoing` has something to send that the standby has room for."""
+        if self._identity is None or self.is_level:
+            return False
+        bytes_out = self._in_flight_bytes + self._sliced - self._slices_had
+        return bytes_out < IN_FLIGHT_BYTES_MAX and len(self._in_flight) < IN_FLIGHT_FRAMES_MAX
+
+    def _begin(self, position: Position | None) -> None:
+        """Go on behind what the standby has; if that is not of this journal, from the beginning that it is given."""
+        self._forget_in_flight()
+        self._content, self._sliced, self._slices_had = b"", 0, 0
+        if position is not None and self._past.seek(position):
+            self.has = position.sequence
+        else:
+            position, self._content = self._past.beginning()
+            assert self._content, "expected something to begin with"
+            is_there = self._past.seek(position)
+            assert is_there, f"expected the journal to have {position}"
+            self.has = 0
+        self._sent = position
+
+    def _kept(self, sequence: int) -> None:
+        self.has = max(self.has, sequence)
+        while self._in_flight and self._in_flight[0][0] <= sequence:
+            self._in_flight_bytes -= self._in_flight.popleft()[1]
+
+    def _forget_in_flight(self) -> None:
+        self._in_flight.clear()
+        self._in_flight_bytes = 0
+
+    def _send_slice(self) -> None:
+        at = self._sliced
+        part = self._content[at : at + SLICE_BYTES]
+        self._sliced += len(part)
+        self._tell(Kind.CHECKPOINT, *self._sent, at, len(self._content), payload=part)
+
+    def _send(self, piece: Piece) -> None:
+        self._sent = piece.end
+        self._in_flight.append((piece.end.sequence, len(piece.payload), self._now_ns))
+        self._in_flight_bytes += len(piece.payload)
+        header = (piece.first, piece.size, self._end.sequence, int(self._is_awaited))
+        self._tell(Kind.RECORDS, *header, payload=piece.payload)
+
+    def _tell(self, kind: Kind, *header: int, payload: bytes = b"") -> None:
+        if self._identity is not None:
+            frames = standby_frames(payload, self._term, kind, self._epoch, *header)
+            self._outbox.append((self._identity, frames))
+
+    def _answer(self, identity: bytes, kind: Kind) -> None:
+        self._outbox.append((identity, standby_frames(b"", self._term, kind, self._epoch)))
+
+
+class StandbyEnd:
+    """The standby's end.
+
+    Args:
+        who: we are: another number than any other standby's, and the same after a restart.
+        epoch: of the journal that it has, 0 if it has none.
+        position: where that ends.
+        term: the highest that it knows.
+
+    Attributes:
+        last: where the primary's journal ends, as far as it has told.
+        is_refused: whether another standby follows.
+        is_awaited: whether the primary acknowledges nothing that we have not kept; None if it has not said.
+        outdated_term: of a primary that we do not follow, for we know of a later one; 0 if there is none.
+    """
+
+    def __init__(self, who: int, epoch: int = 0, position: Position = NOWHERE, term: int = 0) -> None:
+        self.last = position.sequence
+        self.is_refused = False
+        self.is_awaited: bool | None = None
+        self.term = term
+        self.outdated_term = 0
+        self._who = who
+        self._epoch = epoch
+        self._position = position
+        self._heard_ns: int | None = None  # None: the next tick starts to count
+        self._asked_ns: int | None = None  # likewise
+        self._slices: list[bytes] = []
+        self._is_asking = True
+        self._outbox: deque[Frames] = deque()
+        self._ask()
+
+    @property
+    def lag(self) -> int:
+        """How many records of the primary are not kept here, as far as is known."""
+        return max(0, self.last - self._position.sequence)
+
+    @property
+    def is_following(self) -> bool:
+        """Whether the primary has taken us on."""
+        return not self._is_asking
+
+    def silent_ns(self, now_ns: int) -> int:
+        """Return for how long nothing has come from the primary; `now_ns` as for `tick`."""
+        return 0 if self._heard_ns is None else now_ns - self._heard_ns
+
+    def receive(self, frames: Frames) -> News | None:
+        """Take what came from the primary and return what it means to us; `keep` acknowledges what is kept of it.
+
+        `term` may be higher then: it is to be kept for good before anything else is.
+
+        Raises:
+            LinkError: if the frames are not of this protocol.
+        """
+        kind, epoch, first, count, last, size, term = header_of(frames)
+        if kind not in list(Kind) or kind in (Kind.FOLLOW, Kind.HAVE, Kind.TERM):
+            raise LinkError(f"expected a primary's frame, was kind {kind}")
+        if term < self.term:
+            self.outdated_term = term
+            return None
+        self.term, self.outdated_term, self._heard_ns = term, 0, None
+        self.is_refused = kind == Kind.REFUSED
+        if kind == Kind.CHECKPOINT:
+            return self._slice(epoch, Position(first, count), last, size, frames[1])
+        if kind == Kind.REFUSED:
+            self._is_asking = True
+        elif kind == Kind.STRANGER or epoch != self._epoch:
+            self._ask_once()
+        elif kind == Kind.RECORDS:
+            self.is_awaited = bool(size)
+            return self._records(first, count, last, frames[1])
+        elif kind == Kind.HEARD:
+            return Heard(first, count)
+        elif len(frames[1]) != _HASH_BYTES:
+            raise LinkError(f"expected a hash of {_HASH_BYTES} bytes, were {len(frames[1])}")
+        else:
+            return Hashed(first, int.from_bytes(frames[1], "little"))
+        return None
+
+    def keep(self, position: Position) -> None:
+        """Say that all up to a record is kept."""
+        self._position = position
+        self._say_have()
+
+    def tick(self, now_ns: int) -> None:
+        """Ask again if the primary is silent, and say that we are here; several times a second, `now_ns` monotonic."""
+        self._heard_ns = now_ns if self._heard_ns is None else self._heard_ns
+        self._asked_ns = now_ns if self._asked_ns is None else self._asked_ns
+        is_silent = now_ns - self._heard_ns > RETRY_NS
+        if (is_silent or self._is_asking) and now_ns - self._asked_ns > RETRY_NS:
+            self._ask()
+        elif not self._is_asking:
+            self._say_have()
+
+    def outgoing(self) -> list[Frames]:
+        """Return and forget what must now be sent."""
+        frames = list(self._outbox)
+        self._outbox.clear()
+        return frames
+
+    def _say_have(self, offset: int = 0) -> None:
+        header = (Kind.HAVE, self._epoch, self._position.sequence, offset)
+        self._outbox.append(standby_frames(b"", self.term, *header))
+
+    def _ask_once(self) -> None:
+        if not self._is_asking:
+            self._ask()
+
+    def _ask(self) -> None:
+        self._is_asking, self._asked_ns = True, None
+        self._slices.clear()
+        self._outbox.append(standby_frames(b"", self.term, Kind.FOLLOW, self._epoch, *self._position, self._who))
+
+    def _slice(self, epoch: int, position: Position, offset: int, size: int, payload: bytes) -> Begin | None:
+        if size > CHECKPOINT_BYTES_MAX:
+            raise LinkError(f"expected a checkpoint of at most {CHECKPOINT_BYTES_MAX:,} bytes, were {size:,}")
+        if not self._is_asking:
+            return None  # asked for twice: to begin anew would lose for a moment what is said to be kept
+        if offset == 0:
+            self._slices.clear()
+        had = sum(map(len, self._slices))
+        if offset != had:
+            return None  # asked for again when the retry time has passed
+        self._slices.append(payload)
+        self._asked_ns = None  # it is coming
+        had += len(payload)
+        self._outbox.append(standby_frames(b"", self.term, Kind.HAVE, epoch, 0, had))
+        if had < size:
+            return None
+        content = b"".join(self._slices)
+        self._slices.clear()
+        self._is_asking = False
+        self._epoch, self._position, self.last = epoch, position, position.sequence
+        return Begin(epoch, position, content)
+
+    def _records(self, first: int, count: int, last: int, payload: bytes) -> Arrived | None:
+        self.last = last
+        expected = self._position.sequence + 1
+        if first > expected or first < expected < first + count:
+            self._ask_once()  # a frame is missing
+            return None
+        if first != expected:
+            return None  # it was on its way when we asked
+        self._is_asking = False
+        return Arrived(first, count, payload) if count else None

@@ -1,0 +1,181 @@
+"""What the primary's disk has of its journal, for a standby: records as they stand in the files, and a checkpoint."""
+
+import os
+from contextlib import suppress
+from pathlib import Path
+from struct import Struct
+from typing import Final, NamedTuple
+
+import msgpack
+
+from bus.order_link import LinkError
+from bus.standby_link import NOWHERE, Piece, Position
+from journal.checkpoint import Checkpoint, checkpoint_path, checkpoint_paths, good_checkpoints, read_last
+from journal.format import HEADER_SIZE, PREFIX_SIZE, JournalError, Schema, read_prefix
+from journal.reader import Place
+from nodes.engine.command_record import COMMANDS, CommandRecord
+
+_TIME = Struct("<q")
+_TIMED_SIZE: Final = PREFIX_SIZE + _TIME.size  # of a record up to its time, the same for all records of a turn
+_CLOSED: Final = -1
+
+
+class Beginning(NamedTuple):
+    """What a standby begins with that has nothing of this journal.
+
+    Attributes:
+        version: of the journal's records and of their meaning.
+        figures: the primary's.
+        record: that the checkpoint stands behind, as the journal has it; empty without a checkpoint.
+        checkpoint: its file, empty if the journal is told from its first record on.
+    """
+
+    version: int
+    figures: tuple[int, ...]
+    record: bytes
+    checkpoint: bytes
+
+
+def pack_beginning(figures: tuple[int, ...], record: bytes, checkpoint: bytes) -> bytes:
+    """Return a Beginning as bytes."""
+    packed: bytes = msgpack.packb(Beginning(COMMANDS.version, figures, record, checkpoint))
+    return packed
+
+
+def unpack_beginning(data: bytes) -> Beginning:
+    """Return what `pack_beginning` has made bytes of.
+
+    Raises:
+        LinkError: if it has not.
+    """
+    try:
+        version, figures, record, checkpoint = msgpack.unpackb(data, use_list=False)
+    except (ValueError, TypeError, msgpack.UnpackException) as error:
+        raise LinkError(f"expected what a standby begins with, was none: {error!r}") from None
+    return Beginning(version, figures, record, checkpoint)
+
+
+class JournalPast:
+    """Reads a journal that its engine goes on writing, in the engine's own thread.
+
+    Args:
+        folder: of the journal.
+        figures: the engine's.
+    """
+
+    def __init__(self, folder: Path, figures: tuple[int, ...]) -> None:
+        self._folder = folder
+        self._figures = figures
+        self._schema: Schema[CommandRecord] = COMMANDS
+        self._file = _CLOSED
+        self._place = Place(0, 0, 0)
+
+    def close(self) -> None:
+        """Let go of the file that is being read."""
+        if self._file != _CLOSED:
+            os.close(self._file)
+            self._file = _CLOSED
+
+    def seek(self, position: Position) -> bool:
+        """Go behind a record; return False if the journal has none such.
+
+        Raises:
+            OSError: if it cannot be read.
+        """
+        try:
+            begun = self._known_before(position.sequence)
+            if begun is None:
+                return False
+            crc, place = begun
+            self._open(place)
+        except FileNotFoundError:
+            return False  # it was pruned while we looked
+        while self._place.sequence < position.sequence:
+            if (record := self._prefix()) is None:
+                return False
+            crc, length, sequence = record
+            self._place = Place(self._place.number, self._place.offset + PREFIX_SIZE + length, sequence)
+        return crc == position.crc
+
+    def read(self, bytes_max: int) -> Piece | None:
+        """Return what comes next: whole turns of at most so many bytes, or one turn; None if it is pruned.
+
+        Raises:
+            OSError: if it cannot be read.
+        """
+        if self._prefix() is None and not self._next_file():
+            return None
+        first, number, begun = self._place.sequence + 1, self._place.number, self._place.offset
+        end, at, sequence, crc, end_crc, end_sequence = begun, begun, self._place.sequence, 0, 0, self._place.sequence
+        turn_ns: int | None = None
+        while (head := os.pread(self._file, _TIMED_SIZE, at)) and len(head) == _TIMED_SIZE:
+            (time_ns,) = _TIME.unpack_from(head, PREFIX_SIZE)
+            if turn_ns not in (None, time_ns):
+                end, end_crc, end_sequence = at, crc, sequence  # a turn is whole
+                if at - begun >= bytes_max:
+                    break
+            turn_ns = time_ns
+            crc, length, sequence = read_prefix(head)
+            at += PREFIX_SIZE + length
+        else:
+            end, end_crc, end_sequence = at, crc, sequence  # the journal's end, or the file's
+        payload = os.pread(self._file, end - begun, begun)
+        self._place = Place(number, end, end_sequence)
+        return Piece(first, end_sequence - first + 1, payload, end_crc)
+
+    def beginning(self) -> tuple[Position, bytes]:
+        """Return where the newest good checkpoint stands, and what a standby needs to begin there; else NOWHERE.
+
+        Raises:
+            OSError: if it cannot be read.
+        """
+        for found in good_checkpoints(self._folder, self._schema, self._figures):
+            if isinstance(found, Checkpoint):
+                place, size, crc = found.last
+                path = self._folder / self._schema.file_name(place.number)
+                with path.open("rb") as file:
+                    record = os.pread(file.fileno(), size, place.offset - size)
+                content = checkpoint_path(self._folder, place.sequence).read_bytes()
+                return Position(place.sequence, crc), pack_beginning(self._figures, record, content)
+        return NOWHERE, pack_beginning(self._figures, b"", b"")
+
+    def _known_before(self, sequence: int) -> tuple[int, Place] | None:
+        """Return a place at or before a record, as near as is known without reading, and the CRC before it.
+
+        The CRC is 0 where a file begins: the record itself is behind it, unless that is the journal's first.
+        """
+        found: tuple[int, Place] | None = None
+        for path in self._schema.files(self._folder):
+            with path.open("rb") as file:
+                head = file.read(HEADER_SIZE)
+            if len(head) < HEADER_SIZE:
+                break
+            header = self._schema.decode_header(path, head)
+            if header.start_sequence > max(sequence, 1):
+                break
+            found = 0, Place(header.number, HEADER_SIZE, header.start_sequence - 1)
+        for path in checkpoint_paths(self._folder) if found else ():
+            with suppress(JournalError):  # a damaged one is nowhere
+                (place, _, crc), _ = read_last(path)
+                if found and place.number == found[1].number and found[1].sequence < place.sequence <= sequence:
+                    found = crc, place
+        return found
+
+    def _open(self, place: Place) -> None:
+        self.close()
+        path = self._folder / self._schema.file_name(place.number)
+        self._file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        self._place = place
+
+    def _prefix(self) -> tuple[int, int, int] | None:
+        """Return CRC, length and sequence of the record that comes next in this file; None at its end."""
+        head = os.pread(self._file, PREFIX_SIZE, self._place.offset)
+        return read_prefix(head) if len(head) == PREFIX_SIZE else None
+
+    def _next_file(self) -> bool:
+        """Go on in the file that follows; return False if it is gone."""
+        try:
+            self._open(Place(self._place.number + 1, HEADER_SIZE, self._place.sequence))
+        except FileNotFoundError:
+            return False
+        return self._prefix() is not None

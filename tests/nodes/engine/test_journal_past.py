@@ -1,0 +1,108 @@
+"""What a primary's disk has for its standby: the records as they stand, in whole turns, from any place on."""
+
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from bus.standby_link import NOWHERE, Position
+from journal.checkpoint import Checkpoint, checkpoint_paths, write_checkpoint
+from journal.format import HEADER_SIZE, PREFIX_SIZE, JournalMode, read_prefix
+from journal.journal import Journal
+from nodes.engine.command_record import COMMANDS, CommandRecord
+from nodes.engine.journal_past import JournalPast, unpack_beginning
+from tests.journal.records import EPOCH, FIGURES, record_of
+
+TURNS: Final = 1, 3, 1, 2, 5, 1, 1, 4, 2, 1  # records each
+CHECKPOINTS: Final = 5, 13  # behind these records
+FILES: Final = 3, 6, 8  # lives begin before these turns
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A journal of four lives, whose turns have several records."""
+    sequence, turn = 0, 0
+    for last in (*FILES, len(TURNS)):
+        with Journal(tmp_path, COMMANDS, FIGURES, EPOCH, JournalMode.WRITE) as journal:
+            journal.recover(lambda *_: None)
+            while turn < last:
+                records = [_record(sequence + number, turn) for number in range(1, TURNS[turn] + 1)]
+                sequence, turn = journal.append(records, 0), turn + 1
+                if sequence in CHECKPOINTS:
+                    assert journal.last is not None
+                    checkpoint = Checkpoint(EPOCH, 1, journal.last, FIGURES, b"the state")
+                    write_checkpoint(tmp_path, COMMANDS, checkpoint)
+    return tmp_path
+
+
+def _record(sequence: int, turn: int) -> CommandRecord:
+    return record_of(sequence)._replace(time_ns=1_000 - turn % 2)
+
+
+def _ends(folder: Path) -> list[tuple[Position, bytes]]:
+    """Return the position behind each record, and the bytes of each, the first before all."""
+    found = [(NOWHERE, b"")]
+    for path in COMMANDS.files(folder):
+        content, at = path.read_bytes(), HEADER_SIZE
+        while at < len(content):
+            crc, length, sequence = read_prefix(content[at:])
+            found.append((Position(sequence, crc), content[at : at + PREFIX_SIZE + length]))
+            at += PREFIX_SIZE + length
+    return found
+
+
+@pytest.mark.parametrize("bytes_max", [1, 200, 1 << 20])
+def test_from_behind_any_record_it_reads_to_the_end_in_whole_turns(folder: Path, bytes_max: int) -> None:
+    """A turn is told together, whatever there is room for; what follows is byte for byte what the files have."""
+    ends = _ends(folder)
+    turn_ends = {sum(TURNS[: number + 1]) for number in range(len(TURNS))}
+    for sequence, (position, _) in enumerate(ends):
+        past, payload, at = JournalPast(folder, FIGURES), b"", sequence
+        assert past.seek(position), f"behind record {sequence}"
+        while at < len(ends) - 1:
+            piece = past.read(bytes_max)
+            assert piece is not None
+            assert piece.first == at + 1
+            at = piece.end.sequence
+            assert at in turn_ends
+            assert piece.end == ends[at][0]
+            payload += piece.payload
+        assert payload == b"".join(content for _, content in ends[sequence + 1 :])
+        past.close()
+
+
+def test_what_it_has_not_is_not_found(folder: Path) -> None:
+    """Another record in that place, one that is pruned, one that is still to come."""
+    ends, past = _ends(folder), JournalPast(folder, FIGURES)
+    for position, _ in ends[1:]:
+        assert not past.seek(position._replace(crc=position.crc ^ 1))
+    assert not past.seek(Position(len(ends), 1))
+    assert past.seek(ends[-1][0])
+    COMMANDS.files(folder)[0].unlink()
+    assert not past.seek(NOWHERE)
+    assert not past.seek(ends[2][0])
+    assert past.seek(ends[sum(TURNS[: FILES[0]]) + 1][0])
+    past.close()
+
+
+def test_a_file_that_is_pruned_while_it_is_far_behind_is_missed(folder: Path) -> None:
+    """It is told, and begins anew behind a checkpoint."""
+    past = JournalPast(folder, FIGURES)
+    assert past.seek(NOWHERE)
+    assert past.read(1 << 20) is not None
+    COMMANDS.files(folder)[1].unlink()
+    assert past.read(1 << 20) is None
+    past.close()
+
+
+def test_the_newest_good_checkpoint_is_given(folder: Path) -> None:
+    """With its file and the record that it stands behind, byte for byte; without any, the beginning."""
+    past, paths, ends = JournalPast(folder, FIGURES), checkpoint_paths(folder), _ends(folder)
+    position, content = past.beginning()
+    assert position == ends[13][0]
+    assert unpack_beginning(content) == (COMMANDS.version, FIGURES, ends[13][1], paths[1].read_bytes())
+    paths[1].write_bytes(b"")
+    assert past.beginning()[0].sequence == 5
+    paths[0].unlink()
+    position, content = past.beginning()
+    assert (position, unpack_beginning(content)) == (NOWHERE, (COMMANDS.version, FIGURES, b"", b""))
