@@ -9,11 +9,10 @@ from market.account import Balance
 from market.exact_json import JsonObject
 from reports import json_fields as fields
 from reports.day_book import DayBook
+from reports.kinds import OF_TRADES, check_kinds
 from reports.performance import book_of, refigured
 from reports.trade_history import utc_day
 
-_CHECKED: Final = ("buys", "sells", "bought_qty", "sold_qty", "bought_quote", "sold_quote", "pnl", "position")
-_AMOUNTS: Final = ("volume", "maker_volume", "gross", "realized_fees", "open_fees")
 _SINCE_SCHEMA: Final = ("volume", "fees", "rebates")  # of `trades`
 _OF_BALANCES: Final = ("equity", "identity", "metrics")
 _LATER: Final = ("round_trips",)  # that files of the same schema need not have
@@ -43,30 +42,13 @@ def checked_book(document: JsonObject) -> DayBook | None:
         if ("schema" in document or name not in _SINCE_SCHEMA) and document["trades"].get(name) != value:
             raise ValueError(f"trades.{name} must be {value} by the trades, was {document['trades'].get(name)}")
     for symbol, part in figures["symbols"].items():
-        for name in _CHECKED:
+        for name in OF_TRADES:
             if parts[symbol][name] != part[name]:
                 raise ValueError(f"{symbol}.{name} must be {part[name]} by the trades, was {parts[symbol][name]}")
     if "schema" in document:
         _check_balances(document, book)
         _check_figures(document, book)
     return book
-
-
-def check_kinds(document: JsonObject) -> None:
-    """Look whether the keys of a document of ours that others read are there, and of their kind; not at its trades.
-
-    Raises:
-        ValueError: naming the one that is not.
-    """
-    parts = fields.child(document, "symbols")
-    for symbol in parts:
-        _check_part(symbol, fields.child(parts, symbol))
-    fields.child(document, "fees")
-    if "reconciliation" in document:
-        fields.flag(fields.child(document, "reconciliation"), "is_exact")
-        fields.child(fields.child(document, "reconciliation"), "differences")
-    if "resets" in document:
-        fields.array(document, "resets")
 
 
 def _check_rows(document: JsonObject, book: DayBook) -> None:
@@ -130,20 +112,3 @@ def _differs(expected: Any, told: Any, where: str) -> str | None:
     if isinstance(expected, Decimal) and isinstance(told, int | Decimal):
         return f"{where} must be {expected:,f} by the trades, was {told:,f}, by {told - expected:+,f}"
     return f"{where} must be {expected} by the trades, was {told}"
-
-
-def _check_part(symbol: str, part: JsonObject) -> None:
-    try:
-        for name in ("buys", "sells", "round_trips", "wins"):
-            fields.integer(part, name)
-        for name in (*_CHECKED, *_AMOUNTS):
-            fields.number(part, name)
-        for name in ("mark_price", "unrealized", "marked_pnl"):
-            fields.number_or_none(part, name)
-        for name in ("base", "quote"):
-            fields.text(part, name)
-        unvalued = fields.child(part, "unvalued_fees")
-        for asset in unvalued:
-            fields.number(unvalued, asset)
-    except ValueError as error:
-        raise ValueError(f"symbols.{symbol}: {error}") from error

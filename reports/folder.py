@@ -14,9 +14,10 @@ from market.exact_json import JsonObject
 from market.lock import lock_folder
 from market.mendable import MendableError
 from market.whole_file import make_folder, sync_folder, write_whole
-from reports.checking import check_kinds, checked_book
+from reports.checking import checked_book
 from reports.daily_file import FILE_BYTES_MAX, decode, decode_sealed, encode
 from reports.day_book import DayBook
+from reports.kinds import check_kinds
 
 _FILE_NAME = re.compile(r"performance_([0-9]{8})\.json", re.ASCII)
 _LOCK_S_MAX: Final = 5.0

@@ -14,6 +14,7 @@ from market.exact_json import JsonObject
 from reports.block_means import block_mean
 
 HORIZONS_S: Final = (1, 10, 60)
+SIDES: Final = ("buy", "sell", "both")
 BLOCKS_PER_HORIZON: Final = (
     3  # so many times as long as the horizon is a block at least; `benchmarks.coverage` measures it
 )
@@ -59,7 +60,7 @@ def markouts(fills: Iterable[MarkedFill]) -> list[JsonObject]:
     """
     table = np.array([_numbers(fill) for fill in fills], np.float64).reshape(-1, _FIRST_LATER + len(HORIZONS_S))
     signs = table[:, _SIGN]
-    sides = {"buy": signs > 0, "sell": signs < 0, "both": signs != 0}
+    sides = dict(zip(SIDES, (signs > 0, signs < 0, signs != 0), strict=True))
     return [
         _row(horizon_s, side, table[is_of_side], _FIRST_LATER + index)
         for index, horizon_s in enumerate(HORIZONS_S)
