@@ -1,7 +1,7 @@
 """The api's node: serves its own replica of the book feed over HTTP, and never asks the engine for a request."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from functools import partial
 
@@ -17,6 +17,9 @@ from market.clock import NS_PER_SECOND, monotonic_ns
 from market.instrument import Instrument, venue_spelling
 from market.limits import TRADES_KEPT_MAX
 from nodes.api.book_views import BookViews, RenderedBook
+from nodes.api.hello import hello_text
+from nodes.api.live_line import LiveLine
+from nodes.api.live_state import DeskView, LiveSymbol
 from nodes.http import HttpApp, allow_own_names_only, new_app, serving, url_of
 from nodes.listener import bind
 from nodes.node import Node, run_async
@@ -95,6 +98,18 @@ def add_routes(app: HttpApp, views: BookViews, default_symbol: str) -> None:
         app.add_route(handler, f"/api/{path}", methods=METHODS, error_format=ERROR_FORMAT)
 
 
+def live_line(node: Node, subscriber: FeedSubscriber, desk: Callable[[], DeskView], *, is_elsewhere: bool) -> LiveLine:
+    """Return the live line of all symbols of a desk."""
+    settings, engine_of = node.settings, node.plan.engine_of
+    reading_s = settings.tracker.interval_s
+    states = {
+        each.symbol: LiveSymbol(subscriber, each, engine_of[each.symbol], reading_s, is_elsewhere=is_elsewhere)
+        for each in settings.instruments
+    }
+    hello = {each.symbol: hello_text(settings, each) for each in settings.instruments}
+    return LiveLine(states, hello, settings.symbol, desk)
+
+
 async def _serve(node: Node) -> None:
     settings = node.settings
     listener = bind(settings.api.host, settings.api.port)
@@ -110,6 +125,9 @@ async def _serve(node: Node) -> None:
     allow_own_names_only(app, settings.api.host)
     add_routes(app, views, settings.symbol)
     add_page(app, settings.instruments, settings.symbol, market_text(settings.market))
+    told: list[DeskView] = [DeskView(None, 0)]
+    line = live_line(node, subscriber, lambda: told[-1], is_elsewhere=is_elsewhere)
+    line.add_to(app)
 
     async def follow_feed() -> None:
         with AsyncWaiter(subscriber.sockets) as waiter:
@@ -122,7 +140,11 @@ async def _serve(node: Node) -> None:
                     node.waiting()
                 replica = subscriber.replicas[Topic.BOOK.of(settings.symbol)]
                 node.show(
-                    live=views.is_live, sequence=replica.sequence, gaps=replica.gap_count, orders=len(replica.book)
+                    live=views.is_live,
+                    sequence=replica.sequence,
+                    gaps=replica.gap_count,
+                    orders=len(replica.book),
+                    browsers=line.browser_count,
                 )
                 if is_all:
                     await waiter.wait(TICK_MS)
@@ -131,6 +153,7 @@ async def _serve(node: Node) -> None:
     async def follow_own_orders() -> None:
         while True:
             if status := node.ask_desk():
+                told[:] = [DeskView(status, monotonic_ns())]
                 views.mark_own(
                     frozenset(number for row in status["nodes"] for number in row["figures"].get("own_orders", ()))
                 )
@@ -138,7 +161,7 @@ async def _serve(node: Node) -> None:
 
     with closing(subscriber):
         async with serving(app, listener):
-            await run_async(node, follow_feed, follow_own_orders)
+            await run_async(node, follow_feed, follow_own_orders, line.run)
 
 
 def run(node: Node) -> None:
