@@ -1,11 +1,12 @@
-"""kill -9 and SIGTERM of each node, and of the whole desk: what must survive.
+"""kill -9 and SIGTERM of each node, of two at once, and of the whole desk: what must survive.
 
-`ENDINGS=all` sends each node SIGTERM, too; without it those that others live by.
+`ENDINGS=all` sends each node SIGTERM, too, and kills every pair of nodes; without it those that others live by.
 """
 
 import os
 import signal
 from collections.abc import Callable, Iterator
+from itertools import combinations
 from typing import Any
 
 import pytest
@@ -18,6 +19,12 @@ from venues.venue import VenueError
 
 NODES = ("tracker", "maker", "api", "flow", "paper", "gateway", "engine")
 ENDED = NODES if os.environ.get("ENDINGS") == "all" else ("maker", "paper", "engine")  # with SIGTERM
+# Two that keep the same thing, each in its own store.
+PAIRS = (
+    tuple(combinations(NODES, 2))
+    if os.environ.get("ENDINGS") == "all"
+    else (("paper", "engine"), ("maker", "paper"), ("gateway", "engine"))
+)
 FAST_FILLS = {
     "TICKBUS_MAKER__HALF_SPREAD": "0.0002",
     "TICKBUS_FLOW__OPENING_S": "0",
@@ -64,7 +71,7 @@ def test_each_node_may_end_and_comes_back(trading_desk: Desk, number: int, nodes
     venue = trading_desk.venue()
     for name in nodes:
         before = [trade.trade_id for trade in venue.trades(BTCUSDT)]
-        trading_desk.kill(name, number)
+        trading_desk.kill(name, number=number)
         after = until("the venue answers", lambda: _answer(lambda: venue.trades(BTCUSDT)))
         assert [trade.trade_id for trade in after][: len(before)] == before, f"after {name} died"
     until("the maker quotes both sides", lambda: _sides(venue) == [Side.BUY, Side.SELL])
@@ -72,6 +79,37 @@ def test_each_node_may_end_and_comes_back(trading_desk: Desk, number: int, nodes
     report = trading_desk.cli("report")
     assert report.returncode == 0, report.stdout + report.stderr
     assert sum(row["restarts"] for row in trading_desk.status()["nodes"]) >= len(nodes)
+
+
+def test_two_nodes_may_die_at_once(trading_desk: Desk) -> None:
+    """Whatever two stores know of each other: no trade is lost, and the book has what the exchange holds open."""
+    venue = trading_desk.venue()
+    for pair in PAIRS:
+        before = [
+            trade.trade_id for trade in until("the venue answers", lambda: _answer(lambda: venue.trades(BTCUSDT)))
+        ]
+        trading_desk.kill(*pair)
+        after = until("the venue answers", lambda: _answer(lambda: venue.trades(BTCUSDT)))
+        ids = [trade.trade_id for trade in after]
+        assert ids[: len(before)] == before, f"after {pair} died"
+        assert len(set(ids)) == len(ids), f"after {pair} died"
+        until("the maker quotes both sides", lambda: _sides(venue) == [Side.BUY, Side.SELL])
+        until(f"book and exchange agree after {pair} died", lambda: _is_one_book(trading_desk, venue))
+    report = trading_desk.cli("report")
+    assert report.returncode == 0, report.stdout + report.stderr
+
+
+def _is_one_book(desk: Desk, venue: BinanceVenue) -> bool:
+    """Return whether the book of the engine has the exchange's open orders; between two looks one may have moved."""
+    orders = _answer(lambda: venue.open_orders(BTCUSDT))
+    return orders is not None and {int(order.order_id) for order in orders} == _ids_in_book(desk, Source.PAPER)
+
+
+def _ids_in_book(desk: Desk, source: Source) -> set[int]:
+    book = desk.get("/api/orderbook")
+    levels = [level for side in ("bids", "asks") for level in book.get(side, ())]
+    ids = {order["id"] for level in levels for order in level["orders"]}
+    return {order_id for order_id in ids if source_of_order(order_id) == source}
 
 
 def _sides(venue: BinanceVenue) -> list[Side]:
@@ -142,12 +180,6 @@ def test_killed_desk_gives_back_open_orders_in_the_book(trading_desk: Desk) -> N
     after = venue.open_orders(BTCUSDT)
     assert after == before
     assert venue.balances()["BTC"].total == total
-
-    def ids_in_book(source: Source) -> set[int]:
-        book = trading_desk.get("/api/orderbook")
-        ids = {order["id"] for side in ("bids", "asks") for level in book[side] for order in level["orders"]}
-        return {order_id for order_id in ids if source_of_order(order_id) == source}
-
-    assert {int(order.order_id) for order in after} == ids_in_book(Source.PAPER)
-    assert len(ids_in_book(Source.FLOW)) > 100, "the journal brings everybody's orders back"
+    assert {int(order.order_id) for order in after} == _ids_in_book(trading_desk, Source.PAPER)
+    assert len(_ids_in_book(trading_desk, Source.FLOW)) > 100, "the journal brings everybody's orders back"
     trading_desk.stop()
