@@ -31,7 +31,6 @@ def day_figures(head: JsonObject, rows: Sequence[HistoryRow], instrument: Instru
         "unrealized": _text(part.get("unrealized")),
         "marked_pnl": _text(part.get("marked_pnl")),
         **{name: _text((metrics.get(name) or {}).get("value")) for name in ("spread_capture", "inventory_pnl", "fees")},
-        "markouts": [_markout(each) for each in head.get("markouts") or () if each["side"] == "both"],
         "equity": _text(equity["end"]),
         "equity_asset": equity["asset"],
         "equity_assets": sorted(equity["balances"], key=lambda asset: (asset == equity["asset"], asset)),
@@ -50,12 +49,6 @@ def _fill(row: HistoryRow) -> dict[str, Any]:
         "qty": format_decimal(trade.qty),
         "price": format_decimal(trade.price),
     }
-
-
-def _markout(row: JsonObject) -> dict[str, Any]:
-    """Return a horizon's mean of all fills with its interval, in basis points, and of how many it is."""
-    numbers = {name: _text(row[f"{name}_bps"]) for name in ("mean", "low", "high")}
-    return {"horizon_s": row["horizon_s"], "n": row["n"], **numbers}
 
 
 def _text(value: Decimal | None) -> str | None:

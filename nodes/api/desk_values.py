@@ -22,7 +22,7 @@ _SHOWN: Final[Mapping[str, tuple[str, ...]]] = {
 }
 _OF_THE_DAY: Final = (
     *("pnl", "unrealized", "marked_pnl", "spread_capture", "inventory_pnl", "fees"),
-    *("trades", "buys", "sells", "markouts", "equity", "equity_asset", "equity_assets", "read_ms", "failing"),
+    *("trades", "buys", "sells", "equity", "equity_asset", "equity_assets", "read_ms", "failing"),
 )
 _OF_THE_MAKER: Final = ("position", "neutral", "presence", "presence_minute", "picked_off", "last_decision")
 

@@ -20,7 +20,7 @@ DEPTH: Final = 15  # levels a side
 TRADES_MAX: Final = 40  # that a message tells: of more the newest, and the numbers say how many are left out
 FILLS_MAX: Final = 200
 OWN_MAX: Final = 40
-STALE_NS: Final = 1_800 * NS_PER_MS  # an engine tells every second that it is there, a node twice a second
+STALE_NS: Final = 1_600 * NS_PER_MS  # an engine tells every second that it is there, a node twice a second
 AGES_NS: Final = NS_PER_SECOND  # from one telling of the ages to the next, and so the longest silence of the line
 READING_NS: Final = 3 * NS_PER_SECOND  # that a tracker may be late with its next reading
 

@@ -6,7 +6,7 @@ from contextlib import closing
 from functools import partial
 
 import uvloop
-from sanic.exceptions import BadRequest
+from sanic.exceptions import BadRequest, NotFound
 from sanic.request import Request
 from sanic.response import HTTPResponse
 
@@ -25,7 +25,8 @@ from nodes.listener import bind
 from nodes.node import Node, run_async
 from paper.http_bounds import ERROR_FORMAT
 from screens.market import market_text
-from screens.web_page import ASSETS, HEADERS, asset, page
+from web.assets import CACHED, load_assets
+from web.page import HEADERS, dashboard, endpoints_page
 
 TICK_MS = 100
 FRAMES_MAX = 16  # messages of the feed between two looks at the requests
@@ -50,22 +51,28 @@ def _json(document: str, status: int = 200) -> HTTPResponse:
 
 
 def add_page(app: HttpApp, instruments: Sequence[Instrument], default_symbol: str, market: str) -> None:
-    """Serve the page for a browser: it shows a book, and names the endpoints."""
+    """Serve what a person sees in a browser: the dashboard, the list of endpoints, and what they load."""
+    assets = load_assets()
 
-    async def show_page(request: Request) -> HTTPResponse:
+    def symbol_of(request: Request) -> str:
         symbol = venue_spelling(request.args.get("symbol", default_symbol))
-        if symbol not in {each.symbol for each in instruments}:
-            symbol = default_symbol
-        return HTTPResponse(page(symbol, instruments, market), headers=HEADERS, content_type=HTML)
+        return symbol if symbol in {each.symbol for each in instruments} else default_symbol
 
-    async def give_asset(request: Request) -> HTTPResponse:
-        name = request.path.removeprefix("/")
-        return HTTPResponse(asset(name), headers=HEADERS, content_type=ASSETS[name])
+    async def show_dashboard(request: Request) -> HTTPResponse:
+        return HTTPResponse(dashboard(symbol_of(request), instruments, market), headers=HEADERS, content_type=HTML)
 
-    for path in ("/", "/docs"):
-        app.add_route(show_page, path, methods=METHODS, name=f"page{path}".replace("/", "_"), error_format=ERROR_FORMAT)
-    for name in ASSETS:
-        app.add_route(give_asset, f"/{name}", methods=METHODS, name=name.replace(".", "_"), error_format=ERROR_FORMAT)
+    async def show_endpoints(request: Request) -> HTTPResponse:
+        return HTTPResponse(endpoints_page(symbol_of(request), market), headers=HEADERS, content_type=HTML)
+
+    async def give_asset(_: Request, digest: str, name: str) -> HTTPResponse:
+        if digest != assets.digest or name not in assets.files:
+            raise NotFound("there is no such file, or it is another one now")
+        content, content_type = assets.files[name]
+        return HTTPResponse(content, headers=CACHED, content_type=content_type)
+
+    routes = (("/", show_dashboard), ("/docs", show_endpoints), ("/assets/<digest:str>/<name:str>", give_asset))
+    for path, handler in routes:
+        app.add_route(handler, path, methods=METHODS, name=handler.__name__, error_format=ERROR_FORMAT)
 
 
 def add_routes(app: HttpApp, views: BookViews, default_symbol: str) -> None:

@@ -16,8 +16,4 @@ def test_tells_the_parts_of_the_result_as_the_document_has_them(count: int) -> N
     for name in ("spread_capture", "inventory_pnl", "fees"):
         value = head["metrics"][name]["value"]
         assert figures[name] == (None if value is None else f"{value.normalize():f}")
-    both = [row for row in head["markouts"] if row["side"] == "both"]
-    assert [(row["horizon_s"], row["n"]) for row in figures["markouts"]] == [
-        (row["horizon_s"], row["n"]) for row in both
-    ]
     assert msgpack.unpackb(msgpack.packb(figures)) == figures

@@ -157,20 +157,42 @@ def test_head_is_get_without_a_body(served: Api, path: str) -> None:
     assert answer.headers["Content-Type"] == served.get(path).headers["Content-Type"]
 
 
-@pytest.mark.parametrize("path", ["/", "/docs"])
-def test_shows_a_page_that_names_the_endpoints(served: Api, path: str) -> None:
+@pytest.mark.parametrize(("path", "linked"), [("/", {"/docs", "/"}), ("/docs", {"/", "/api/orderbook", "/api/health"})])
+def test_shows_pages_whose_links_work(served: Api, path: str, linked: set[str]) -> None:
     """A browser got 404 there; everything that the page loads is this server's own, and each link of it works."""
     served.tell_all(BTC.symbol)
     served.tell_all(ETH.symbol)
     answer = served.get(path)
     text = answer.body.decode()
     assert (answer.status, answer.headers["Content-Type"]) == (200, "text/html; charset=utf-8")
-    assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
+    policy = answer.headers["Content-Security-Policy"]
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
     assert "a market of &lt;practice&gt;" in text
     assert "{{" not in text
-    links = [unescape(link) for link in re.findall(r'(?:href|src)="([^"]*)"', text) if link != "data:,"]
-    assert {link.partition("?")[0] for link in links} >= {"/api/orderbook", "/api/trades", "/api/health", "/page.js"}
+    assert not re.findall(r"<style|style=|\son[a-z]+=|<script(?![^>]* src=)", text), "nothing stands inside of the page"
+    links = [unescape(link) for link in re.findall(r'(?:href|src)="([^"#]+)"', text) if link != "data:,"]
+    assert {link.partition("?")[0] for link in links} >= linked
     assert {served.get(link).status for link in links} == {200}
+    assert all(link.startswith("/") for link in links)
+
+
+def test_what_the_page_loads_never_changes_under_its_address(served: Api) -> None:
+    """A browser keeps it for good; another digest, and a name that is none, is not there."""
+    text = served.get("/").body.decode()
+    (main,) = re.findall(r'src="(/assets/[0-9a-f]{16}/main.js)"', text)
+    answer = served.get(main)
+    assert (answer.status, answer.headers["Content-Type"]) == (200, "text/javascript; charset=utf-8")
+    assert answer.headers["Cache-Control"] == "public, max-age=31536000, immutable"
+    imported = re.findall(r'from "\./([a-z]+\.js)"', answer.body.decode())
+    assert {served.get(main.replace("main.js", name)).status for name in imported} == {200}
+    digest = main.split("/")[2]
+    others = [
+        main.replace(digest, "0" * 16),
+        main.replace("main.js", "index.html"),
+        main.replace("main.js", "..%2fpage.py"),
+    ]
+    assert [served.get(path).status for path in others] == [404, 404, 404]
 
 
 def test_page_is_of_the_symbol_that_is_asked_for(served: Api) -> None:
@@ -178,4 +200,5 @@ def test_page_is_of_the_symbol_that_is_asked_for(served: Api) -> None:
     assert 'data-symbol="ETHUSDT"' in served.get("/?symbol=ETHUSDT").body.decode()
     strange = served.get("/?symbol=%22%3E%3Cscript%3E").body.decode()
     assert 'data-symbol="BTCUSDT"' in strange
-    assert strange.count("<script") == 1
+    assert "%22" not in strange
+    assert "<script>" not in strange

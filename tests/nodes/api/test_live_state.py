@@ -211,7 +211,7 @@ def test_what_is_stale_is_named(told: Told) -> None:
     told.desk = DeskView(_status(), told.now_ns)
     told.look(0)
     assert told.message()["troubles"] == []
-    told.state.look(told.now_ns + 1_900 * 10**6, DAY_NS, DeskView(_status(), told.now_ns + 1_900 * 10**6))
+    told.state.look(told.now_ns + 1_700 * 10**6, DAY_NS, DeskView(_status(), told.now_ns + 1_700 * 10**6))
     assert told.message()["troubles"] == [["feed", "the engine is silent: book and trades are old"]]
     told.state.look(told.now_ns + 100, DAY_NS, DeskView(_status(), told.now_ns - 2 * SECOND))
     assert [name for name, _ in told.message()["troubles"]] == ["desk", "maker", "tracker"]
