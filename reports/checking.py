@@ -1,6 +1,6 @@
 """Is a daily document what its own trades make of it: every figure is made again when a file is read."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from typing import Any, Final
@@ -9,9 +9,10 @@ from market.account import Balance
 from market.exact_json import JsonObject
 from reports import json_fields as fields
 from reports.day_book import DayBook
+from reports.exact import EXACT, FIGURE_PLACES
 from reports.kinds import OF_TRADES, check_kinds
-from reports.performance import book_of, refigured
-from reports.trade_history import utc_day
+from reports.performance import book_of, refigured, told_history
+from reports.trade_history import HistoryRow, utc_day
 
 _SINCE_SCHEMA: Final = ("volume", "fees", "rebates")  # of `trades`
 _OF_BALANCES: Final = ("equity", "identity", "metrics")
@@ -29,13 +30,17 @@ def checked_book(document: JsonObject) -> DayBook | None:
         return None
     check_kinds(document)
     day, parts = date.fromisoformat(document["date"]), document["symbols"]
-    book = book_of(day, document)
+    rows, realized = list[HistoryRow](), list[Any]()
+    for row, told in told_history(document):
+        rows.append(row)
+        realized.append(told)
+    book = book_of(day, document, rows=rows)
     figures = book.figures({})
     strangers = [row for row in book.rows if utc_day(row.trade.time_ms) != day]
     if strangers:
         raise ValueError(f"trade {strangers[0].trade.trade_id} is of {utc_day(strangers[0].trade.time_ms)}")
     if "schema" in document:
-        _check_rows(document, book)
+        _check_rows(rows, realized, book)
     if document["total_trades"] != figures["total_trades"]:
         raise ValueError(f"total_trades must be {figures['total_trades']}, was {document['total_trades']}")
     for name, value in figures["trades"].items():
@@ -51,17 +56,19 @@ def checked_book(document: JsonObject) -> DayBook | None:
     return book
 
 
-def _check_rows(document: JsonObject, book: DayBook) -> None:
+def _check_rows(rows: Sequence[HistoryRow], realized: Sequence[Any], book: DayBook) -> None:
     """Compare what each trade is said to have realized with what it does realize after those before it."""
-    for index, entry in enumerate(document["trade_history"]):
+    unit = 10**FIGURE_PLACES
+    for index, (row, told) in enumerate(zip(rows, realized, strict=True)):
         trade = book.rows[index].trade
-        if (entry["symbol"], entry["id"], entry["order_id"]) != (trade.symbol, trade.trade_id, trade.order_id):
+        if row is not book.rows[index]:
             raise ValueError(f"trade_history[{index}] must be trade {trade.trade_id} of {trade.symbol}: oldest first")
-        realized, told = book.realized(index), fields.number(entry, "realized")
-        if realized != told:
+        number = told if type(told) is Decimal else fields.number({"realized": told}, "realized")
+        if EXACT.multiply(number, unit) != book.realized.units[index]:
+            due = book.realized.figure(index)
             raise ValueError(
-                f"trade {trade.trade_id} of {trade.symbol} realizes {realized} by the trades up to it and not {told}: "
-                f"from there on, or before it, one was lost, doubled or changed, by {realized - told:+,f}"
+                f"trade {trade.trade_id} of {trade.symbol} realizes {due} by the trades up to it and not {number}: "
+                f"from there on, or before it, one was lost, doubled or changed, by {due - number:+,f}"
             )
 
 

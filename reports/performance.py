@@ -28,7 +28,7 @@ them. Every figure can be derived again from `trade_history`, by hand or by `rep
   and no reconciliation.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
@@ -98,8 +98,17 @@ class AccountSnapshot:
         return utc_date(self.now_ns)
 
 
-def book_of(day: date, document: JsonObject | None, instruments: Iterable[Instrument] = ()) -> DayBook:
+def book_of(
+    day: date,
+    document: JsonObject | None,
+    instruments: Iterable[Instrument] = (),
+    rows: Iterable[HistoryRow] | None = None,
+) -> DayBook:
     """Return the book of `day` as its document holds it, empty without one.
+
+    Args:
+        instruments: those of the desk, before others that the document tells of.
+        rows: the trades of the document, from whom has read them.
 
     Raises:
         ValueError: naming what is wrong in the document.
@@ -113,7 +122,7 @@ def book_of(day: date, document: JsonObject | None, instruments: Iterable[Instru
         book.take_flows(map(flow_from_json, fields.array(document, "flows")))
     if document is not None and "reconciliation" in document:
         book.last_sight = fields.child(document, "reconciliation")
-    book.load(history_of(document))
+    book.load(history_of(document) if rows is None else rows)
     return book
 
 
@@ -258,18 +267,26 @@ def history_of(document: JsonObject | None) -> list[HistoryRow]:
     Raises:
         ValueError: naming the entry and field that is wrong.
     """
+    return [row for row, _ in told_history(document)]
+
+
+def told_history(document: JsonObject | None) -> Iterator[tuple[HistoryRow, Any]]:
+    """Yield what `history_of` returns, and of each trade what it is told to have realized, whatever stands there.
+
+    Raises:
+        ValueError: as `history_of`.
+    """
     if document is None or "trade_history" not in document:
-        return []
-    rows = []
+        return
     told = document["trade_history"]
     entries = told if isinstance(told, SealedHistory) else fields.array(document, "trade_history")
     for index, entry in enumerate(entries):
         _share_texts(entry)
         try:
-            rows.append(row_from_json(entry))
+            row = row_from_json(entry)
         except ValueError as error:
             raise ValueError(f"trade_history[{index}]: {error}") from error
-    return rows
+        yield row, entry.get("realized")
 
 
 def _share_texts(entry: Any) -> None:
