@@ -190,9 +190,10 @@ class Desk:
         """Return all that a node has logged."""
         return (self.run_dir / "logs" / f"{node}.log").read_text()
 
-    def kill(self, *names: str, number: int = signal.SIGKILL) -> None:
-        """Kill nodes at once, and wait until their supervisor has them back."""
+    def kill(self, *names: str, number: int = signal.SIGKILL) -> float:
+        """Kill nodes at once, wait until their supervisor has them back, and return how long that took, s."""
         before = {name: self.node(name) for name in names}
+        since_s = time.monotonic()
         for row in before.values():
             os.kill(row["pid"], number)
 
@@ -205,6 +206,7 @@ class Desk:
             return bool(row["state"] == "ready" and is_new)
 
         until(f"{' and '.join(names)} is back", lambda: all(map(is_back, names)))
+        return time.monotonic() - since_s
 
     def end(self) -> None:
         """Make sure that nothing is left, whatever happened."""

@@ -14,6 +14,7 @@ import pytest
 from bus.topology import Source, source_of_order
 from market.codes import Side
 from tests.desk.desk_process import BTCUSDT, Desk, short_directory, until
+from tests.reliability import FaultRow
 from venues.binance import BinanceVenue
 from venues.venue import VenueError
 
@@ -66,12 +67,14 @@ def trading_desk(module_desk: Desk) -> Desk:
 
 
 @pytest.mark.parametrize(("number", "nodes"), [(signal.SIGTERM, ENDED), (signal.SIGKILL, NODES)], ids=["15", "9"])
-def test_each_node_may_end_and_comes_back(trading_desk: Desk, number: int, nodes: tuple[str, ...]) -> None:
+def test_each_node_may_end_and_comes_back(
+    trading_desk: Desk, number: int, nodes: tuple[str, ...], fault_row: FaultRow
+) -> None:
     """After each, the others go on, the node is restarted, and books and balances still agree."""
-    venue = trading_desk.venue()
+    venue, back_s = trading_desk.venue(), {}
     for name in nodes:
         before = [trade.trade_id for trade in venue.trades(BTCUSDT)]
-        trading_desk.kill(name, number=number)
+        back_s[name] = trading_desk.kill(name, number=number)
         after = until("the venue answers", lambda: _answer(lambda: venue.trades(BTCUSDT)))
         assert [trade.trade_id for trade in after][: len(before)] == before, f"after {name} died"
     until("the maker quotes both sides", lambda: _sides(venue) == [Side.BUY, Side.SELL])
@@ -79,16 +82,20 @@ def test_each_node_may_end_and_comes_back(trading_desk: Desk, number: int, nodes
     report = trading_desk.cli("report")
     assert report.returncode == 0, report.stdout + report.stderr
     assert sum(row["restarts"] for row in trading_desk.status()["nodes"]) >= len(nodes)
+    for name, took_s in back_s.items():
+        fault_row(
+            f"{name} of a running desk ends", f"{signal.Signals(number).name}; back when it is ready", 1, [took_s]
+        )
 
 
-def test_two_nodes_may_die_at_once(trading_desk: Desk) -> None:
+def test_two_nodes_may_die_at_once(trading_desk: Desk, fault_row: FaultRow) -> None:
     """Whatever two stores know of each other: no trade is lost, and the book has what the exchange holds open."""
-    venue = trading_desk.venue()
+    venue, back_s = trading_desk.venue(), []
     for pair in PAIRS:
         before = [
             trade.trade_id for trade in until("the venue answers", lambda: _answer(lambda: venue.trades(BTCUSDT)))
         ]
-        trading_desk.kill(*pair)
+        back_s.append(trading_desk.kill(*pair))
         after = until("the venue answers", lambda: _answer(lambda: venue.trades(BTCUSDT)))
         ids = [trade.trade_id for trade in after]
         assert ids[: len(before)] == before, f"after {pair} died"
@@ -97,6 +104,7 @@ def test_two_nodes_may_die_at_once(trading_desk: Desk) -> None:
         until(f"book and exchange agree after {pair} died", lambda: _is_one_book(trading_desk, venue))
     report = trading_desk.cli("report")
     assert report.returncode == 0, report.stdout + report.stderr
+    fault_row("two nodes of a running desk die at once", "SIGKILL of each pair", len(PAIRS), back_s)
 
 
 def _is_one_book(desk: Desk, venue: BinanceVenue) -> bool:
@@ -162,7 +170,7 @@ def test_restarted_desk_has_the_account_of_before(trading_desk: Desk) -> None:
     trading_desk.stop()
 
 
-def test_killed_desk_gives_back_open_orders_in_the_book(trading_desk: Desk) -> None:
+def test_killed_desk_gives_back_open_orders_in_the_book(trading_desk: Desk, fault_row: FaultRow) -> None:
     """kill -9 of everything at once: what the venue had accepted is open again, in the venue and in the book."""
     venue = trading_desk.venue()
     until("two open orders", lambda: _sides(venue) == [Side.BUY, Side.SELL])
@@ -183,3 +191,4 @@ def test_killed_desk_gives_back_open_orders_in_the_book(trading_desk: Desk) -> N
     assert {int(order.order_id) for order in after} == _ids_in_book(trading_desk, Source.PAPER)
     assert len(_ids_in_book(trading_desk, Source.FLOW)) > 100, "the journal brings everybody's orders back"
     trading_desk.stop()
+    fault_row("all of a desk dies", "SIGKILL of every process at once", 1)

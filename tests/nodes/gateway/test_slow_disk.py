@@ -11,6 +11,7 @@ from market.commands import NewOrder
 from market.events import Accepted, Rejected
 from tests.desk.desk_process import short_directory, until
 from tests.nodes.gateway.gateway_process import Pair
+from tests.reliability import FaultRow
 from venues.gateway import GatewaySession
 
 STALL_S = 2.0
@@ -84,7 +85,7 @@ def _all_told(session: GatewaySession) -> list[tuple[int, bool]]:
 
 
 @pytest.mark.parametrize("mode", ["sync", "group"])
-def test_nothing_is_acknowledged_before_the_disk_has_it(folder: Path, mode: str) -> None:
+def test_nothing_is_acknowledged_before_the_disk_has_it(folder: Path, mode: str, fault_row: FaultRow) -> None:
     """Orders wait as long as the disk does, or are refused as the engine is away; each is answered once."""
     disk = SlowDisk(folder / "disk")
     with Pair(folder, TICKBUS_ENGINE__JOURNAL=mode, PYTHONPATH=disk.path).working() as pair:
@@ -105,9 +106,10 @@ def test_nothing_is_acknowledged_before_the_disk_has_it(folder: Path, mode: str)
         session.close()
     assert [order_id for order_id, _ in told] == [*range(ORDERS + 1, 3 * ORDERS + 1)], "each is answered once"
     assert all(is_in for _, is_in in told[:ORDERS]), "what was on its way is lost"
+    fault_row("disk stalls", f"a sync of the journal that takes {STALL_S:.0f} s; modes `group` and `sync`", 1)
 
 
-def test_a_checkpoint_that_waits_for_the_disk_holds_nobody_up(folder: Path) -> None:
+def test_a_checkpoint_that_waits_for_the_disk_holds_nobody_up(folder: Path, fault_row: FaultRow) -> None:
     """In mode write nobody waits for a sync: orders are answered while a checkpoint's hangs, as ever."""
     disk = SlowDisk(folder / "disk")
     with Pair(folder, TICKBUS_ENGINE__CHECKPOINT_S="0.1", PYTHONPATH=disk.path).working() as pair:
@@ -120,3 +122,4 @@ def test_a_checkpoint_that_waits_for_the_disk_holds_nobody_up(folder: Path) -> N
         assert all(is_in for _, is_in in _all_told(session)), "answered although the disk still hangs"
         disk.go_on()
         session.close()
+    fault_row("disk stalls", "a sync of a checkpoint that does not end: orders are answered all the same", 1)
