@@ -8,13 +8,11 @@ files of before it say `version` 1, and are read as they are. A file with neithe
 by other hands: its fixed keys are read, whatever else it holds is not.
 """
 
-import contextlib
 import json
 import re
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
-from decimal import Decimal
 from typing import Any, Final
 
 from market import exact_json
@@ -33,9 +31,6 @@ _NEXT_LINE: Final = re.compile(",\n *")
 _LINE_END: Final = re.compile("\n *")
 _PADDING: Final = re.compile(r"\.(?=[0-9]++(?<=0))([0-9]*[1-9])?0+")  # tried at points alone, and where a 0 is last
 _SEAL: Final = re.compile(rb'"checksum": "(crc32:[0-9a-f]{8})"\n}\n')
-_DIGITS: Final = bytes.maketrans(b".123456789E", b"0000000000e")
-_DIGITS_TOO_MANY: Final = b"0" * 61
-_MINUS_ZERO: Final = re.compile(rb"-0(\.0*)?[^.0-9]")
 _FIXED_KEYS: Final = ("date", "time", "balances", "trades", "total_trades")
 
 
@@ -52,7 +47,7 @@ class SealedHistory:
             ValueError: if they are not JSON: no program of ours has sealed them.
         """
         for piece in _pieces(self._text, 0, len(self._text)):
-            yield from _entries(piece)
+            yield from exact_json.loads(b"[" + piece + b"]")
 
     def in_floats(self) -> Iterator[JsonObject]:
         """Yield the entries, their numbers as the nearest floats: for statistics, in a third of the time.
@@ -202,36 +197,6 @@ def _pieces(content: bytes, at: int, end: int) -> Iterator[bytes]:
         until = end if cut < 0 else cut + 1
         yield content[at:until]
         at = until if cut < 0 else until + len(_BETWEEN_ENTRIES)
-
-
-def _entries(piece: bytes) -> list[Any]:
-    """Return what `exact_json.loads` does of some entries, in half of its time where they are as we write them.
-
-    Numbers of another form are looked for in the text, and a name that stands twice by how many names there are.
-
-    Raises:
-        ValueError: as `exact_json.loads`.
-    """
-    text = b"[" + piece + b"]"
-    digits = text.translate(_DIGITS)
-    if b"0e" not in digits and _DIGITS_TOO_MANY not in digits and not _MINUS_ZERO.search(text):
-        with contextlib.suppress(ValueError, RecursionError):
-            entries: list[Any] = json.loads(text, parse_float=Decimal, parse_constant=_refuse)
-            if sum(map(_names_in, entries)) == text.count(b'": '):
-                return entries
-    return exact_json.loads(text)  # type: ignore[no-any-return]
-
-
-def _names_in(entry: Any) -> int:
-    """Return how many names an entry of a trade has, and its mids."""
-    if type(entry) is not dict:
-        return 0
-    mids = entry.get("mids")
-    return len(entry) + len(mids) if type(mids) is dict else len(entry)
-
-
-def _refuse(name: str) -> Any:
-    raise ValueError(name)
 
 
 def _checksum_of_spelling(document: JsonObject) -> str:

@@ -1,5 +1,6 @@
 """One day's trades and all that follows from them, kept up trade by trade: the last costs what the first did."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
@@ -188,15 +189,14 @@ class DayBook:
         Raises:
             ValueError: if one of them stands there twice.
         """
-        seen: set[TradeKey] = set()
-        new: list[HistoryRow] = []
-        for row in rows:
-            if row.key in seen:
-                raise ValueError(f"trade {row.trade.trade_id} of order {row.trade.order_id} stands twice")
-            seen.add(row.key)
-            if row.key not in self._by_key:
-                new.append(row)
-        self._take(new)
+        told = list(rows)
+        keys = [row.key for row in told]
+        if len(set(keys)) != len(keys):
+            twice = next(
+                row.trade for row, count in zip(told, map(Counter(keys).__getitem__, keys), strict=True) if count > 1
+            )
+            raise ValueError(f"trade {twice.trade_id} of order {twice.order_id} stands twice")
+        self._take([row for row, key in zip(told, keys, strict=True) if key not in self._by_key])
 
     def add(
         self,
@@ -364,8 +364,9 @@ class DayBook:
                 self._books.add_flow(flow)
 
     def _append(self, row: HistoryRow) -> None:
-        trade, instrument = row.trade, self._instrument_of(row.trade)
-        symbol, book = trade.symbol, self.symbols[trade.symbol]
+        trade = row.trade
+        symbol, instrument = trade.symbol, self._instrument_of(trade)
+        book = self.symbols[symbol]
         self.rows.append(row)
         self._by_key[row.key] = row
         if self._by_number is not None:

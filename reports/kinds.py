@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from market.exact_json import JsonObject
 from reports import json_fields as fields
-from reports.markouts import HORIZONS_S, SIDES
+from reports.marked_fills import HORIZONS_S, SIDES
 
 OF_TRADES: Final = ("buys", "sells", "bought_qty", "sold_qty", "bought_quote", "sold_quote", "pnl", "position")
 

@@ -46,7 +46,7 @@ from reports.daily_file import SCHEMA, SealedHistory
 from reports.day_book import DayBook
 from reports.exact import amount
 from reports.identity import identity_and_equity
-from reports.markouts import MarkedFill, markouts
+from reports.marked_fills import MarkedFill
 from reports.metrics import metrics
 from reports.pnl import FifoBook
 from reports.reconciliation import balances_to_json, flow_from_json, flow_to_json, opening_of
@@ -170,6 +170,8 @@ def document_head(
 
 def with_markouts(head: JsonObject, book: DayBook) -> JsonObject:
     """Return `head` with its markouts, which cost as much as the day is long: only what is read has them."""
+    from reports.markouts import markouts  # numpy, which who reads files does not need, is a fifth of its start
+
     details = ((row.trade, row.detail or FillDetail()) for row in book.rows)
     fills = (
         MarkedFill(trade.time_ms, trade.side, trade.price, trade.qty, detail.mid, detail.mids)
@@ -280,8 +282,10 @@ def told_history(document: JsonObject | None) -> Iterator[tuple[HistoryRow, Any]
         return
     told = document["trade_history"]
     entries = told if isinstance(told, SealedHistory) else fields.array(document, "trade_history")
+    is_kept = entries is told and not isinstance(told, SealedHistory)
     for index, entry in enumerate(entries):
-        _share_texts(entry)
+        if is_kept:
+            _share_texts(entry)
         try:
             row = row_from_json(entry)
         except ValueError as error:

@@ -49,7 +49,8 @@ class SymbolBook:
         self._worth_units = self.fifo.worth_units(units_of(mark or _NOTHING))
         self.spread = Spread()
         self._foreign_fees: dict[str, tuple[Fraction, Fraction]] = {}
-        self.volumes = {side: Volume() for side in Side}
+        self._bought, self._sold = Volume(), Volume()
+        self.volumes = {Side.BUY: self._bought, Side.SELL: self._sold}
         self.charges = Charges()
 
     def add(self, row: HistoryRow, mid_units: int | None) -> ExactSum | None:
@@ -71,7 +72,7 @@ class SymbolBook:
         if mid_units is not None:
             self.spread.add(qty, cost, mid_units)
         self.average.add(qty, cost, paid)
-        self.volumes[trade.side].add(units, is_maker=trade.is_maker)
+        (self._bought if trade.side is Side.BUY else self._sold).add(units, is_maker=trade.is_maker)
         return self.fifo.take(trade, value, units)
 
     def mark_late(self, row: HistoryRow) -> None:

@@ -37,7 +37,8 @@ _KEYS: Final = {
 }
 _VALUES: Final = itemgetter(*_KEYS)
 _KINDS: Final = tuple(_KEYS.values())
-_SIDES: Final = Side.__members__
+_SIDES: Final = dict(Side.__members__)
+_DETAILS: Final = ("mid", "quote_age_ms", "level", "model", "rule")
 
 
 TradeKey = tuple[str, int, str]  # symbol, trade id, order id
@@ -182,7 +183,11 @@ def row_from_json(entry: Any) -> HistoryRow:
     trade = _usual_trade(entry) or _trade_from_json(entry)
     if not trade.qty > 0:
         raise ValueError(f"qty must be positive, was {trade.qty}")
-    fee_in_quote, fee_price = (fields.number_or_none(entry, name) for name in ("fee_in_quote", "fee_price"))
+    fee_in_quote, fee_price = entry.get("fee_in_quote"), entry.get("fee_price")
+    if type(fee_in_quote) is not Decimal:
+        fee_in_quote = fields.number_or_none(entry, "fee_in_quote")
+    if fee_price is not None:
+        fee_price = fields.number(entry, "fee_price")
     return HistoryRow(trade, fee_in_quote, fee_price, _detail_from_json(entry))
 
 
@@ -242,16 +247,19 @@ def _detail_from_json(entry: JsonObject) -> FillDetail | None:
     if "mids" not in entry:
         return None
     told = fields.child(entry, "mids")
-    if strange := [name for name in told if not name.isdecimal()]:
-        raise ValueError(f"mids must be by seconds, was {strange[0][:40]!r}")
-    mids = {int(after_s): fields.number_or_none(told, after_s) for after_s in told}
+    mids: dict[int, Decimal | None] = {}
+    for name, mid in told.items():
+        if not name.isdecimal():
+            raise ValueError(f"mids must be by seconds, was {name[:40]!r}")
+        mids[int(name)] = mid if type(mid) is Decimal else fields.number_or_none(told, name)  # as nearly all are
+    mid, age_ms, level, model, rule = map(entry.get, _DETAILS)
     return FillDetail(
-        fields.number_or_none(entry, "mid"),
+        mid if type(mid) is Decimal else fields.number_or_none(entry, "mid"),
         mids,
-        None if entry.get("quote_age_ms") is None else fields.integer(entry, "quote_age_ms"),
-        None if entry.get("level") is None else fields.integer(entry, "level"),
-        None if entry.get("model") is None else intern(fields.text(entry, "model")),
-        None if entry.get("rule") is None else intern(fields.text(entry, "rule")),
+        None if age_ms is None else fields.integer(entry, "quote_age_ms"),
+        None if level is None else fields.integer(entry, "level"),
+        None if model is None else intern(fields.text(entry, "model")),
+        None if rule is None else intern(fields.text(entry, "rule")),
     )
 
 

@@ -10,7 +10,7 @@ from sanic.exceptions import BadRequest, NotFound
 from sanic.request import Request
 from sanic.response import HTTPResponse
 
-from bus.channel import AsyncWaiter
+from bus.async_waiter import AsyncWaiter
 from bus.feed import Topic
 from bus.subscriber import FeedSubscriber
 from market.clock import NS_PER_SECOND, monotonic_ns

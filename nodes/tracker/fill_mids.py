@@ -7,7 +7,7 @@ from market.account import VenueTrade
 from market.clock import NS_PER_MS, NS_PER_SECOND
 from market.instrument import Instrument
 from nodes.tracker.mids import KEPT_NS, Mids
-from reports.markouts import HORIZONS_S
+from reports.marked_fills import HORIZONS_S
 from reports.trade_history import FillDetail, TradeKey, key_of
 
 

@@ -1,7 +1,7 @@
 """Many days at once: what is told of them by their checksums is what all their figures made again would tell."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from copy import deepcopy
 from datetime import date, timedelta
 from decimal import Decimal
@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 
 from benchmarks.long_reports import FIRST_DAY, Account
 from market.exact_json import JsonObject, dumps
-from market.exact_json import loads as exact_loads
 from pages.day import day_page
 from pages.week import week_page
 from reports import daily_file
@@ -212,48 +211,6 @@ def test_a_shown_day_is_read_as_any(folder: ReportsFolder) -> None:
     assert folder.read_shown(_day(1))[2] == "expected JSON: Expecting property name enclosed in double quotes at " + (
         "line 1 column 2"
     )
-
-
-@pytest.mark.parametrize(
-    "entry",
-    [
-        '{"id": 1, "price": 1E2}',
-        '{"id": 1, "price": 1.5e-7}',
-        '{"id": 1, "fee": -0.00}',
-        '{"id": 1, "fee": -0}',
-        '{"id": 1, "fee": -0.01}',
-        '{"id": 1, "id": 2}',
-        '{"id": 1, "mids": {"1": 2.0, "1": 3.0}}',
-        '{"id": 1, "mids": {"1": 2.0, "10": 3.0}}',
-        '{"id": 1, "mids": "1: "}',
-        '{"id": 1, "mids": 7}',
-        '{"id": 1, "more": {"a": 1.0, "a": 2.0}}',
-        '{"id": 1, "model": "a\\": b", "model": "c"}',
-        '{"id": 1, "model": "1e5 and -0 and a\\": b"}',
-        f'{{"id": 1, "qty": {"9" * 60}}}',
-        f'{{"id": 1, "qty": {"9" * 61}}}',
-        f'{{"id": 1, "qty": 0.{"1" * 60}}}',
-        f'{{"id": 1, "qty": 0.{"1" * 61}}}',
-        '{"id": 1, "qty": NaN}',
-        '{"id": 1, "qty": -Infinity}',
-        '{"id": 1, "qty": 1.0',
-        "7",
-        "[1, 2.50]",
-        '"caf\u00e9"',
-        "[" * 100_000,
-    ],
-)
-def test_entries_are_read_as_any_json(entry: str) -> None:
-    """Guards the quick reading of entries: other programs' numbers, and what is no entry, are read as ever."""
-
-    def read(loads: Callable[[bytes], Any]) -> Any:
-        try:
-            return repr(loads(('{"id": 0, "price": 1.50}, ' + entry).encode()))
-        except ValueError as error:
-            return str(error)
-
-    found = read(daily_file._entries)
-    assert found == read(lambda text: exact_loads(b"[" + text + b"]"))
 
 
 @given(st.text("0123456789.,:Z -e", max_size=40))
