@@ -9,7 +9,7 @@ from bus.feed import Topic
 from bus.subscriber import FeedSubscriber
 from market.clock import NS_PER_MS, NS_PER_SECOND
 from market.codes import Side
-from market.exact_json import dumps
+from market.exact_json import JsonObject, dumps
 from market.instrument import Instrument
 from nodes.api.book_views import RenderedBook
 from nodes.api.desk_values import Status, money_value, nodes_value, quoting_value, risk_value, row_of
@@ -31,10 +31,12 @@ class DeskView(NamedTuple):
     Attributes:
         status: the supervisor's last answer, None before the first: a node that runs alone gets none.
         asked_ns: when it came, monotonic.
+        command: the last command of the dashboard, and what it has said so far.
     """
 
     status: Status | None
     asked_ns: int
+    command: JsonObject | None = None
 
 
 class Source(NamedTuple):
@@ -103,6 +105,8 @@ class LiveSymbol:
             self._bars_rows.put(bar.second, bar.text, self.version)
         if desk.status is not None and desk.status is not self._status:
             self._take_status(desk.status)
+        if desk.command is not None:
+            self._put("command", _plain_json(desk.command))
         self._take_sources(now_ns, time_ns, desk)
 
     def message(self, seen: int) -> str | None:

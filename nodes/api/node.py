@@ -13,10 +13,13 @@ from sanic.response import HTTPResponse
 from bus.async_waiter import AsyncWaiter
 from bus.feed import Topic
 from bus.subscriber import FeedSubscriber
+from desk.command_token import load_or_make_token
 from market.clock import NS_PER_SECOND, monotonic_ns
 from market.instrument import Instrument, venue_spelling
 from market.limits import TRADES_KEPT_MAX
+from market.private_file import PrivateFileError
 from nodes.api.book_views import BookViews, RenderedBook
+from nodes.api.commands import DeskCommands, run_command
 from nodes.api.hello import hello_text
 from nodes.api.live_line import LiveLine
 from nodes.api.live_state import DeskView, LiveSymbol
@@ -105,6 +108,18 @@ def add_routes(app: HttpApp, views: BookViews, default_symbol: str) -> None:
         app.add_route(handler, f"/api/{path}", methods=METHODS, error_format=ERROR_FORMAT)
 
 
+def desk_commands(node: Node) -> DeskCommands:
+    """Return the commands of the dashboard; without a token that can be trusted nobody may give one."""
+    run_dir, symbols = node.settings.run_dir, [each.symbol for each in node.settings.instruments]
+    token, why_not = None, ""
+    try:
+        token = load_or_make_token(run_dir)
+    except (PrivateFileError, OSError) as error:
+        why_not = str(error)
+        node.log.warning("the dashboard takes no commands", why=why_not)
+    return DeskCommands(token, symbols, run_command(run_dir), node.log.info, why_not)
+
+
 def live_line(node: Node, subscriber: FeedSubscriber, desk: Callable[[], DeskView], *, is_elsewhere: bool) -> LiveLine:
     """Return the live line of all symbols of a desk."""
     settings, engine_of = node.settings, node.plan.engine_of
@@ -133,7 +148,9 @@ async def _serve(node: Node) -> None:
     add_routes(app, views, settings.symbol)
     add_page(app, settings.instruments, settings.symbol, market_text(settings.market))
     told: list[DeskView] = [DeskView(None, 0)]
-    line = live_line(node, subscriber, lambda: told[-1], is_elsewhere=is_elsewhere)
+    commands = desk_commands(node)
+    commands.add_to(app)
+    line = live_line(node, subscriber, lambda: told[-1]._replace(command=commands.told), is_elsewhere=is_elsewhere)
     line.add_to(app)
 
     async def follow_feed() -> None:

@@ -217,6 +217,53 @@ def test_a_killed_node_makes_it_stale_until_it_is_back(opened: Opened, desk: Des
     test_the_ladder_is_the_book_that_the_api_serves(opened)
 
 
+def test_halts_and_resumes_with_the_token_alone(opened: Opened, desk: Desk) -> None:
+    """The token is told by a command; a wrong one is refused, and the page asks for another."""
+    page, token = opened.page, desk.cli("token").stdout.strip()
+    page.keyboard.press("h")
+    for wrong in ("", token[:-1]):
+        page.fill("#command-token", wrong)
+        page.click("#command-give")
+        page.wait_for_selector("#command-error:has-text('token is missing or wrong')")
+    assert desk.status()["halted"] == []
+    page.fill("#command-token", token)
+    assert "BTCUSDT halted" in _finish(opened)
+    page.wait_for_selector("#standing:has-text('HALTED: BTCUSDT')")
+    page.wait_for_selector("#quoting .big:text-is('No')")
+    assert desk.status()["halted"] == ["BTCUSDT"]
+    page.keyboard.press("r")
+    assert "BTCUSDT resumed" in _finish(opened)
+    page.wait_for_selector("#standing:has-text('Nothing is halted')")
+    assert desk.status()["halted"] == []
+
+
+def _finish(opened: Opened) -> str:
+    """Give the command that is asked for, and return what it says in the end."""
+    opened.page.click("#command-give")
+    opened.page.wait_for_selector("#command-state:text-matches('^(done|failed)')", timeout=60_000)
+    said = opened.page.inner_text("#command-lines")
+    opened.page.keyboard.press("Escape")
+    return said
+
+
+def test_flattens_what_was_shown_and_typed(opened: Opened, desk: Desk) -> None:
+    """It shows what the book has first, and nothing can be given before the symbol is typed."""
+    page = opened.page
+    page.keyboard.press("f")
+    page.wait_for_selector("#command-state:has-text('this is what it would do now')", timeout=60_000)
+    assert "BTCUSDT at paper: position" in page.inner_text("#command-lines")
+    assert page.is_disabled("#command-give")
+    page.fill("#command-typed", "ETHUSDT")
+    assert page.is_disabled("#command-give")
+    assert desk.node("maker")["state"] == "ready"
+    page.fill("#command-typed", "btcusdt")
+    assert "BTCUSDT is flat" in _finish(opened)
+    assert desk.node("maker")["state"] == "stopped"
+    page.wait_for_selector("#state:has-text('the maker is stopped')")
+    desk.cli("start", "maker")
+
+
 def test_nothing_went_wrong_all_the_time(opened: Opened) -> None:
-    """But that the line was gone, which the browser itself says."""
-    assert [text for text in opened.said if "WebSocket connection" not in text] == []
+    """But that the line was gone, and that a command was refused, which the browser itself says."""
+    expected = ("WebSocket connection", "403 (Forbidden)")
+    assert [text for text in opened.said if not any(each in text for each in expected)] == []

@@ -1,5 +1,6 @@
 // The page: one line to the api, one drawing of what has changed for each frame that the screen shows.
 import { Charts } from "./charts.js";
+import { Commands } from "./commands.js";
 import { drawMoney, drawMoneyAge, drawNodes, drawRisk, drawSources } from "./desk.js";
 import { Line } from "./line.js";
 import { drawFills, drawLadder, drawOrders, drawTape, drawWhy } from "./market.js";
@@ -13,6 +14,7 @@ const changed = new Set();
 let price, qty, half, isAwaited = false;
 
 const charts = new Charts(missing);
+const commands = new Commands(symbol);
 const line = new Line(symbol, (names) => {
   names.forEach((name) => changed.add(name));
   if (!isAwaited) {
@@ -31,6 +33,7 @@ const PARTS = [
   [["risk"], () => drawRisk(line)],
   [["nodes"], () => drawNodes(line)],
   [["sources"], () => drawSources(line)],
+  [["command"], () => line.values.command && commands.draw(line.values.command)],
 ];
 
 function draw() {
@@ -53,7 +56,7 @@ function look() {
   const [state, text] = line.state;
   if (document.body.dataset.state !== state) document.body.dataset.state = state;
   setText(element("state"), text);
-  if (!line.hello) return;
+  if (!price) return; // nothing was drawn yet
   drawStrip(line, price, half);
   drawMoneyAge(line);
   setText(element("clock").firstChild, line.heard ? clock(line.now) : "");
@@ -61,7 +64,7 @@ function look() {
 
 setInterval(() => {
   look();
-  if (line.values.quotes?.own.length) drawOrders(line, price, qty);
+  if (price && line.values.quotes?.own.length) drawOrders(line, price, qty);
 }, LOOK_MS);
 
 // --- keys ---
@@ -80,7 +83,8 @@ element("theme").addEventListener("click", otherColours);
 element("help").addEventListener("click", () => words.showModal());
 addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input, textarea, select, dialog[open]")) return;
-  const action = { t: otherColours, "?": () => words.showModal() }[event.key];
+  const give = { h: "halt", r: "resume", f: "flatten" }[event.key];
+  const action = give ? () => commands.ask(give) : { t: otherColours, "?": () => words.showModal() }[event.key];
   if (action) {
     event.preventDefault();
     action();

@@ -5,7 +5,7 @@ import json
 import threading
 import urllib.error
 import urllib.request
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,6 +15,7 @@ from market.clock import monotonic_ns
 from market.codes import Side
 from market.feed_messages import BestPrices, BookOrder, BookTrade, FeedMessage
 from nodes.api.book_views import BookViews, RenderedBook
+from nodes.api.commands import DeskCommands
 from nodes.api.live_line import LiveLine
 from nodes.api.live_state import DeskView, LiveSymbol
 from nodes.api.node import add_page, add_routes
@@ -26,6 +27,7 @@ from tests.pairs import default_instruments
 INSTRUMENTS = default_instruments()
 BTC, ETH = INSTRUMENTS[0], INSTRUMENTS[1]
 MID = 9_138_500
+TOKEN = "t" * 32
 EPOCH = 1_795_347_565_826_235_918
 TIME_NS = 1_795_347_573_844_000_000
 
@@ -57,7 +59,11 @@ class Api:
             each.symbol: LiveSymbol(self.subscriber, each, "engine", 5, is_elsewhere=False) for each in (BTC, ETH)
         }
         hello = {each.symbol: f'{{"hello": {{"symbol": "{each.symbol}"}}}}' for each in (BTC, ETH)}
-        self.line = LiveLine(self.states, hello, BTC.symbol, lambda: self.desk)
+        self.given: list[tuple[str, ...]] = []
+        self.may_end = threading.Event()
+        self.may_end.set()
+        self.commands = DeskCommands(TOKEN, [BTC.symbol, ETH.symbol], self._run, lambda *_, **__: None)
+        self.line = LiveLine(self.states, hello, BTC.symbol, lambda: self.desk._replace(command=self.commands.told))
         self._is_serving = threading.Event()
         self._loop = asyncio.new_event_loop()
         self._ending = asyncio.Event()
@@ -71,12 +77,22 @@ class Api:
         allow_own_names_only(app, "127.0.0.1")
         add_routes(app, self.views, BTC.symbol)
         add_page(app, [BTC, ETH], BTC.symbol, "a market of <practice>")
+        self.commands.add_to(app)
         self.line.add_to(app)
         looking = asyncio.create_task(self.line.run())
         async with serving(app, self._listener):
             self._is_serving.set()
             await self._ending.wait()
         looking.cancel()
+
+    def _run(self, words: Sequence[str], tell: Callable[[str], None]) -> int:
+        """Stand for a command: it says what it was given, and one that asks for it fails."""
+        self.given.append(tuple(words))
+        tell(f"given {' '.join(words)}")
+        assert self.may_end.wait(30)
+        if "ETHUSDT" in words:
+            raise OSError("no such program")
+        return 0
 
     def run(self, work: Coroutine[Any, Any, Any]) -> Any:
         """Run something in the app's loop, and return what it returns."""
@@ -95,9 +111,11 @@ class Api:
         self.tell(Topic.TRADES.of(symbol), BookTrade(1, MID, 5, Side.BUY, TIME_NS))
         self.tell(Topic.BEST.of(symbol), BestPrices(MID, 5, MID + 1, 6))
 
-    def get(self, path: str, method: str = "GET") -> Answer:
+    def get(
+        self, path: str, method: str = "GET", headers: Mapping[str, str] | None = None, body: bytes | None = None
+    ) -> Answer:
         """Return what is answered."""
-        request = urllib.request.Request(self.url + path, method=method)
+        request = urllib.request.Request(self.url + path, body, dict(headers or {}), method=method)
         try:
             with urllib.request.urlopen(request, timeout=10) as response:
                 return Answer(response.status, response.headers, response.read())
