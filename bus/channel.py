@@ -1,12 +1,13 @@
-"""Sockets for the channels of the topology, made the same way everywhere; and how to wait on them."""
+"""Sockets for the channels of the topology, made the same way everywhere; and two ways to wait on them."""
 
+import asyncio
 import contextlib
 import errno
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import zmq
 from zmq.backend import Socket as PlainSocket
@@ -14,11 +15,15 @@ from zmq.backend import Socket as PlainSocket
 from bus.curve import gate
 from bus.topology import Channel
 from bus.wiring import Wiring
+from market.clock import NS_PER_SECOND
 from market.limits import FRAME_BYTES_MAX
 
 # As plain numbers: the enums' arithmetic takes longer than what it is for.
 _NOW, _NOW_AND_MORE, _POLLIN = int(zmq.NOBLOCK), int(zmq.NOBLOCK | zmq.SNDMORE), int(zmq.POLLIN)
 _EVENTS, _RCVMORE = int(zmq.EVENTS), int(zmq.RCVMORE)
+
+ELSEWHERE_NS = NS_PER_SECOND  # without a peer, after which whoever connects looks for it in the next place
+UNHEARD_NS = 4 * NS_PER_SECOND  # likewise, of a peer that says nothing
 
 _bound: set[Path] = set()  # the socket files of what this process has bound and not closed yet
 
@@ -45,10 +50,17 @@ class ChannelSocket:
         zmq.ZMQError: if the run directory is absent.
     """
 
+    _places: tuple[Wiring, ...] = ()  # of one that a test or a simulation makes: it has none to go to
+
     def __init__(self, channel: Channel, place: Path | Wiring, binder: str, *, is_binder: bool = False) -> None:
         wiring = place if isinstance(place, Wiring) else Wiring(place)
-        endpoints = wiring.bound(channel, binder) if is_binder else [wiring.connected(channel, binder)]
+        self._places = (wiring,) if is_binder else wiring.places(binder)
+        self._connects = [] if is_binder else [each.connected(channel, binder) for each in self._places]
+        endpoints = wiring.bound(channel, binder) if is_binder else self._connects[:1]
         self.endpoint = endpoints[0]
+        self._place = 0
+        self._alone_since_ns: int | None = None  # None: the next look that finds it so starts to count
+        self._unheard_since_ns: int | None = None  # likewise
         kind = channel.bind_type if is_binder else channel.connect_type
         self._socket: zmq.Socket[bytes] = _context().socket(zmq.SocketType[kind])
         # What send_multipart and recv_multipart do around these takes five times as long as they.
@@ -61,7 +73,8 @@ class ChannelSocket:
         tcp = wiring.bound_tcp(channel, binder) if is_binder else over_tcp
         # Inside a process there is no connection to lose, and ZeroMQ tells of none: the binder is there while we are.
         self._is_sender = kind == "DEALER" and binder not in wiring.colocated
-        self._peer = _PeerWatch(self._socket) if self._is_sender or tcp is not None else None
+        is_watched = self._is_sender or tcp is not None or len(self._places) > 1
+        self._peer = _PeerWatch(self._socket) if is_watched else None
         self._is_binder = is_binder
         self._refused_count = 0
         try:
@@ -103,6 +116,39 @@ class ChannelSocket:
             self._socket.connect(self.endpoint)
         self._refused_count = count
         return count
+
+    def look_elsewhere(self, now_ns: int, *, is_heard: bool) -> bool:
+        """Connect to the next place if there are several, and in this one nobody has been or said anything for a while.
+
+        Args:
+            now_ns: monotonic; call it several times a second.
+            is_heard: whether the peer has said something lately; a connection alone may be to somebody who is none.
+
+        Returns:
+            Whether what is sent from now on goes elsewhere, and what was on its way is lost.
+        """
+        if len(self._places) < 2 or self._peer is None:
+            return False
+        self._alone_since_ns = None if self._peer.is_there() else self._alone_since_ns or now_ns
+        self._unheard_since_ns = None if is_heard else self._unheard_since_ns or now_ns
+        is_alone = self._alone_since_ns is not None and now_ns - self._alone_since_ns > ELSEWHERE_NS
+        if is_alone or (self._unheard_since_ns is not None and now_ns - self._unheard_since_ns > UNHEARD_NS):
+            self.go_elsewhere()
+            return True
+        return False
+
+    def go_elsewhere(self) -> None:
+        """Leave who is here, and connect to the next place; without another one to the same again."""
+        with contextlib.suppress(zmq.ZMQError):  # given up for good, or not yet
+            self._socket.disconnect(self.endpoint)
+        self._alone_since_ns = self._unheard_since_ns = None
+        if self._peer is not None:
+            self._peer.forget()
+        self._place = (self._place + 1) % len(self._places)
+        self.endpoint = self._connects[self._place]
+        self._socket.setsockopt(zmq.CURVE_SERVER, 0)  # no keys, unless the next place wants them
+        self._prepare_tcp(self.endpoint if self.endpoint.startswith("tcp:") else None, self._places[self._place])
+        self._socket.connect(self.endpoint)
 
     @property
     def raw(self) -> Any:
@@ -217,6 +263,11 @@ class _PeerWatch:
         self._read()
         return self._is_there
 
+    def forget(self) -> None:
+        """Know nothing of a peer any more: the next one is another."""
+        self._read()
+        self._is_there = False
+
     def refused_count(self) -> int:
         self._read()
         return self._refused_count
@@ -255,3 +306,59 @@ def wait_any(sockets: Sequence[ChannelSocket], timeout_ms: int) -> None:
     for channel_socket in sockets:
         poller.register(channel_socket.raw, zmq.POLLIN)
     poller.poll(timeout_ms)
+
+
+class AsyncWaiter:
+    """Waits, inside an asyncio loop, until a message can be received from one of several sockets.
+
+    A socket's descriptor tells only that something has happened, and whoever uses the socket takes that away: a send
+    from another task can swallow the news of a message that has just come. So `look` is to be called after each such
+    send. zmq.asyncio's poller does not know of it, and slept on: half of the orders waited for the next tick.
+    """
+
+    def __init__(self, sockets: Sequence[ChannelSocket]) -> None:
+        """Watch the sockets from now on, in the running loop."""
+        self._sockets = [each.raw for each in sockets]
+        self._loop = asyncio.get_running_loop()
+        self._is_awake = asyncio.Event()
+        self._is_over = False
+        self._gets: list[Callable[[int], Any]] = [partial(PlainSocket.get, each) for each in self._sockets]
+        for each in self._sockets:
+            self._loop.add_reader(each.getsockopt(zmq.FD), self._is_awake.set)
+
+    def look(self) -> None:
+        """Let `wait` look at the sockets again."""
+        self._is_awake.set()
+
+    async def wait(self, timeout_ms: int) -> None:
+        """Wait until a message can be received, but not longer than that; other tasks run in any case."""
+        self._is_awake.clear()
+        await asyncio.sleep(0)
+        if self._has_message():
+            return
+        self._is_over = False
+        timer = self._loop.call_later(timeout_ms / 1_000, self._end)  # a third of what asyncio.timeout takes
+        try:
+            while not self._is_over and not self._has_message():
+                await self._is_awake.wait()
+                self._is_awake.clear()
+        finally:
+            timer.cancel()
+
+    def _has_message(self) -> bool:
+        return any(get(_EVENTS) & _POLLIN for get in self._gets)
+
+    def _end(self) -> None:
+        self._is_over = True
+        self._is_awake.set()
+
+    def close(self) -> None:
+        """Stop watching; to be called before the sockets are closed."""
+        for each in self._sockets:
+            self._loop.remove_reader(each.getsockopt(zmq.FD))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()

@@ -120,7 +120,12 @@ class LinkEnd:
         self._flush()
 
     def tick(self, now_ns: int) -> None:
-        """Let the link ask again and acknowledge; `now_ns` is monotonic."""
+        """Let the link ask again and acknowledge, and look where else the engine may be; `now_ns` is monotonic."""
+        if self._end.is_outdated:
+            self.socket.go_elsewhere()  # another engine has its place
+            self._end.turn_to_another()
+        elif self.socket.look_elsewhere(now_ns, is_heard=self._end.is_connected):
+            self._end.turn_to_another()
         self._end.tick(now_ns)
         self._flush()
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from bus.order_link import Frames, Kind, LinkError, SentFrame, header_of, link_frames
+from bus.order_link import Frames, Kind, LinkError, SentFrame, SupersededError, header_of, link_frames, term_of
 from bus.topology import is_remembering
 from market.limits import BATCH_MESSAGES_MAX, SOURCE_MAX, UNACKNOWLEDGED_FRAMES_MAX
 
@@ -66,12 +66,17 @@ class EngineEnd:
     Args:
         epoch: of this life of the engine, positive, another than those before.
         feed_epoch: of the feed of this process, 0 if it has none.
+
+    Attributes:
+        term: counts who has been primary in turn; the sources are told, and one that knows of a higher one ends us.
     """
 
     def __init__(self, epoch: int, feed_epoch: int = 0) -> None:
         assert epoch > 0, f"epoch 0 is that of a source that remembers none, was {epoch}"
         self._epoch = epoch
         self._feed_epoch = feed_epoch
+        self.term = 0
+        self._heard: dict[int, int] = {}  # by source, what `take_heard` has not told
         self._peers: dict[int, _Peer] = {}
         self._source_by_identity: dict[bytes, int] = {}
         self._outbox: deque[tuple[bytes, Frames]] = deque()
@@ -99,11 +104,22 @@ class EngineEnd:
             peer = _Peer(b"", 0, taken, handled, -1, last_order_id, report_sequence, deque(unacknowledged))
             self._peers[source] = peer
 
+    def heard(self, source: int, report_sequence: int) -> None:
+        """Know that a source has its reports up to this number, though it has not told us itself."""
+        if (peer := self._peers.get(source)) is not None:
+            self._forget(source, peer, report_sequence)
+
+    def take_heard(self) -> dict[int, int]:
+        """Return by source the last report that it has said to have, of those that have told since the last call."""
+        heard, self._heard = self._heard, {}
+        return heard
+
     def receive(self, identity: bytes, frames: Frames) -> CommandBatch | None:
         """Take what came from the peer with this ZeroMQ identity; return the commands in it that are new.
 
         Raises:
             LinkError: if the frames are not of this protocol.
+            SupersededError: if the source knows of another engine in our place, of a higher term.
         """
         kind, *rest = header_of(frames)
         if kind == Kind.HELLO:
@@ -118,7 +134,7 @@ class EngineEnd:
             return None
         if first < 1 or count > BATCH_MESSAGES_MAX:
             raise LinkError(f"expected at most {BATCH_MESSAGES_MAX} commands, was {count} from number {first}")
-        self._forget(self._peers[source], report_sequence)
+        self._forget(source, self._peers[source], report_sequence)
         return self._take(source, first, count, frames[1])
 
     def report_encoded(
@@ -158,7 +174,11 @@ class EngineEnd:
         self._outbox.clear()
         return frames
 
-    def _greet(self, identity: bytes, source: int, epoch: int, report_sequence: int, incarnation: int) -> None:
+    def _greet(
+        self, identity: bytes, source: int, epoch: int, report_sequence: int, incarnation: int, term: int = 0
+    ) -> None:
+        if term > self.term:
+            raise SupersededError(term)
         if not 0 < source <= SOURCE_MAX:
             raise LinkError(f"expected HELLO from a source of 1 to {SOURCE_MAX}, was {source}")
         peer = self._peers.setdefault(source, _Peer(identity, incarnation))
@@ -166,7 +186,7 @@ class EngineEnd:
             self._outbox.append((identity, link_frames(b"", Kind.STRANGER, peer.incarnation, 0, 0, 0)))
             return
         if epoch == self._epoch:
-            self._forget(peer, report_sequence)
+            self._forget(source, peer, report_sequence)
         elif incarnation > peer.incarnation:
             peer.unacknowledged.clear()  # the process that they were for is gone, and this one keeps nothing
         self._source_by_identity.pop(peer.identity, None)
@@ -194,7 +214,7 @@ class EngineEnd:
         kept = peer.unacknowledged
         report_sequence = kept[0].first - 1 if kept else peer.report_sequence
         header = (Kind.WELCOME, self._epoch, peer.taken, report_sequence, peer.last_order_id, self._feed_epoch)
-        self._outbox.append((peer.identity, link_frames(b"", *header)))
+        self._outbox.append((peer.identity, link_frames(b"", *header, *term_of(self.term))))
         is_resend_due, peer.is_welcome_due, peer.is_resend_due = peer.is_resend_due, False, False
         if is_resend_due:
             self._outbox.extend((peer.identity, self._reports(frame)) for frame in kept)
@@ -211,7 +231,8 @@ class EngineEnd:
     def _reports(self, frame: SentFrame) -> Frames:
         return link_frames(frame.payload, Kind.REPORTS, self._epoch, frame.first, frame.size, frame.acknowledges)
 
-    @staticmethod
-    def _forget(peer: _Peer, report_sequence: int) -> None:
+    def _forget(self, source: int, peer: _Peer, report_sequence: int) -> None:
+        if peer.unacknowledged and peer.unacknowledged[0].last <= report_sequence:
+            self._heard[source] = report_sequence
         while peer.unacknowledged and peer.unacknowledged[0].last <= report_sequence:
             peer.unacknowledged.popleft()

@@ -27,17 +27,20 @@ from market.limits import BATCH_MESSAGES_MAX, ID_MAX, UNACKNOWLEDGED_FRAMES_MAX
 
 Frames = list[bytes]
 SILENT_RETRIES = 4  # unanswered for so many retry times, the engine is held to be gone
-_HEADER_BYTES_MAX = 55  # six integers
+_HEADER_BYTES_MAX = 64  # seven integers
 
 
 class Kind(IntEnum):
     """The first integer of a header."""
 
-    HELLO = 1  # source: [kind, source, epoch, report_sequence, incarnation]; epoch 0: it remembers none
-    WELCOME = 2  # engine: [kind, epoch, command_sequence, report_sequence, last_order_id, feed_epoch]
+    HELLO = 1  # source: [kind, source, epoch, report_sequence, incarnation, term]; epoch 0: it remembers none
+    WELCOME = 2  # engine: [kind, epoch, command_sequence, report_sequence, last_order_id, feed_epoch, term]
     COMMANDS = 3  # source: [kind, epoch, first_sequence, count, report_sequence]
     REPORTS = 4  # engine: [kind, epoch, first_sequence, count, command_sequence]
     STRANGER = 5  # engine: [kind, incarnation, 0, 0, 0]; say HELLO, with a higher incarnation than that
+
+
+_INTEGERS_MAX = {Kind.HELLO: 6, Kind.WELCOME: 7}  # of a header: five, or of these up to so many
 
 
 class LinkError(Exception):
@@ -115,7 +118,7 @@ class SentFrame(NamedTuple):
 
 
 def header_of(frames: Frames) -> list[int]:
-    """Return the five integers of a frame's header; a WELCOME may have a sixth.
+    """Return the five integers of a frame's header; a HELLO may have a sixth, a WELCOME a sixth and a seventh.
 
     Raises:
         LinkError: if it has another form.
@@ -125,12 +128,17 @@ def header_of(frames: Frames) -> list[int]:
         header = msgpack.unpackb(head[: _HEADER_BYTES_MAX + 1])
     except (ValueError, msgpack.UnpackException) as error:
         raise LinkError(f"expected a link header and a payload: {str(error) or type(error).__name__}") from None
-    if type(header) is not list or len(header) != (6 if header[:1] == [Kind.WELCOME] and len(header) > 5 else 5):
+    is_good = type(header) is list and len(header) >= 5
+    if not is_good or any(type(number) is not int or not 0 <= number <= ID_MAX for number in header):
         raise LinkError(f"expected a header of five integers, was {str(header)[:60]}")
-    for number in header:
-        if type(number) is not int or not 0 <= number <= ID_MAX:
-            raise LinkError(f"expected a header of five integers, was {str(header)[:60]}")
-    return header
+    if len(header) > 5 and len(header) > _INTEGERS_MAX.get(header[0], 5):
+        raise LinkError(f"expected a header of five integers, was {str(header)[:60]}")
+    return cast("list[int]", header)
+
+
+def term_of(term: int) -> tuple[int, ...]:
+    """Return what a header has of a term: that of the first engine, 0, is not told."""
+    return (term,) if term else ()
 
 
 def link_frames(payload: bytes, *header: int) -> Frames:
@@ -150,6 +158,8 @@ class SourceEnd:
     Attributes:
         is_connected: whether the engine has answered and takes commands.
         acknowledged: the number of the last command that the engine has completely handled.
+        term: the highest that we know of who has been engine in turn; we go with no engine of a lower one.
+        is_outdated: whether the last one that has answered is of a lower term: another one is in its place.
     """
 
     def __init__(
@@ -159,7 +169,10 @@ class SourceEnd:
         self._incarnation = incarnation
         self._retry_ns = retry_ns
         self._epoch, self._report_sequence = resume
+        self.term = 0
         self.is_connected = False
+        self.is_outdated = False
+        self._is_away = False  # from an engine to another one: what still comes is of the former
         self._was_welcomed = False
         self._next_sequence = 1
         self.acknowledged = 0
@@ -233,13 +246,15 @@ class SourceEnd:
         kind, *rest = header_of(frames)
         self._last_heard_ns = None
         if kind == Kind.WELCOME:
-            return [self._welcomed(*rest)]
+            return self._welcomed(*rest)
         if kind == Kind.STRANGER:
             self._introduce(rest[0])
             return []
         if kind != Kind.REPORTS:
             raise LinkError(f"expected WELCOME, REPORTS or STRANGER from the engine, was kind {kind}")
         epoch, first, count, command_sequence = rest
+        if self._is_away:
+            return []
         if not self.is_connected:
             self._ask()  # only a WELCOME connects: whoever waits for the engine is told once, by Connected
         if not self._was_welcomed or epoch != self._epoch:
@@ -271,6 +286,12 @@ class SourceEnd:
                 link_frames(b"", Kind.COMMANDS, self._epoch, self._next_sequence, 0, self._report_sequence)
             )
 
+    def turn_to_another(self) -> None:
+        """Know that from now on our frames go to another engine: say HELLO, and hear nothing before it answers."""
+        self.is_connected, self.is_outdated, self._is_away, self._is_asking = False, False, True, False
+        self._outbox.clear()
+        self._ask()
+
     def outgoing(self) -> list[Frames]:
         """Return and forget what must now be sent."""
         frames = list(self._outbox)
@@ -281,7 +302,7 @@ class SourceEnd:
         if not self._is_asking:
             self._is_asking, self._asked_ns = True, None
             header = (Kind.HELLO, self._source, self._epoch, self._report_sequence, self._incarnation)
-            self._outbox.append(link_frames(b"", *header))
+            self._outbox.append(link_frames(b"", *header, *term_of(self.term)))
 
     def _introduce(self, incarnation: int) -> None:
         if incarnation > self._incarnation:
@@ -293,8 +314,18 @@ class SourceEnd:
         return link_frames(frame.payload, Kind.COMMANDS, self._epoch, frame.first, frame.size, self._report_sequence)
 
     def _welcomed(
-        self, epoch: int, command_sequence: int, report_sequence: int, last_order_id: int, feed_epoch: int = 0
-    ) -> Connected:
+        self,
+        epoch: int,
+        command_sequence: int,
+        report_sequence: int,
+        last_order_id: int,
+        feed_epoch: int = 0,
+        term: int = 0,
+    ) -> list[Connected | Reports | RawReports]:
+        self.is_outdated = term < self.term
+        if self.is_outdated:
+            return []
+        self.term, self._is_away = term, False
         is_lossy = report_sequence > self._report_sequence
         is_new_epoch = epoch != self._epoch or is_lossy
         if epoch != self._epoch or not self._was_welcomed:
@@ -310,7 +341,7 @@ class SourceEnd:
         self._epoch, self.is_connected, self._was_welcomed, self._is_asking = epoch, True, True, False
         self._forget(command_sequence)
         self._outbox.extend(self._commands(frame) for frame in self._unacknowledged)
-        return Connected(epoch, done, self._report_sequence, last_order_id, is_new_epoch, feed_epoch)
+        return [Connected(epoch, done, self._report_sequence, last_order_id, is_new_epoch, feed_epoch)]
 
     def _reported(
         self, first: int, count: int, command_sequence: int, payload: bytes, *, is_raw: bool

@@ -36,17 +36,17 @@ _HASH_BYTES: Final = 8
 
 
 class Kind(IntEnum):
-    """The first integer of a header, whose last is the sender's term; those that are not named are 0."""
+    """The first integer of a header; the last is the sender's term, those between that are not named are 0."""
 
-    FOLLOW = 1  # standby: [kind, epoch, sequence, crc, who]: the last record that it has; epoch 0: none
-    CHECKPOINT = 2  # primary: [kind, epoch, sequence, crc, offset, size]: a slice of the state behind that record
-    RECORDS = 3  # primary: [kind, epoch, first, count, last, is_awaited]: `last` ends the journal; count 0: a beat
-    HAVE = 4  # standby: [kind, epoch, sequence, offset]: it has kept all up to it, and so much of a checkpoint
-    HEARD = 5  # primary: [kind, epoch, source, report_sequence]: a source has said to have these reports
-    REFUSED = 6  # primary: [kind, epoch]: another standby follows
-    STRANGER = 7  # primary: [kind, epoch]: say FOLLOW
-    HASH = 8  # primary: [kind, epoch, sequence]: the state hash behind that record
-    TERM = 9  # a new primary, to the one before: the term alone
+    FOLLOW = 1  # standby: [kind, epoch, sequence, crc, who]; the last record that it has, epoch 0: none
+    CHECKPOINT = 2  # primary: [kind, epoch, sequence, crc, offset, size]; a slice of what to begin with behind it
+    RECORDS = 3  # primary: [kind, epoch, first, count, last, is_awaited]; the journal ends with `last`; count 0: a beat
+    HAVE = 4  # standby: [kind, epoch, sequence, offset]; it has kept all up to it, and has so much of a checkpoint
+    HEARD = 5  # primary: [kind, epoch, source, report_sequence]; a source has said to have its reports up to that
+    REFUSED = 6  # primary: [kind, epoch]; another standby follows
+    STRANGER = 7  # primary: [kind, epoch]; say FOLLOW
+    HASH = 8  # primary: [kind, epoch, sequence]; the state hash behind that record is the payload
+    TERM = 9  # new primary: [kind]; to the one before it, which is none any more
 
 
 class Position(NamedTuple):
@@ -340,6 +340,7 @@ class StandbyEnd:
         last: where the primary's journal ends, as far as it has told.
         is_refused: whether another standby follows.
         is_awaited: whether the primary acknowledges nothing that we have not kept; None if it has not said.
+        is_level: whether we had all that the primary had, when it was last heard of.
         outdated_term: of a primary that we do not follow, for we know of a later one; 0 if there is none.
     """
 
@@ -347,6 +348,7 @@ class StandbyEnd:
         self.last = position.sequence
         self.is_refused = False
         self.is_awaited: bool | None = None
+        self.is_level = False
         self.term = term
         self.outdated_term = 0
         self._who = who
@@ -355,6 +357,7 @@ class StandbyEnd:
         self._heard_ns: int | None = None  # None: the next tick starts to count
         self._asked_ns: int | None = None  # likewise
         self._slices: list[bytes] = []
+        self._is_last_told = False  # since we asked
         self._is_asking = True
         self._outbox: deque[Frames] = deque()
         self._ask()
@@ -409,6 +412,7 @@ class StandbyEnd:
     def keep(self, position: Position) -> None:
         """Say that all up to a record is kept."""
         self._position = position
+        self.is_level = self._is_last_told and self.lag == 0
         self._say_have()
 
     def tick(self, now_ns: int) -> None:
@@ -437,6 +441,7 @@ class StandbyEnd:
 
     def _ask(self) -> None:
         self._is_asking, self._asked_ns = True, None
+        self._is_last_told = self.is_level = False
         self._slices.clear()
         self._outbox.append(standby_frames(b"", self.term, Kind.FOLLOW, self._epoch, *self._position, self._who))
 
@@ -470,5 +475,5 @@ class StandbyEnd:
             return None
         if first != expected:
             return None  # it was on its way when we asked
-        self._is_asking = False
+        self._is_asking, self._is_last_told, self.is_level = False, True, self.lag == 0
         return Arrived(first, count, payload) if count else None

@@ -89,6 +89,10 @@ class FeedSubscriber:
         if not self.is_live(now_ns):
             for feed in self._feeds.values():
                 feed.check_refusals()
+        for engine in self._feeds:
+            is_heard = self.is_live(now_ns, [topic for topic, one in self._engines.items() if one == engine])
+            for socket in (self._feeds[engine], self._snapshots[engine]):
+                socket.look_elsewhere(now_ns, is_heard=is_heard)
         for topic, replica in self.replicas.items():
             losses = self._losses[topic]
             if replica.loss_count > self._loss_counts[topic]:
@@ -116,14 +120,6 @@ class FeedSubscriber:
         If not, their data must be called stale.
         """
         return all(now_ns < self.live_until_ns(topic) for topic in (self.replicas if topics is None else topics))
-
-    def silence_ns(self, topic: bytes, now_ns: int) -> int | None:
-        """Return how long ago a topic was last heard of, None if it never was.
-
-        Args:
-            now_ns: monotonic.
-        """
-        return now_ns - self._heard_ns[topic] if self._heard_ns[topic] else None
 
     def live_until_ns(self, topic: bytes) -> int:
         """Return the time, monotonic, at which a replica is stale if nothing more is heard of it; 0 if it is now."""

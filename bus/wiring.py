@@ -64,12 +64,18 @@ class Wiring:
         colocated: the names of the nodes that are threads of this process, if there are several.
         tcp: if a channel of the desk goes over tcp.
         engine_of: by symbol, the engine that has its book; by "" the one that tells what is of no symbol.
+        also: by engine, where else it may be: where its standby is primary once it has taken its place.
     """
 
     run_dir: Path
     colocated: frozenset[str] = frozenset()
     tcp: Tcp | None = None
     engine_of: Mapping[str, str] = field(default_factory=dict)
+    also: Mapping[str, tuple["Wiring", ...]] = field(default_factory=dict)
+
+    def places(self, binder: str) -> tuple["Wiring", ...]:
+        """Return where a binder's channels may be, as who connects tries them; ours first."""
+        return (self,) if binder in self.colocated else (self, *self.also.get(binder, ()))
 
     def engine_of_topic(self, topic: bytes) -> str:
         """Return the engine that publishes `topic`."""
