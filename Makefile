@@ -36,7 +36,7 @@ test: setup
 	@$(PY) -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 nightly: setup
-	@ENDINGS=all KILLS=all $(PY) -m pytest tests/desk/test_endings.py tests/desk/test_faults.py tests/nodes/gateway/test_gateway_kills.py
+	@ENDINGS=all KILLS=all $(PY) -m pytest tests/desk/test_endings.py tests/desk/test_faults.py tests/desk/test_standby.py tests/nodes/gateway/test_gateway_kills.py
 	@$(PY) -m tests.engine.model.nightly --commands 10000000
 	@$(PY) -m tests.simulation.nightly --kills 1000
 	@$(PY) -m tests.simulation.nightly --pairs 8
@@ -50,7 +50,6 @@ nightly: setup
 	@$(PY) -m benchmarks.hour --seconds 600
 	@$(PY) -m benchmarks.faults
 	@$(PY) -m benchmarks.watchdog
-	@$(PY) -m benchmarks.soak
 	@$(PY) -m benchmarks.coverage
 
 check: setup

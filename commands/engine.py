@@ -1,4 +1,4 @@
-"""An engine's journal: `replay`, `at`, and `journal` with all that can be done with it."""
+"""An engine: `promote`, and its journal: `replay`, `at`, and `journal` with all that can be done with it."""
 
 from pathlib import Path
 from typing import Annotated
@@ -27,6 +27,17 @@ def replay(
     for each in engines:
         line = replay_journal(settings, each, is_verified=verify)
         print(line if len(engines) == 1 else f"{each.name}: {line}")
+
+
+@app.command(epilog="Example: python cli.py promote --run-dir standby")
+def promote(
+    engine: Annotated[str | None, typer.Option("--engine", help="One engine.", show_default="the only one")] = None,
+    run_dir: RunDir = None,
+) -> None:
+    """Let a standby take the place of its primary, which is none any more from then on."""
+    from commands.actions.promote import promote as promote_engine
+
+    print(promote_engine(settings_of(run_dir), engine))
 
 
 @app.command(epilog="Example: python cli.py at 14:03:07")

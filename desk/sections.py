@@ -15,6 +15,7 @@ from pydantic import (
 )
 
 from bus.wiring import BUS_PORTS
+from desk.engine_place import PlaceText
 from desk.safety_sections import LimitSettings, StageSettings
 from desk.section import Section
 from engine.capacity import ORDERS_MAX_LIMIT, PAGES_MAX, PAGES_MAX_LIMIT
@@ -121,6 +122,9 @@ class EngineSettings(Section):
     journal_keep: Literal["prune", "archive", "all"] = "prune"
     journal_days: Annotated[float, Field(gt=0, le=3_650)] = 7.0
     journal_bytes: Annotated[int, Field(ge=1 << 28, le=1 << 40)] = 1 << 30
+    standby: Literal["none", "may", "must"] = "none"
+    standby_at: PlaceText = ""
+    follows: PlaceText = ""
 
 
 class EngineRow(EngineSettings):

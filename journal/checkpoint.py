@@ -94,13 +94,32 @@ def read_checkpoint(path: Path, schema: Schema[Any], figures: tuple[int, ...] | 
         JournalMismatchError: if it is of another version, or of an owner with other figures.
     """
     try:
-        checkpoint = _decode(path, path.read_bytes(), schema)
-    except (OSError, StructError, zlib.error, ValueError) as error:
+        data = path.read_bytes()
+    except OSError as error:
         raise DamagedCheckpointError(f"{path} cannot be read: {error}") from error
+    checkpoint = decode_checkpoint(path, data, schema)
     if figures is not None:
         schema.check_figures(path, checkpoint.figures, figures)
     _check_record(path, checkpoint.last, schema)
     return checkpoint
+
+
+def decode_checkpoint(path: Path, data: bytes, schema: Schema[Any]) -> Checkpoint:
+    """Return the checkpoint that a file's bytes are, wherever the journal is that it is of.
+
+    Args:
+        path: of the file, to be named in errors.
+        data: all of it.
+        schema: of the journal's records.
+
+    Raises:
+        DamagedCheckpointError: if it is not what was written.
+        JournalMismatchError: if it is of another version.
+    """
+    try:
+        return _decode(path, data, schema)
+    except (StructError, zlib.error, ValueError) as error:
+        raise DamagedCheckpointError(f"{path} cannot be read: {error}") from error
 
 
 def read_place(path: Path) -> tuple[Place, int]:

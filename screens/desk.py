@@ -165,6 +165,8 @@ def _activity(status: Status, width: int) -> list[Text]:
         lines += [Text(line, "bold red") for line in wrap(text, width, break_on_hyphens=False)]
     for behind in _behind(tracker):
         lines += [Text(line, "bold red") for line in wrap(behind, width, break_on_hyphens=False)]
+    for row in status["nodes"]:
+        lines += [Text(line, style) for text, style in _standby(row) for line in wrap(text, width)]
     sections = [("maker", _quotes(figures.get("maker", {}), states.get("maker", "")))]
     if "trades" in tracker:
         sections.append(("today", [*_gains(tracker), counted(tracker["trades"], "trade")]))
@@ -175,6 +177,31 @@ def _activity(status: Status, width: int) -> list[Text]:
     for name, phrases in sections:
         lines += map(Text, _packed(name, phrases, width, " · "))
     return lines
+
+
+def _standby(row: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield how an engine and its standby are, each in a line with its style; nothing of one without."""
+    figures, name = row["figures"], row["node"]
+    if waits := figures.get("waits_for"):
+        yield f"{name}: {waits}", "bold red"
+    elif figures.get("standby_follows"):
+        yield f"{name}: a standby follows, {_lag(figures['standby_lag'], figures['standby_lag_ms'])}", ""
+    elif figures.get("standby_follows") is False:
+        yield f"{name}: no standby follows", "yellow"
+    if figures.get("role") != "standby":
+        return
+    if figures["is_refused"]:
+        yield f"{name}: another standby follows its primary", "bold red"
+    elif not figures["is_following"]:
+        yield f"{name}: a standby, whose primary is silent; {figures['journal']} is what it has", "bold red"
+    else:
+        same = f", the same state behind record {figures['hash_equal_at']:,}" if figures["hash_equal_at"] else ""
+        awaited = "" if figures["is_awaited"] else "; its primary does not wait for it"
+        yield f"{name}: a standby, {_lag(figures['lag'], figures['lag_ms'])}{same}{awaited}", ""
+
+
+def _lag(records: int, ms: float) -> str:
+    return f"{counted(records, 'record')} and {ms:g} ms behind"
 
 
 def _halt(status: Status, symbols: Sequence[str]) -> str:

@@ -12,7 +12,7 @@ from desk.settings import Settings
 from journal.format import JournalError
 from market.words import counted
 from nodes.engine.inspection import verify
-from nodes.engine.node import engine_figures
+from nodes.engine.making import engine_figures
 from nodes.paper.node import LEDGER_FILE
 from paper.money.tables import SCHEMA_VERSION, UPGRADES
 from reports.folder import ReportsFolder

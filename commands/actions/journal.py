@@ -19,7 +19,7 @@ from market.words import counted
 from nodes.engine.command_record import COMMANDS, CommandRecord
 from nodes.engine.core import EngineCore
 from nodes.engine.inspection import inspect, inspection_text, verification_text, verify
-from nodes.engine.node import engine_figures, make_core
+from nodes.engine.making import engine_figures, make_core
 from nodes.engine.turns import STATE_TOPIC
 
 

@@ -17,7 +17,7 @@ from market.whole_file import make_folder, sync_folder
 from market.words import counted
 from nodes.engine.command_record import COMMANDS
 from nodes.engine.inspection import verification_text, verify
-from nodes.engine.node import engine_figures
+from nodes.engine.making import engine_figures
 
 
 def prune_journal(settings: Settings, engine: EnginePlan, keep: Keep) -> str:

@@ -6,6 +6,7 @@ object for each order.
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
+from itertools import groupby
 
 from bus.engine_link import CommandBatch, EngineEnd
 from bus.feed import Frames
@@ -108,10 +109,14 @@ class EngineCore:
                 )
             ) from None
         self.replay(together)
-        self._follow_events()
-        for _ in self.feed.best(0):  # nobody listens yet, but whoever asks must get the best prices of now
-            pass
+        self.begin_to_tell()
         return replace(done, passed_over=passed_over)
+
+    def begin_to_tell(self) -> None:
+        """Let the feed know what is, before the first one listens: whoever asks must get the best prices of now."""
+        self._follow_events()
+        for _ in self.feed.best(0):
+            pass
 
     def state(self) -> CoreState:
         """Return all that the next checkpoint is to hold; between two turns."""
@@ -178,6 +183,12 @@ class EngineCore:
             self._handle(batches, records[0].time_ns)
         self._is_replaying = False
         self.links.outgoing()  # nobody listens yet; what is not acknowledged stays, to be sent again
+
+    def follow(self, records: Iterable[CommandRecord]) -> None:
+        """Do what records of whole turns tell that another engine has done; nobody listens."""
+        for _, turn in groupby(records, lambda record: record.time_ns):
+            self.replay(list(turn))
+        self._follow_events()
 
     @property
     def is_idle(self) -> bool:

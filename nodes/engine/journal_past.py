@@ -103,25 +103,22 @@ class JournalPast:
         Raises:
             OSError: if it cannot be read.
         """
-        if self._prefix() is None and not self._next_file():
-            return None
+        size = bytes_max
+        while True:
+            data = os.pread(self._file, size, self._place.offset)
+            is_end = len(data) < size
+            if (found := _whole_turns(data, is_end=is_end)) is not None:
+                break
+            if not is_end:
+                size *= 2  # a turn that is larger
+            elif self._next_file():
+                size = bytes_max
+            else:
+                return None
+        end, sequence, crc = found
         first, number, begun = self._place.sequence + 1, self._place.number, self._place.offset
-        end, at, sequence, crc, end_crc, end_sequence = begun, begun, self._place.sequence, 0, 0, self._place.sequence
-        turn_ns: int | None = None
-        while (head := os.pread(self._file, _TIMED_SIZE, at)) and len(head) == _TIMED_SIZE:
-            (time_ns,) = _TIME.unpack_from(head, PREFIX_SIZE)
-            if turn_ns not in (None, time_ns):
-                end, end_crc, end_sequence = at, crc, sequence  # a turn is whole
-                if at - begun >= bytes_max:
-                    break
-            turn_ns = time_ns
-            crc, length, sequence = read_prefix(head)
-            at += PREFIX_SIZE + length
-        else:
-            end, end_crc, end_sequence = at, crc, sequence  # the journal's end, or the file's
-        payload = os.pread(self._file, end - begun, begun)
-        self._place = Place(number, end, end_sequence)
-        return Piece(first, end_sequence - first + 1, payload, end_crc)
+        self._place = Place(number, begun + end, sequence)
+        return Piece(first, sequence - first + 1, data[:end], crc)
 
     def beginning(self) -> tuple[Position, bytes]:
         """Return where the newest good checkpoint stands, and what a standby needs to begin there; else NOWHERE.
@@ -179,3 +176,21 @@ class JournalPast:
         except FileNotFoundError:
             return False
         return self._prefix() is not None
+
+
+def _whole_turns(data: bytes, *, is_end: bool) -> tuple[int, int, int] | None:
+    """Return where the last whole turn ends in what follows a record, and its last record's sequence and CRC.
+
+    A turn is whole if a record of another one follows, or the file ends.
+    """
+    at, sequence, crc, turn_ns = 0, 0, 0, None
+    found: tuple[int, int, int] | None = None
+    while len(data) - at >= _TIMED_SIZE:
+        (time_ns,) = _TIME.unpack_from(data, at + PREFIX_SIZE)
+        if turn_ns not in (None, time_ns):
+            found = at, sequence, crc
+        record_crc, length, record_sequence = read_prefix(data[at : at + PREFIX_SIZE])
+        if at + PREFIX_SIZE + length > len(data):
+            return found
+        at, sequence, crc, turn_ns = at + PREFIX_SIZE + length, record_sequence, record_crc, time_ns
+    return (at, sequence, crc) if is_end and at else found

@@ -5,24 +5,29 @@ It takes every frame that waits as one batch: alone at low load, amortised at hi
 """
 
 import gc
-from pathlib import Path
+from collections.abc import Iterable
 
 from bus.channel import ChannelSocket
+from bus.order_link import SupersededError
+from bus.standby_link import TOPIC as STANDBY
+from bus.standby_link import term_frames
 from bus.topology import FEED, ORDERS, SNAPSHOTS
 from desk.halted_file import LOOK_MS, HaltedFile
-from desk.settings import Settings
+from desk.role_file import Role, RoleFile
+from desk.run_dir import StayDownError
 from desk.warm import warm_kernels
-from engine.capacity import Capacity
-from engine.matching_engine import make_engine
 from journal.format import JournalMode
 from journal.journal import Journal
-from journal.pruning import Keep, Retention
-from market.clock import NS_PER_MS, NS_PER_SECOND, monotonic_ns, now, time_ns
+from market.clock import NS_PER_MS, monotonic_ns, now, time_ns
 from market.whole_file import put_aside
 from nodes.engine.checkpoints import LOOK_MS as CHECKPOINT_LOOK_MS
-from nodes.engine.checkpoints import BesideThread, Checkpoints, CheckpointTimes
-from nodes.engine.command_record import COMMANDS, CommandRecord, figures_of, journal_epoch
+from nodes.engine.checkpoints import BesideThread
+from nodes.engine.command_record import CommandRecord
 from nodes.engine.core import EngineCore
+from nodes.engine.followed import TICK_MS as FOLLOWED_TICK_MS
+from nodes.engine.followed import Followed
+from nodes.engine.making import make_checkpoints, recovered_core
+from nodes.engine.standby import kept_role, socket_to, stand_by
 from nodes.engine.turns import EngineTurns
 from nodes.node import Node
 
@@ -30,16 +35,15 @@ HEARTBEAT_MS = 1_000
 REFERENCE_MS = 100  # whoever checks orders against it need not hear of every trade
 SYNC_TICK_MS = 1
 BUSY_HEARTBEATS_MAX = 60  # in a row without a collection of garbage
-_DAY_NS = 86_400 * NS_PER_SECOND
 LAST_WORDS_NS = 200 * NS_PER_MS
 LAST_WORDS_WAIT_MS = 10
-JOURNAL_FILE_BYTES = 1 << 26  # of a file of the engine's journal: what is pruned at once
+FORMER_MS = 500  # between two words to an engine that this one has followed
 
 
 class EngineNode:
     """The sockets of the engine around its core."""
 
-    def __init__(self, node: Node, core: EngineCore, journal: Journal[CommandRecord]) -> None:
+    def __init__(self, node: Node, core: EngineCore, journal: Journal[CommandRecord], term: int = 0) -> None:
         self._node = node
         self._core = core
         self._journal = journal
@@ -48,12 +52,25 @@ class EngineNode:
         self._feed = ChannelSocket(FEED, wiring, node.name, is_binder=True)
         self._snapshots = ChannelSocket(SNAPSHOTS, wiring, node.name, is_binder=True)
         node.watch(self._orders, self._feed, self._snapshots)
-        self._turns = EngineTurns(core, journal, self._orders, self._feed, self._snapshots, now, self._on_bad_frame)
+        core.links.term = term
+        own = node.plan.engines[node.name].settings
+        self._followed = None
+        if own.standby != "none":
+            self._followed = Followed(
+                core, journal, self._snapshots, term, self._on_bad_standby, is_awaited=own.standby == "must"
+            )
+        self._former = (
+            socket_to(node) if own.follows else None
+        )  # whom this has followed: it may think that it is primary
+        self._turns = EngineTurns(
+            core, journal, self._orders, self._feed, self._snapshots, now, self._on_bad_frame, self._followed
+        )
         self._loop = node.poll_loop(is_awake=True)
         self._beside = BesideThread()
         self._checkpoints = make_checkpoints(node.settings, node.name, core, journal, self._beside)
         self._told_failure = ""
         self._bad_frame_count = 0
+        self._is_deaf = False
         self._collected_at_count = 0  # of commands
         self._busy_heartbeats = 0
         settings = node.settings
@@ -65,13 +82,17 @@ class EngineNode:
         gc.freeze()  # what there is now stays: no collection looks at it again
         gc.disable()
         loop = self._loop
-        loop.on_readable(self._orders, self._turns.take_orders)
+        loop.on_readable(self._orders, self._on_orders)
         loop.on_readable(self._snapshots, self._on_snapshots)
         loop.on_readable(self._feed, self._turns.take_subscriptions)
         loop.every(HEARTBEAT_MS, self._on_heartbeat)
         depth_ms = self._node.plan.engines[self._node.name].settings.depth_ms
-        loop.every(depth_ms, lambda: self._turns.publish(self._core.feed.depth(time_ns())))
-        loop.every(REFERENCE_MS, lambda: self._turns.publish(self._core.feed.references(time_ns())))
+        loop.every(depth_ms, lambda: self._publish(self._core.feed.depth(time_ns())))
+        loop.every(REFERENCE_MS, lambda: self._publish(self._core.feed.references(time_ns())))
+        if self._followed is not None:
+            loop.every(FOLLOWED_TICK_MS, self._on_followed_tick)
+        if self._former is not None:
+            loop.every(FORMER_MS, self._tell_former)
         if self._journal.mode is JournalMode.GROUP:
             loop.every(SYNC_TICK_MS, self._turns.sync)
         loop.every(CHECKPOINT_LOOK_MS, lambda: self._checkpoints.look(monotonic_ns(), time_ns()))
@@ -86,8 +107,11 @@ class EngineNode:
 
     def close(self) -> None:
         """Close the sockets, and finish a checkpoint that is being written."""
-        for socket in (self._orders, self._feed, self._snapshots):
-            socket.close()
+        for socket in (self._orders, self._feed, self._snapshots, self._former):
+            if socket is not None:
+                socket.close()
+        if self._followed is not None:
+            self._followed.close()
         self._beside.join()
 
     def take_last_checkpoint(self) -> None:
@@ -109,9 +133,37 @@ class EngineNode:
         if self._turns.halt(ids):
             self._show()
 
+    def _on_orders(self) -> None:
+        if self._turns.is_full:
+            self._is_deaf = True  # orders wait in their sources until the standby gets on
+            self._loop.forget(self._orders)
+            return
+        self._turns.take_orders()
+
+    def _listen_again(self) -> None:
+        if self._is_deaf and not self._turns.is_full:
+            self._is_deaf = False
+            self._loop.on_readable(self._orders, self._on_orders)
+
+    def _on_followed_tick(self) -> None:
+        assert self._followed is not None, "expected that a standby may follow"
+        self._followed.tick(monotonic_ns())
+        self._turns.release()
+        self._listen_again()
+
+    def _tell_former(self) -> None:
+        assert self._former is not None, "expected one that was followed"
+        self._former.send([STANDBY, *term_frames(self._core.links.term)])
+
+    def _publish(self, frames: Iterable[list[bytes]]) -> None:
+        """Publish what is told now and then, unless it would wait for a standby without end."""
+        if self._followed is None or not self._followed.is_stalled:
+            self._turns.publish(frames)
+
     def _on_snapshots(self) -> None:
         is_idle = not self._turns.is_asked
         self._turns.take_questions()
+        self._listen_again()
         if is_idle and self._turns.is_asked:
             self._loop.soon(self._on_snapshot_turn)
 
@@ -120,16 +172,25 @@ class EngineNode:
         if self._turns.is_asked:
             self._loop.soon(self._on_snapshot_turn)
 
+    def _on_bad_standby(self, why: str) -> None:
+        self._bad_frame_count += 1
+        self._node.log.warning("bad frame of a standby", why=why)
+
     def _on_bad_frame(self, why: str) -> None:
         self._bad_frame_count += 1
         self._node.log.warning("bad frame on the order link", why=why)
 
     def _take_last_words(self) -> None:
-        """Take what sources said before they ended: that they have their reports may still be on its way."""
+        """Take what sources said before they ended: that they have their reports may still be on its way.
+
+        So may be that a standby has all: without it some are not sent their reports before the next start.
+        """
         deadline_ns = monotonic_ns() + LAST_WORDS_NS
-        while self._core.links.owed and monotonic_ns() < deadline_ns:
+        while (self._core.links.owed or self._turns.is_held) and monotonic_ns() < deadline_ns:
             if self._orders.wait(LAST_WORDS_WAIT_MS):
                 self._turns.take_orders()
+            self._turns.take_questions()
+            self._turns.sync()
 
     def _collect_garbage(self) -> None:
         """Collect where no order waits for it: after a second without a command, or once a minute."""
@@ -143,7 +204,7 @@ class EngineNode:
     def _on_heartbeat(self) -> None:
         self._collect_garbage()
         self._tell_failure()
-        self._turns.publish(self._core.feed.heartbeat(time_ns(), self._core.health()))
+        self._publish(self._core.feed.heartbeat(time_ns(), self._core.health()))
         self._show()
 
     def _show(self) -> None:
@@ -158,76 +219,43 @@ class EngineNode:
             journal=f"{self._journal.mode} {self._journal.sequence}",
             checkpoint=self._checkpoints.sequence,
             bad_frames=self._bad_frame_count + self._core.malformed_count,
+            role="primary",
+            term=self._core.links.term,
         )
-
-
-def engine_capacity(settings: Settings, name: str) -> Capacity:
-    """Return how much the engine `name` holds."""
-    own = settings.plan.engines[name].settings
-    return Capacity(len(settings.instruments), own.orders_max, own.pages_max)
-
-
-def engine_figures(settings: Settings, name: str) -> tuple[int, ...]:
-    """Return what the journal of the engine `name` must agree with."""
-    return figures_of(engine_capacity(settings, name), settings.plan.engines[name].instruments)
-
-
-def make_core(
-    settings: Settings, name: str, folder: Path, mode: JournalMode
-) -> tuple[EngineCore, Journal[CommandRecord]]:
-    """Return an empty core of the engine `name`, and the journal in `folder` that it has still to recover from.
-
-    Raises:
-        JournalError: if the journal cannot be had.
-    """
-    feed_epoch = time_ns()
-    epoch = journal_epoch(folder) or feed_epoch
-    capacity, plan = engine_capacity(settings, name), settings.plan.engines[name]
-    group_ns = int(plan.settings.group_ms * NS_PER_MS)
-    figures = engine_figures(settings, name)
-    journal = Journal(folder, COMMANDS, figures, epoch, mode, group_ns, JOURNAL_FILE_BYTES)
-    engine = make_engine(plan.settings.book, capacity.symbol_count, capacity.orders_max, capacity.pages_max)
-    core = EngineCore(engine, settings.instruments, epoch, feed_epoch, capacity.orders_max, journal, plan.symbol_ids)
-    return core, journal
-
-
-def make_checkpoints(
-    settings: Settings, name: str, core: EngineCore, journal: Journal[CommandRecord], beside: BesideThread
-) -> Checkpoints:
-    """Return the checkpoints of the engine `name`, written beside its matching."""
-    own = settings.plan.engines[name].settings
-    times = CheckpointTimes(int(own.checkpoint_s * NS_PER_SECOND), own.checkpoint_records)
-    age_ns = int(own.journal_days * _DAY_NS)
-    retention = Retention(Keep(own.journal_keep), age_ns, own.journal_bytes - JOURNAL_FILE_BYTES)
-    return Checkpoints(core, journal, times, retention, beside.begin)
-
-
-def recovered_core(node: Node) -> tuple[EngineCore, Journal[CommandRecord]]:
-    """Return a core that has replayed its journal.
-
-    The epoch goes on even if the book is empty: who was killed may have commands on their way, and they are sent again.
-    """
-    plan = node.plan.engines[node.name]
-    core, journal = make_core(node.settings, node.name, plan.journal_folder, JournalMode(plan.settings.journal))
-    done = core.recover(lambda replay: node.warming(f"replays its journal: {replay} so far"))
-    for why in done.passed_over:
-        node.log.warning("a checkpoint was not used", why=why)
-    if done.torn_tail is not None:
-        node.log.warning("the journal's torn tail was cut off", why=str(done.torn_tail))
-    if done.record_count or done.after_sequence:
-        node.log.info("the journal was replayed", replayed=str(done), live_orders=core.engine.live_order_count)
-    return core, journal
+        if self._followed is not None:
+            self._node.show(**self._followed.figures(monotonic_ns()))
 
 
 def run(node: Node) -> None:
     """Run the engine's node until it is told to stop."""
+    role = kept_role(node)
     warm_kernels(node.warming)  # else the first order would wait for the compiler
-    core, journal = recovered_core(node)
-    engine = EngineNode(node, core, journal)
+    if role.role == "standby":
+        promoted = stand_by(node)
+        if promoted is None:
+            return
+        node.warming("takes the place of its primary")
+        role, (core, journal) = kept_role(node), promoted
+    else:
+        core, journal = recovered_core(node)
+    serve(node, core, journal, role)
+
+
+def serve(node: Node, core: EngineCore, journal: Journal[CommandRecord], role: Role) -> None:
+    """Be the primary engine until told to stop.
+
+    Raises:
+        StayDownError: if another engine has taken our place; that is kept.
+    """
+    engine = EngineNode(node, core, journal, role.term)
     try:
         engine.run()
         if not core.is_idle:
             engine.take_last_checkpoint()
+    except SupersededError as error:
+        fallen = Role.new_standby().model_copy(update={"term": error.term, "records_term": role.term})
+        RoleFile(node.settings.run_dir, node.name).write(fallen)
+        raise StayDownError(f"{error}: nothing that was not acknowledged before is acknowledged any more") from None
     finally:
         try:
             engine.close()

@@ -12,16 +12,19 @@ from bus.channel import ChannelSocket
 from bus.engine_link import CommandBatch
 from bus.feed import Frames
 from bus.order_link import LinkError
+from bus.standby_link import TOPIC as STANDBY
 from journal.journal import Journal
 from market.clock import Now
 from market.limits import BATCH_MESSAGES_MAX
 from nodes.engine.command_record import CommandRecord
 from nodes.engine.core import EngineCore
+from nodes.engine.followed import Followed
 
 TURNS_MAX = 8  # batches of orders in a row; then timers and requests for snapshots get their turn
 ASKED_TOPICS_MAX = 256  # at once; whoever asks for more waits in the socket
 ANSWERS_PER_TURN = 16
 STATE_TOPIC = b"state"
+STANDBY_FRAMES = 4  # identity, its topic, header, payload
 
 
 class EngineTurns:
@@ -33,6 +36,7 @@ class EngineTurns:
         snapshots: where it is asked for the state of a topic.
         now: this moment.
         on_bad_frame: is told why a frame of an order link is none.
+        followed: tells a standby what is journaled, if one may follow.
     """
 
     def __init__(
@@ -44,16 +48,28 @@ class EngineTurns:
         snapshots: ChannelSocket,
         now: Callable[[], Now],
         on_bad_frame: Callable[[str], None],
+        followed: Followed | None = None,
     ) -> None:
         self._core = core
+        self._followed = followed
         self._journal = journal
         self._orders = orders
         self._feed = feed
         self._snapshots = snapshots
         self._now = now
         self._on_bad_frame = on_bad_frame
-        self._held: deque[tuple[int, ChannelSocket, Frames]] = deque()  # until the journal's record is on the disk
+        self._held: deque[tuple[int, ChannelSocket, Frames]] = deque()  # until its record is kept
         self._askers: dict[bytes, dict[tuple[bytes, ...], list[bytes]]] = {}  # by topic: the envelopes of the answers
+
+    @property
+    def is_full(self) -> bool:
+        """Whether no more orders are taken before the standby gets on."""
+        return self._followed is not None and self._followed.is_full
+
+    @property
+    def is_held(self) -> bool:
+        """Whether something is held back."""
+        return bool(self._held)
 
     @property
     def is_asked(self) -> bool:
@@ -63,12 +79,15 @@ class EngineTurns:
     def take_orders(self) -> None:
         """Handle the commands that wait, batch by batch."""
         for turn in range(TURNS_MAX):
+            if self.is_full:
+                break  # the standby has to get on first
             room = self._core.engine.commands.free_count
             batches = list(self._receive(room, is_told=turn == 0))
             if not batches:
                 break
             now = self._now()
             self._core.handle(batches, now.time_ns, now.monotonic_ns)
+            self._tell_standby(now.monotonic_ns)
             self._send_reports()
             self.publish(self._core.tell(now.time_ns))
             if room - sum(batch.size for batch in batches) >= BATCH_MESSAGES_MAX:
@@ -80,6 +99,7 @@ class EngineTurns:
         now = self._now()
         is_new = self._core.halt(symbol_ids, now.time_ns, now.monotonic_ns)
         if is_new:
+            self._tell_standby(now.monotonic_ns)
             self._send_reports()
             self.publish(self._core.tell(now.time_ns))
         return is_new
@@ -88,13 +108,26 @@ class EngineTurns:
         """Bring to the disk what has waited for it long enough, and send what was held back for it."""
         if self._journal.sync_due(self._now().monotonic_ns):
             self._journal.sync()
-        while self._held and self._held[0][0] <= self._journal.acknowledged_sequence:
+        self.release()
+
+    def release(self) -> None:
+        """Send what was held back and may go out now."""
+        while self._held and self._held[0][0] <= self._acknowledged_sequence:
             _, socket, frames = self._held.popleft()
             socket.send(frames)
 
     def take_questions(self) -> None:
-        """Note who asks for what; whoever asks again before the answer gets one."""
+        """Note who asks for what; whoever asks again before the answer gets one. What a standby says is done at once.
+
+        Raises:
+            SupersededError: if another engine is primary.
+        """
         while len(self._askers) < ASKED_TOPICS_MAX and (frames := self._snapshots.receive()) is not None:
+            if len(frames) == STANDBY_FRAMES and frames[1] == STANDBY:
+                if self._followed is not None:
+                    self._followed.receive(frames[0], frames[2:], self._now().monotonic_ns)
+                    self.release()
+                continue
             *envelope, topic = frames  # a REQ socket puts an empty frame into the envelope; it goes back as it came
             self._askers.setdefault(topic, {})[tuple(envelope)] = envelope
 
@@ -139,9 +172,18 @@ class EngineTurns:
         for identity, frames in self._core.links.outgoing():
             self._send(self._orders, [identity, *frames])
 
+    def _tell_standby(self, now_ns: int) -> None:
+        if self._followed is not None:
+            self._followed.journaled(now_ns)
+
+    @property
+    def _acknowledged_sequence(self) -> int:
+        ours = self._journal.acknowledged_sequence
+        return ours if self._followed is None else min(ours, self._followed.acknowledged_sequence)
+
     def _send(self, socket: ChannelSocket, frames: Frames) -> None:
         """Send, or hold back until the journal's last record may be acknowledged; what is held keeps its order."""
-        if self._journal.acknowledged_sequence < self._journal.sequence or self._held:
+        if self._acknowledged_sequence < self._journal.sequence or self._held:
             self._held.append((self._journal.sequence, socket, frames))
         else:
             socket.send(frames)

@@ -20,7 +20,7 @@ from market.clock import NS_PER_MS, NS_PER_SECOND, NS_PER_US
 from nodes.engine.checkpoints import Checkpoints, CheckpointTimes, Work
 from nodes.engine.command_record import COMMANDS, CommandRecord, journal_epoch
 from nodes.engine.core import EngineCore
-from nodes.engine.node import engine_capacity, engine_figures
+from nodes.engine.making import engine_capacity, engine_figures
 from nodes.engine.turns import EngineTurns
 from nodes.flow.market import Market, OrderIds
 from nodes.flow.market_flows import make_flows

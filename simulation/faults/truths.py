@@ -18,7 +18,7 @@ from market.codes import CancelReason, Tag
 from market.events import Canceled, Event, Executed, Rejected
 from nodes.engine.command_record import COMMANDS, journal_epoch
 from nodes.engine.core import EngineCore
-from nodes.engine.node import engine_figures
+from nodes.engine.making import engine_figures
 from paper.access.accounts import FIRST_ACCOUNT
 from paper.money.history import Span
 from paper.money.ledger import TRADE_IDS_PER_EPOCH

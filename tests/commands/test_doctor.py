@@ -23,7 +23,7 @@ from history.database import Database
 from journal.format import JournalMode
 from journal.journal import Journal
 from nodes.engine.command_record import COMMANDS
-from nodes.engine.node import engine_figures
+from nodes.engine.making import engine_figures
 from paper.money.ledger import Ledger
 from sessions.session_store import IN_CHECKPOINT, NAMES_FILE, SessionStore, StoredSession
 from tests.journal.records import records_of

@@ -16,7 +16,7 @@ from journal.journal import Journal
 from journal.pruning import ARCHIVE, Keep
 from nodes.engine.command_record import COMMANDS
 from nodes.engine.inspection import verification_text, verify
-from nodes.engine.node import engine_figures
+from nodes.engine.making import engine_figures
 from tests.journal.records import EPOCH, record_of
 
 FILES: Final = 6  # of two records each

@@ -64,6 +64,7 @@ ROWS = {
     "halt": Row(kept=0),
     "resume": Row(),
     "at": Row(("now",), down=1, kept=0),
+    "promote": Row(None),  # in test_standby: of an engine that stands by, and of one that does not
     "replay": Row(("--verify",), ("engine",), down=1, kept=1),
     "simulate": Row(None),
     "whatif": Row(None),

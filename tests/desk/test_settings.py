@@ -20,7 +20,7 @@ from desk.symbols import DEFAULT_ROWS
 from engine.capacity import ORDERS_MAX_LIMIT, PAGES_MAX_LIMIT, Capacity
 from market.instrument import venue_spelling
 from market.limits import ID_MAX
-from nodes.engine.node import engine_capacity
+from nodes.engine.making import engine_capacity
 from nodes.gateway.limits import session_limits
 from paper.latency import DELAY_MS_MAX, Delay
 

@@ -15,6 +15,7 @@ from typing import Any, Literal, get_args, get_origin
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from bus import standby_link
 from bus.order_link import Kind
 from bus.topology import CHANNELS, TCP_CHANNELS, Source, first_order_id, first_owner
 from desk.sections import Transport
@@ -105,9 +106,18 @@ def _in_words(name: str) -> str:
 
 def link_table(_: str) -> str:
     """Return the kinds of frames of an order link."""
-    says = comments(Kind)
+    return _kinds(Kind)
+
+
+def standby_table(_: str) -> str:
+    """Return the kinds of frames of a standby link."""
+    return _kinds(standby_link.Kind)
+
+
+def _kinds(kinds: type[IntEnum]) -> str:
+    says = comments(kinds)
     rows = []
-    for kind in Kind:
+    for kind in kinds:
         sender, rest = says[kind.name].split(": ", 1)
         fields, _, note = rest.partition("; ")
         rows.append((int(kind), f"`{kind.name}`", sender, f"`{fields}`", note))
@@ -236,6 +246,7 @@ TABLES: dict[str, tuple[Path, Callable[[str], str]]] = {
     "messages": (PROTOCOL, messages_tables),
     "codes": (PROTOCOL, enums_tables),
     "link": (PROTOCOL, link_table),
+    "standby": (PROTOCOL, standby_table),
     "channels": (PROTOCOL, channels_table),
     "sources": (PROTOCOL, sources_table),
     "limits": (PROTOCOL, limits_table),

@@ -6,8 +6,7 @@ from fractions import Fraction
 
 from market.account import VenueTrade
 from market.codes import Side
-from reports.lots import Lot, fee_in_quote
-from reports.pnl import FifoBook
+from reports.pnl import FifoBook, Lot, fee_in_quote
 
 
 class ToldBook(FifoBook):

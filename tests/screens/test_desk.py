@@ -272,3 +272,35 @@ def test_withdrawal_is_told_with_its_number_since_when_and_what_takes_it_back() 
     text = " ".join(" ".join(printed(status, 120, 40)).split())
     assert "WITHDRAWN disconnects: 1.49 USDT lost today; since 2026-11-29 11:54:22 UTC; go on with: " in text
     assert f"python cli.py resume --run-dir {run_dir}, then: python cli.py start maker --run-dir {run_dir}" in text
+
+
+STANDBY: dict[str, Any] = {
+    "role": "standby",
+    "is_refused": False,
+    "is_following": True,
+    "is_awaited": True,
+    "lag": 0,
+    "lag_ms": 0.0,
+    "hash_equal_at": 1_234,
+    "journal": "write 1240",
+}
+
+
+@pytest.mark.parametrize(
+    ("figures", "says"),
+    [
+        ({"standby_follows": True, "standby_lag": 3, "standby_lag_ms": 0.4}, "a standby follows, 3 records and 0.4 ms"),
+        ({"standby_follows": False}, "no standby follows"),
+        ({"standby_follows": False, "waits_for": "7 records wait"}, "engine: 7 records wait"),
+        (STANDBY, "a standby, 0 records and 0 ms behind, the same state behind record 1,234"),
+        (STANDBY | {"is_awaited": False, "hash_equal_at": 0}, "behind; its primary does not wait for it"),
+        (STANDBY | {"is_following": False}, "a standby, whose primary is silent; write 1240 is what it has"),
+        (STANDBY | {"is_following": False, "is_refused": True}, "another standby follows its primary"),
+    ],
+)
+def test_a_standby_and_its_lag_are_shown_on_either_side(figures: dict[str, Any], says: str) -> None:
+    """Whoever looks at one of the two knows how the other is."""
+    status = copy.deepcopy(STATUS)
+    status["nodes"][0]["figures"] |= figures
+    assert says in desk_screen(status, UNBOUNDED, UNBOUNDED).plain
+    assert "standby" not in desk_screen(STATUS, UNBOUNDED, UNBOUNDED).plain

@@ -14,7 +14,7 @@ from market.events import Event
 from nodes.engine.command_record import CommandRecord
 from nodes.engine.core import EngineCore
 from nodes.engine.feed import reference_price
-from nodes.engine.node import make_core
+from nodes.engine.making import make_core
 from tests.one_engine import GATEWAY
 
 SOURCES = (GATEWAY, Source.PAPER, Source.FLOW)

@@ -20,7 +20,7 @@ from nodes.engine.command_record import COMMANDS
 from nodes.engine.core import EngineCore
 from nodes.engine.core_state import StateBytesError, decode_state, encode_state
 from nodes.engine.inspection import inspect, verify
-from nodes.engine.node import make_core
+from nodes.engine.making import make_core
 from tests.nodes.engine.linked_core import SOURCES, Dice, LinkedCore
 
 ALL: Final = Retention(Keep.ALL, 0, 0)

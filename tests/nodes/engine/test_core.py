@@ -29,7 +29,7 @@ from nodes.engine.command_record import COMMANDS, CommandRecord, figures_of
 from nodes.engine.core import EngineCore
 from nodes.engine.feed import reference_price
 from nodes.engine.inspection import verify
-from nodes.engine.node import engine_capacity, engine_figures, make_core
+from nodes.engine.making import engine_capacity, engine_figures, make_core
 from tests.nodes.engine.linked_core import SOURCES, SYMBOL, Dice, LinkedCore
 from tests.one_engine import GATEWAY
 
