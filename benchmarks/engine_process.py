@@ -36,8 +36,10 @@ def settings_of(run_dir: Path, settings: dict[str, str]) -> dict[str, str]:
 
 
 @contextmanager
-def node_process(name: str, run_dir: Path, settings: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a node beside its run directory, and end it."""
+def node_process(
+    name: str, run_dir: Path, settings: dict[str, str], *, may_end: bool = False
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a node beside its run directory, and end it; unless it may end by itself it must be there until then."""
     with (run_dir.parent / f"{name}.log").open("ab") as log:
         process = subprocess.Popen(
             [sys.executable, str(ROOT / "cli.py"), "node", name],
@@ -48,7 +50,9 @@ def node_process(name: str, run_dir: Path, settings: dict[str, str]) -> Iterator
         )
     try:
         yield process
-        assert process.poll() is None, f"the {name} ended:\n{(run_dir.parent / f'{name}.log').read_text()[-3000:]}"
+        assert may_end or process.poll() is None, (
+            f"the {name} ended:\n{(run_dir.parent / f'{name}.log').read_text()[-3000:]}"
+        )
     finally:
         process.terminate()
         process.wait()
@@ -71,6 +75,11 @@ class OrderGiver:
     def __init__(self, run_dir: Path) -> None:
         self._source = LinkEnd(GATEWAY, "engine", ChannelSocket(ORDERS, run_dir, "engine"))
         self._wait_until("the engine answers", lambda: self._source.is_connected)
+
+    @property
+    def acknowledged(self) -> int:
+        """The number of the last command that was handled."""
+        return self._source.acknowledged
 
     def give(self, frames: Sequence[tuple[bytes, int]]) -> int:
         """Give all, as fast as the engine takes them, and return the ns until the last was handled."""
