@@ -9,6 +9,7 @@ from tests.desk.desk_process import BTCUSDT, Desk, until
 from tests.desk.test_fill_rows import MAKER
 
 FILLS = 5
+INTERVAL_S = 10  # from one reading of the account to the next: some fills, and longer than a desk takes to stop
 ROOM = 1_024  # bytes: no file that a tracker keeps is as short
 
 
@@ -30,6 +31,10 @@ def _sold(desk: Desk) -> list[int]:
     return [trade.trade_id for trade in desk.venue().trades(BTCUSDT, 1_000)]
 
 
+def _writes(desk: Desk) -> int:
+    return int(desk.node("tracker")["figures"]["writes"])
+
+
 def _failing(desk: Desk) -> Any:
     return desk.node("tracker")["figures"].get("failing")
 
@@ -37,6 +42,7 @@ def _failing(desk: Desk) -> Any:
 def test_trading_goes_on_and_every_fill_is_there_once(desk: Desk) -> None:
     """Guards the books beside a maker: of a tracker alone the same was tried in `tests/nodes/tracker`."""
     desk.environment |= {f"TICKBUS_{name}": value for name, value in MAKER.items()}
+    desk.environment["TICKBUS_TRACKER__INTERVAL_S"] = str(INTERVAL_S)
     desk.start("--without", "gateway", "--without", "api")
     until("there are fills", lambda: len(_ids(desk)) >= FILLS and _kept(desk), 120)
     tracker = desk.node("tracker")
@@ -51,7 +57,10 @@ def test_trading_goes_on_and_every_fill_is_there_once(desk: Desk) -> None:
     until("the daily file has all", lambda: set(_ids(desk)) >= set(there))
     until("the tracker says that it is not behind", lambda: _failing(desk) is None)
     assert desk.node("tracker")["restarts"] == tracker["restarts"]
-    desk.stop()
+    writes = _writes(desk)
+    until("the tracker has just read the account", lambda: _writes(desk) > writes)
+    until("there is a fill that the history lacks", lambda: set(_sold(desk)) - set(_kept(desk)))
+    desk.stop()  # the tracker reads it once more, long before it would by itself
     ids = sorted(_ids(desk))
     assert ids == sorted(set(ids)) == _kept(desk)
     assert set(ids) >= set(there)

@@ -53,12 +53,12 @@ class Tracker:
         """What `status` has of it."""
         return self.node.figures
 
-    def turn(self, count: int = 7) -> None:
-        """Let time pass and somebody trade, and do what the node does then."""
-        self.clock.ms += TURN_MS
+    def turn(self, count: int = 7, passed_ms: int = TURN_MS, *, is_final: bool = False) -> None:
+        """Let time pass and somebody trade, and do what the node does then, or when it is stopped."""
+        self.clock.ms += passed_ms
         self.venue.trades_of_all += made_trades(self.number + 1, count, self.clock.ms - 1_000)
         self.number += count
-        self.tracker._update()
+        self.tracker._update(is_final=is_final)
 
     def document(self, back: int = 0) -> JsonObject:
         """Return a day's file, which can be read."""
@@ -110,8 +110,7 @@ def test_all_is_there_after_an_outage(
         assert is_sound(tracker.document(1))
     for _ in range(1 if is_over_midnight else 4):
         tracker.turn()
-    tracker.clock.ms += 2 * TURN_MS
-    tracker.tracker._update(is_final=True)
+    tracker.turn(passed_ms=2 * TURN_MS, is_final=True)
     yesterday = ids(tracker.document(1))
     assert yesterday + ids(tracker.document()) == list(range(1, tracker.number + 1)) == tracker.kept()
     assert len(yesterday) == 35
@@ -177,4 +176,18 @@ def test_status_says_that_the_history_is_behind(tracker: Tracker, tmp_path: Path
     assert _failing(tracker, "history_failing")["why"] == f"{tracker.path}: database or disk is full"
     tracker.turn()
     assert tracker.figures["history_failing"] is None
+    assert tracker.kept() == list(range(1, tracker.number + 1))
+
+
+def test_last_update_fills_a_history_that_has_just_failed(tracker: Tracker) -> None:
+    """Guards a tracker that is stopped within the half minute for which it leaves the database alone."""
+    with sqlite3.connect(tracker.path) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        tracker.turn()
+        assert "locked" in _failing(tracker, "history_failing")["why"]
+    other.close()
+    behind = tracker.kept()
+    tracker.turn(passed_ms=1_000)
+    assert tracker.kept() == behind, "it is left alone"
+    tracker.turn(passed_ms=1_000, is_final=True)
     assert tracker.kept() == list(range(1, tracker.number + 1))
