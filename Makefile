@@ -50,6 +50,7 @@ nightly: setup
 	@$(PY) -m benchmarks.hour --seconds 600
 	@$(PY) -m benchmarks.faults
 	@$(PY) -m benchmarks.watchdog
+	@$(PY) -m benchmarks.soak
 	@$(PY) -m benchmarks.coverage
 
 check: setup

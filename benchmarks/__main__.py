@@ -14,7 +14,7 @@ def main(arguments: list[str]) -> int:
     streams = [path for folder in arguments for path in sorted(Path(folder).glob("*.npz"))]
     runs = [["benchmarks.matching", "--stream", str(path)] for path in streams]
     runs += [["benchmarks.wire"], ["benchmarks.journal"], ["benchmarks.feed"], ["benchmarks.orderbook_http"]]
-    runs += [["benchmarks.market", "--seconds", "60"]]
+    runs += [["benchmarks.live_line"], ["benchmarks.market", "--seconds", "60"]]
     runs += [["benchmarks.simulation"]]
     if recordings := [str(path) for folder in arguments for path in sorted(Path(folder).glob("*.gz"))]:
         runs += [["benchmarks.backtest", *recordings], ["benchmarks.parity", f"replay:{recordings[0]}"]]

@@ -107,17 +107,22 @@ class Account:
 
 
 def _quoting(fills: int) -> JsonObject:
-    """Return what a maker would have kept of a whole day, as far as the figures and the recommendations read it."""
-    side = {"takers": 400, "decay": Decimal(3_000)}
+    """Return what a maker would have kept of a whole day."""
+    side = {"rate": "0.1", "decay": "3000", "takers": "400", "r2": "0.98"}
+    none = {"count": 0, "notional": Decimal(0), "markout": Decimal(0), "markout_bps": None}
     return {
-        "symbol": BTC.symbol,
         "presence": Decimal("0.95"),
+        "within": Decimal("0.005"),
+        "target": Decimal("0.75"),
         "minutes": 1_440,
+        "minutes_on_target": 1_400,
+        "fills": none | {"count": fills},
+        "picked_off": none,
         "orders": 3 * fills,
         "orders_filled": fills,
-        "picked_off": {"count": 0, "markout": Decimal(0), "markout_bps": None},
-        "maker": {"half_spread": Decimal("0.0003"), "skew": Decimal("0.0001"), "inventory": 5_000, "notional": 1_000},
-        "seen": {"bid": side, "ask": side},
+        "symbol": BTC.symbol,
+        "seen": {"volatility": "0.0001", "bid": side, "ask": side},
+        "maker": {"model": "grid", "half_spread": "0.0003", "skew": "0.0001", "inventory": "5000", "notional": "1000"},
     }
 
 

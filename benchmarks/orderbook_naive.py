@@ -12,7 +12,7 @@ import uvloop
 from sanic.request import Request
 from sanic.response import HTTPResponse
 
-from bus.channel import AsyncWaiter
+from bus.async_waiter import AsyncWaiter
 from bus.feed import Topic
 from bus.subscriber import FeedSubscriber
 from bus.wiring import Wiring

@@ -121,6 +121,14 @@ class FeedSubscriber:
         """
         return all(now_ns < self.live_until_ns(topic) for topic in (self.replicas if topics is None else topics))
 
+    def silence_ns(self, topic: bytes, now_ns: int) -> int | None:
+        """Return how long ago a topic was last heard of, None if it never was.
+
+        Args:
+            now_ns: monotonic.
+        """
+        return now_ns - self._heard_ns[topic] if self._heard_ns[topic] else None
+
     def live_until_ns(self, topic: bytes) -> int:
         """Return the time, monotonic, at which a replica is stale if nothing more is heard of it; 0 if it is now."""
         return self._heard_ns[topic] + SILENCE_NS_MAX if self.replicas[topic].is_synchronised else 0

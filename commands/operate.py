@@ -44,6 +44,7 @@ def flatten(
         typer.Option(help="How much of the base asset is no position.", show_default="as the maker has it"),
     ] = None,
     is_sure: Annotated[bool, typer.Option("--yes", help="Do not ask for the symbol.")] = False,
+    is_preview: Annotated[bool, typer.Option("--preview", help="Only tell what would be done.")] = False,
     run_dir: RunDir = None,
 ) -> None:
     """End a position: stop the maker, cancel its orders, trade in slices; exit code 1 if it is not flat then."""
@@ -71,7 +72,15 @@ def flatten(
             raise DeskError(f"nothing was done: expected {name}")
 
     quoted = settings_of(run_dir).symbol
-    flatten_position(settings, quoted, kept, Decimal(str(band)), confirm, _tell)
+    flatten_position(settings, quoted, kept, Decimal(str(band)), None if is_preview else confirm, _tell)
+
+
+@app.command(epilog="Example: python cli.py token")
+def token(run_dir: RunDir = None) -> None:
+    """The token with which the dashboard halts, resumes and flattens; the api makes it."""
+    from desk.command_token import load_token
+
+    print(load_token(run_dir_of(run_dir)))
 
 
 @app.command("set", epilog="Example: python cli.py set maker.half_spread=0.001 maker.skew=0.0005")

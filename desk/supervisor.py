@@ -140,6 +140,7 @@ class Supervisor:
             "why": child.why,
             "uptime_s": round((now_ns - child.started_ns) / NS_PER_SECOND, 1) if child.process else None,
             "restarts": child.restart_count,
+            "heard_s": round((now_ns - node.heard_ns) / NS_PER_SECOND, 1) if child.process and node.heard_ns else None,
             "endpoints": node.endpoints,
             "figures": node.figures,
         }

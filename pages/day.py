@@ -16,12 +16,15 @@ from screens.market import market_text
 from screens.money import gain_text, money_text, percent_text
 
 
-def day_page(document: JsonObject, source: str, warnings: Iterable[str] = ()) -> str:
+def day_page(
+    document: JsonObject, source: str, warnings: Iterable[str] = (), by_order: JsonObject | None = None
+) -> str:
     """Return the page of a daily document.
 
     Args:
         source: where the document is, for the foot of the page.
         warnings: what is to be read before any figure, besides what the document says.
+        by_order: what its fills have realized, see `reports/by_order.py`; made anew without.
 
     Raises:
         ValueError: naming what is wrong in the document.
@@ -34,7 +37,7 @@ def day_page(document: JsonObject, source: str, warnings: Iterable[str] = ()) ->
         tiles(day_tiles(document, quote)),
         section("How it went", _charts(how_it_went(document, curves, quote), document)),
         section("How good the fills were", _charts(how_good_the_fills_were(document, quote), document), kind="next"),
-        section("Figures", grid("tables", tables(document, quote))),
+        section("Figures", grid("tables", tables(document, quote, by_order))),
     ]
     foot = f"Made from {source}. Times are UTC. What each figure means: docs/reports.md."
     of = f", {document['symbol']}" if "symbol" in document else ""

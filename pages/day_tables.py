@@ -20,14 +20,14 @@ _FILLS_MAX: Final = 8
 _ROWS_PRINTED: Final = 3
 
 
-def tables(document: JsonObject, quote: str | None) -> Iterable[Html | None]:
+def tables(document: JsonObject, quote: str | None, by_order: JsonObject | None = None) -> Iterable[Html | None]:
     """Return the tables; what the document does not hold has none."""
     yield _symbols(document.get("symbols", {}))
     if metrics := document.get("metrics"):
         yield _metrics(metrics, quote)
     yield _markouts(document.get("markouts") or [])
     yield _round_trips(document.get("round_trips") or {"n": 0, "rows": []}, document.get("symbols", {}))
-    by_order = realized_by_order(document)
+    by_order = realized_by_order(document) if by_order is None else by_order
     yield from (_by_order(by_order[name], name, document) for name in ("level", "rule"))
     yield _worst_fills(document.get("trade_history", ()), document.get("quoting"))
     yield _worst_closings(document.get("trade_history", ()), quote)

@@ -11,7 +11,7 @@ from pages.markup import Html, element
 from pages.parts import Tile, chart, grid, page, section, table, tiles, words
 from pages.plot import Plot, amounts_axis, names_axis
 from pages.words import rate_text, short
-from reports.markouts import HORIZONS_S
+from reports.marked_fills import HORIZONS_S
 from screens.money import gain_text, money_text, percent_text
 
 _ROWS_MAX: Final = 31

@@ -5,60 +5,66 @@ that were paid for it, rounded half to even to 12 decimals; the rest stays. So n
 short however long a position is never flat: exact shares would double their digits with every fill.
 """
 
-from decimal import ROUND_HALF_EVEN, Context, Decimal
+from decimal import Decimal
 from fractions import Fraction
 from typing import Final
 
 from market.exact_json import JsonObject
-from reports.exact import EXACT, FIGURE_PLACES, figure
-from reports.pnl import Lot
+from reports.exact import FIGURE_PLACES, figure
+from reports.exact_sum import UNIT, units_of
+from reports.lots import Lot
 
-_NOTHING: Final = Decimal(0)
-_SHARING: Final = Context(prec=100, rounding=ROUND_HALF_EVEN)
-_UNIT: Final = Decimal(1).scaleb(-FIGURE_PLACES)
+_STEP: Final = UNIT // 10**FIGURE_PLACES  # to which shares are rounded
 
 
 class AverageCost:
-    """What is held of one symbol at its average cost, and what was realized; in quote but for the position."""
+    """What is held of one symbol at its average cost, and what was realized; all in units of 10^-60.
+
+    Attributes:
+        position: in base.
+        realized_net: in quote.
+    """
 
     def __init__(self) -> None:
         """Begin flat."""
-        self.position = self.realized_net = _NOTHING
-        self._cost = self._fees = _NOTHING  # of the position, the cost without fees and never negative
+        self.position = self.realized_net = 0
+        self._cost = self._fees = 0  # of the position, the cost without fees and never negative
 
     def carry(self, lot: Lot) -> None:
         """Begin with one more lot of before, at what it cost."""
-        qty, cost, paid = lot.sign * lot.left, lot.left * lot.price, lot.left * lot.fee_per_unit
-        self.add(figure(qty), figure(cost, 2 * FIGURE_PLACES), figure(paid, 2 * FIGURE_PLACES))
+        cost, paid = lot.left * lot.price, lot.left * lot.fee_per_unit
+        qty = units_of(figure(lot.sign * lot.left))
+        self.add(qty, *(units_of(figure(each, 2 * FIGURE_PLACES)) for each in (cost, paid)))
 
-    def add(self, qty: Decimal, cost: Decimal, fee: Decimal) -> None:
+    def add(self, qty: int, cost: int, fee: int) -> None:
         """Take a fill by which `qty` arrived (negative: left) for the money `cost`, with its `fee`."""
         if not qty:
-            self.realized_net = EXACT.subtract(self.realized_net, fee)
+            self.realized_net -= fee
             return
         if self.position and (self.position > 0) is not (qty > 0):
             qty, cost, fee = self._close(qty, cost, fee)
-        self.position = EXACT.add(self.position, qty)
-        self._cost = EXACT.add(self._cost, cost)
-        self._fees = EXACT.add(self._fees, fee)
+        self.position += qty
+        self._cost += cost
+        self._fees += fee
 
-    def _close(self, qty: Decimal, cost: Decimal, fee: Decimal) -> tuple[Decimal, Decimal, Decimal]:
+    def _close(self, qty: int, cost: int, fee: int) -> tuple[int, int, int]:
         """Let a fill close what it can; return what is left of it."""
-        held, size = self.position.copy_abs(), qty.copy_abs()
+        held, size = abs(self.position), abs(qty)
         closed = min(held, size)
         had, had_paid = _share(self._cost, closed, held), _share(self._fees, closed, held)
         now, now_paid = _share(cost, closed, size), _share(fee, closed, size)
-        earned = EXACT.subtract(now, had) if qty < 0 else EXACT.subtract(had, now)
-        self.realized_net = EXACT.add(self.realized_net, EXACT.subtract(earned, EXACT.add(had_paid, now_paid)))
-        self._cost, self._fees = EXACT.subtract(self._cost, had), EXACT.subtract(self._fees, had_paid)
-        step = closed if qty > 0 else closed.copy_negate()
-        self.position = EXACT.add(self.position, step)
-        return EXACT.subtract(qty, step), EXACT.subtract(cost, now), EXACT.subtract(fee, now_paid)
+        self.realized_net += (now - had if qty < 0 else had - now) - had_paid - now_paid
+        self._cost -= had
+        self._fees -= had_paid
+        step = closed if qty > 0 else -closed
+        self.position += step
+        return qty - step, cost - now, fee - now_paid
 
     def to_json(self, mark: Decimal | None) -> JsonObject:
         """Return it as the daily document tells it; what needs a mark is null without one."""
-        position, cost, fees = Fraction(self.position), Fraction(self._cost), Fraction(self._fees)
-        realized = Fraction(self.realized_net)
+        position, cost, fees, realized = (
+            Fraction(each, UNIT) for each in (self.position, self._cost, self._fees, self.realized_net)
+        )
         unrealized = None if mark is None else position * Fraction(mark) - (cost if position > 0 else -cost)
         return {
             "position": figure(position),
@@ -70,9 +76,10 @@ class AverageCost:
         }
 
 
-def _share(amount: Decimal, part: Decimal, whole: Decimal) -> Decimal:
+def _share(amount: int, part: int, whole: int) -> int:
     """Return the part of `amount` that goes with `part` of `whole`; all of it with all."""
-    if part == whole:
+    if part == whole or not amount:
         return amount
-    share = _SHARING.divide(_SHARING.multiply(amount, part), whole)
-    return share.quantize(_UNIT, context=_SHARING)
+    size = whole * _STEP
+    steps, rest = divmod(amount * part, size)
+    return (steps + (2 * rest > size or (2 * rest == size and steps % 2))) * _STEP

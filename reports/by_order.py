@@ -4,25 +4,48 @@ A fill realizes what it closes, by FIFO, so its result goes to the order that cl
 opened it; a fill that only opens realizes nothing.
 """
 
-from collections.abc import Iterator
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any, Final
 
 from market.exact_json import JsonObject
+from reports.day_book import DayBook
 from reports.exact import EXACT, figure
-from reports.fifo_again import fills_and_books
-from reports.trade_history import FillDetail, HistoryRow, fee_value
+from reports.exact_sum import ExactSum
+from reports.performance import book_of, day_of
+from reports.trade_history import FillDetail
 
 BY: Final = ("level", "model", "rule")
 _ZERO: Final = Fraction(0)
 _NOTHING: Final = Decimal(0)
 
-_Sums = dict[tuple[str, int | None, str | None, str | None], tuple[int, Decimal, Fraction]]
+_NOT_KNOWN: Final = FillDetail()
 
 
-def realized_by_order(document: JsonObject) -> JsonObject:
+class _Part:
+    """What some fills come to."""
+
+    __slots__ = ("fills", "pnl", "volume")
+
+    def __init__(self) -> None:
+        self.fills, self.volume, self.pnl = 0, _NOTHING, ExactSum()
+
+    def take(self, other: "_Part") -> None:
+        """Add others."""
+        self.fills += other.fills
+        self.volume = EXACT.add(self.volume, other.volume)
+        self.pnl.add_sum(other.pnl)
+
+
+_Parts = dict[tuple[str, int | None, str | None, str | None], _Part]
+
+
+def realized_by_order(document: JsonObject, book: DayBook | None = None, symbol: str | None = None) -> JsonObject:
     """Return what fills have realized, by symbol and by `level`, `model` and `rule` of the orders that they filled.
+
+    Args:
+        book: of the document, from whom has it at hand: it is made anew otherwise.
+        symbol: the only one that is told of.
 
     Returns:
         under each of the three rows with `symbol`, the level, model or rule (null where it is not known, last), how
@@ -31,48 +54,46 @@ def realized_by_order(document: JsonObject) -> JsonObject:
         so that it may differ by a unit of the 12th decimal from what it would be rounded by itself. No rows where the
         document has no `trade_history`.
     """
-    by_all = _summed(_realized(document)) if "trade_history" in document else {}
-    return {name: _rows(by_all, name) for name in BY}
+    if "trade_history" not in document:
+        return {name: [] for name in BY}
+    parts = _parts(book or book_of(day_of(document), document))
+    if symbol is not None:
+        parts = {key: part for key, part in parts.items() if key[0] == symbol}
+    return {name: _rows(parts, name) for name in BY}
 
 
-def _realized(document: JsonObject) -> Iterator[tuple[HistoryRow, Fraction]]:
-    """Yield the day's fills, oldest first, each with what it has realized."""
-    rows, instruments, books = fills_and_books(document)
-    for row in rows:
-        symbol = row.trade.symbol
-        yield row, books[symbol].apply(row.trade, fee_value(row, instruments[symbol]))
-
-
-def _summed(realized: Iterator[tuple[HistoryRow, Fraction]]) -> _Sums:
-    """Return how many fills, their volume and what they realized, by symbol, level, model and rule together."""
-    sums: _Sums = {}
-    for row, pnl in realized:
-        detail = row.detail or FillDetail()
+def _parts(book: DayBook) -> _Parts:
+    """Return the fills of a day by symbol, level, model and rule together."""
+    parts: _Parts = {}
+    for index, row in enumerate(book.rows):
+        detail = row.detail or _NOT_KNOWN
         key = row.trade.symbol, detail.level, detail.model, detail.rule
-        count, volume, before = sums.get(key, (0, _NOTHING, _ZERO))
-        sums[key] = count + 1, EXACT.add(volume, row.trade.quote_qty), before + pnl if pnl else before
-    return sums
+        part = parts.get(key)
+        if part is None:
+            part = parts[key] = _Part()
+        part.fills += 1
+        part.volume = EXACT.add(part.volume, row.trade.quote_qty)
+        book.realized.add_to(part.pnl, index)
+    return parts
 
 
-def _rows(by_all: _Sums, name: str) -> list[JsonObject]:
-    sums: dict[tuple[str, Any], tuple[int, Decimal, Fraction]] = {}
-    for (symbol, *values), (more, traded, earned) in by_all.items():
-        key = symbol, values[BY.index(name)]
-        count, volume, before = sums.get(key, (0, _NOTHING, _ZERO))
-        sums[key] = count + more, EXACT.add(volume, traded), before + earned
+def _rows(parts: _Parts, name: str) -> list[JsonObject]:
+    sums: dict[tuple[str, Any], _Part] = {}
+    for (symbol, *values), part in parts.items():
+        sums.setdefault((symbol, values[BY.index(name)]), _Part()).take(part)
     found = []
     passed: dict[str, Fraction] = {}
     for symbol, value in sorted(sums, key=lambda key: (key[0], key[1] is None, key[1] or 0)):
-        count, volume, pnl = sums[symbol, value]
+        part = sums[symbol, value]
         before = passed.get(symbol, _ZERO)
-        passed[symbol] = before + pnl
+        passed[symbol] = before + part.pnl.value
         added: Decimal = EXACT.subtract(figure(passed[symbol]), figure(before))
         found.append(
             {
                 "symbol": symbol,
                 name: value,
-                "fills": count,
-                "volume": figure(Fraction(volume)),
+                "fills": part.fills,
+                "volume": figure(Fraction(part.volume)),
                 "pnl": figure(Fraction(added)),
             }
         )

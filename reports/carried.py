@@ -11,7 +11,7 @@ from market.instrument import Instrument
 from reports import json_fields as fields
 from reports.exact import amount, figure
 from reports.exact_sum import ExactSum, units_of
-from reports.pnl import Lot, fee_in_quote, lot_of
+from reports.lots import Lot, fee_in_quote, lot_of
 from reports.trade_history import HistoryRow, fee_value, row_from_json, row_to_json
 
 _ZERO = Fraction(0)

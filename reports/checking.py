@@ -1,6 +1,6 @@
 """Is a daily document what its own trades make of it: every figure is made again when a file is read."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from typing import Any, Final
@@ -9,11 +9,11 @@ from market.account import Balance
 from market.exact_json import JsonObject
 from reports import json_fields as fields
 from reports.day_book import DayBook
-from reports.performance import book_of, refigured
-from reports.trade_history import utc_day
+from reports.exact import EXACT, FIGURE_PLACES
+from reports.kinds import OF_TRADES, check_kinds
+from reports.performance import book_of, refigured, told_history
+from reports.trade_history import HistoryRow, utc_day
 
-_CHECKED: Final = ("buys", "sells", "bought_qty", "sold_qty", "bought_quote", "sold_quote", "pnl", "position")
-_AMOUNTS: Final = ("volume", "maker_volume", "gross", "realized_fees", "open_fees")
 _SINCE_SCHEMA: Final = ("volume", "fees", "rebates")  # of `trades`
 _OF_BALANCES: Final = ("equity", "identity", "metrics")
 _LATER: Final = ("round_trips",)  # that files of the same schema need not have
@@ -30,20 +30,24 @@ def checked_book(document: JsonObject) -> DayBook | None:
         return None
     check_kinds(document)
     day, parts = date.fromisoformat(document["date"]), document["symbols"]
-    book = book_of(day, document)
+    rows, realized = list[HistoryRow](), list[Any]()
+    for row, told in told_history(document):
+        rows.append(row)
+        realized.append(told)
+    book = book_of(day, document, rows=rows)
     figures = book.figures({})
     strangers = [row for row in book.rows if utc_day(row.trade.time_ms) != day]
     if strangers:
         raise ValueError(f"trade {strangers[0].trade.trade_id} is of {utc_day(strangers[0].trade.time_ms)}")
     if "schema" in document:
-        _check_rows(document, book)
+        _check_rows(rows, realized, book)
     if document["total_trades"] != figures["total_trades"]:
         raise ValueError(f"total_trades must be {figures['total_trades']}, was {document['total_trades']}")
     for name, value in figures["trades"].items():
         if ("schema" in document or name not in _SINCE_SCHEMA) and document["trades"].get(name) != value:
             raise ValueError(f"trades.{name} must be {value} by the trades, was {document['trades'].get(name)}")
     for symbol, part in figures["symbols"].items():
-        for name in _CHECKED:
+        for name in OF_TRADES:
             if parts[symbol][name] != part[name]:
                 raise ValueError(f"{symbol}.{name} must be {part[name]} by the trades, was {parts[symbol][name]}")
     if "schema" in document:
@@ -52,34 +56,19 @@ def checked_book(document: JsonObject) -> DayBook | None:
     return book
 
 
-def check_kinds(document: JsonObject) -> None:
-    """Look whether the keys of a document of ours that others read are there, and of their kind; not at its trades.
-
-    Raises:
-        ValueError: naming the one that is not.
-    """
-    parts = fields.child(document, "symbols")
-    for symbol in parts:
-        _check_part(symbol, fields.child(parts, symbol))
-    fields.child(document, "fees")
-    if "reconciliation" in document:
-        fields.flag(fields.child(document, "reconciliation"), "is_exact")
-        fields.child(fields.child(document, "reconciliation"), "differences")
-    if "resets" in document:
-        fields.array(document, "resets")
-
-
-def _check_rows(document: JsonObject, book: DayBook) -> None:
+def _check_rows(rows: Sequence[HistoryRow], realized: Sequence[Any], book: DayBook) -> None:
     """Compare what each trade is said to have realized with what it does realize after those before it."""
-    for index, entry in enumerate(document["trade_history"]):
+    unit = 10**FIGURE_PLACES
+    for index, (row, told) in enumerate(zip(rows, realized, strict=True)):
         trade = book.rows[index].trade
-        if (entry["symbol"], entry["id"], entry["order_id"]) != (trade.symbol, trade.trade_id, trade.order_id):
+        if row is not book.rows[index]:
             raise ValueError(f"trade_history[{index}] must be trade {trade.trade_id} of {trade.symbol}: oldest first")
-        realized, told = book.realized(index), fields.number(entry, "realized")
-        if realized != told:
+        number = told if type(told) is Decimal else fields.number({"realized": told}, "realized")
+        if EXACT.multiply(number, unit) != book.realized.units[index]:
+            due = book.realized.figure(index)
             raise ValueError(
-                f"trade {trade.trade_id} of {trade.symbol} realizes {realized} by the trades up to it and not {told}: "
-                f"from there on, or before it, one was lost, doubled or changed, by {realized - told:+,f}"
+                f"trade {trade.trade_id} of {trade.symbol} realizes {due} by the trades up to it and not {number}: "
+                f"from there on, or before it, one was lost, doubled or changed, by {due - number:+,f}"
             )
 
 
@@ -130,20 +119,3 @@ def _differs(expected: Any, told: Any, where: str) -> str | None:
     if isinstance(expected, Decimal) and isinstance(told, int | Decimal):
         return f"{where} must be {expected:,f} by the trades, was {told:,f}, by {told - expected:+,f}"
     return f"{where} must be {expected} by the trades, was {told}"
-
-
-def _check_part(symbol: str, part: JsonObject) -> None:
-    try:
-        for name in ("buys", "sells", "round_trips", "wins"):
-            fields.integer(part, name)
-        for name in (*_CHECKED, *_AMOUNTS):
-            fields.number(part, name)
-        for name in ("mark_price", "unrealized", "marked_pnl"):
-            fields.number_or_none(part, name)
-        for name in ("base", "quote"):
-            fields.text(part, name)
-        unvalued = fields.child(part, "unvalued_fees")
-        for asset in unvalued:
-            fields.number(unvalued, asset)
-    except ValueError as error:
-        raise ValueError(f"symbols.{symbol}: {error}") from error

@@ -17,7 +17,8 @@ from market.clock import NS_PER_MS, NS_PER_SECOND
 from market.codes import Side
 from market.exact_json import JsonObject
 from reports.block_means import block_mean
-from reports.markouts import MarkedFill, markouts
+from reports.marked_fills import MarkedFill
+from reports.markouts import markouts
 from reports.statistics import Interval, mean_interval, share_interval
 
 _MS_PER_HOUR: Final = 3_600 * NS_PER_SECOND // NS_PER_MS

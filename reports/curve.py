@@ -31,9 +31,9 @@ class Curve:
         """How many fills with a mid there were."""
         return self._course.count
 
-    def take(self, symbol: str, line: Line | None, mid: Decimal | None) -> None:
-        """Take the next fill: what its symbol's worth is after it, and its mid."""
-        step = symbol, line, None if mid is None else units_of(mid)
+    def take(self, symbol: str, line: Line | None, mid: int | None) -> None:
+        """Take the next fill: what its symbol's worth is after it, and its mid in units of 10^-60."""
+        step = symbol, line, mid
         self._course.take(step)
         self._steps.append(step)
         if len(self._steps) >= 2 * LATE_MAX:

@@ -1,10 +1,12 @@
 """One day's trades and all that follows from them, kept up trade by trade: the last costs what the first did."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
+from functools import reduce
 from types import MappingProxyType
 
 from market.account import Balance, VenueTrade
@@ -16,6 +18,8 @@ from reports.carried import Carried, carried_to_json
 from reports.curve import Curve
 from reports.daily_file import HistoryLines
 from reports.exact import figure
+from reports.exact_sum import units_of
+from reports.realized import Realized
 from reports.reconciliation import Books, Flow
 from reports.symbol_book import SymbolBook
 from reports.totals import Charges, totals
@@ -31,7 +35,6 @@ from reports.trade_history import (
 )
 
 _ZERO = Fraction(0)
-_NO_MONEY = figure(_ZERO)
 
 
 class DayBook:
@@ -42,7 +45,7 @@ class DayBook:
         instruments: by symbol, in the order of the report.
 
     Attributes:
-        rows: the day's trades, oldest first.
+        rows: the day's trades, oldest first, and what each has `realized`.
         newest: by symbol, by the venue's number.
         opening: the first sight of the day, see `reports/reconciliation.py`.
         carried: the lots that the day begins with.
@@ -61,6 +64,7 @@ class DayBook:
         self.flows: list[Flow] = []
         self.last_sight: JsonObject | None = None
         self.strays: dict[TradeKey, VenueTrade] = {}
+        self._by_number: dict[tuple[str, int], list[HistoryRow]] | None = None  # made when it is asked for
         self._rebuild([])
 
     @property
@@ -70,13 +74,9 @@ class DayBook:
             self._lines.append(dumps(self.entry(index)))
         return self._lines
 
-    def realized(self, index: int) -> Decimal:
-        """Return what a row has realized, after fees."""
-        return self._realized[index]
-
     def entry(self, index: int) -> JsonObject:
         """Return a row as it stands in `trade_history`."""
-        return row_to_json(self.rows[index], self.realized(index))
+        return row_to_json(self.rows[index], self.realized.figure(index))
 
     def entries(self) -> list[JsonObject]:
         """Return `trade_history`."""
@@ -94,6 +94,10 @@ class DayBook:
 
     def numbered(self, trades: Iterable[VenueTrade]) -> list[HistoryRow]:
         """Return the day's trades that have a number of one of `trades`."""
+        if self._by_number is None:
+            self._by_number = {}
+            for row in self.rows:
+                self._by_number.setdefault((row.trade.symbol, row.trade.trade_id), []).append(row)
         numbers = dict.fromkeys((trade.symbol, trade.trade_id) for trade in trades)
         return [row for number in numbers for row in self._by_number.get(number, [])]
 
@@ -160,7 +164,7 @@ class DayBook:
                 if before is None and detail.mid is not None:
                     late[index] = detail.mid
                 is_marked_anew |= before is not None and detail.mid != before
-                self.rows[index] = self._by_key[row.key] = replace(row, detail=detail)
+                self.rows[index] = self._by_key[row.key] = row._replace(detail=detail)
                 if row.key in self._unvalued:
                     self._unvalued[row.key] = self.rows[index]
                 first = index
@@ -185,15 +189,14 @@ class DayBook:
         Raises:
             ValueError: if one of them stands there twice.
         """
-        seen: set[TradeKey] = set()
-        new: list[HistoryRow] = []
-        for row in rows:
-            if row.key in seen:
-                raise ValueError(f"trade {row.trade.trade_id} of order {row.trade.order_id} stands twice")
-            seen.add(row.key)
-            if row.key not in self._by_key:
-                new.append(row)
-        self._take(new)
+        told = list(rows)
+        keys = [row.key for row in told]
+        if len(set(keys)) != len(keys):
+            twice = next(
+                row.trade for row, count in zip(told, map(Counter(keys).__getitem__, keys), strict=True) if count > 1
+            )
+            raise ValueError(f"trade {twice.trade_id} of order {twice.order_id} stands twice")
+        self._take([row for row, key in zip(told, keys, strict=True) if key not in self._by_key])
 
     def add(
         self,
@@ -211,7 +214,7 @@ class DayBook:
         """
         told = {key_of(trade): trade for trade in trades}
         new = [
-            replace(valued(trade, self._instrument_of(trade), mark_prices), detail=details.get(key))
+            valued(trade, self._instrument_of(trade), mark_prices)._replace(detail=details.get(key))
             for key, trade in told.items()
             if key not in self._by_key and utc_day(trade.time_ms) == self.day
         ]
@@ -229,15 +232,16 @@ class DayBook:
 
     def figures(self, mark_prices: Mapping[str, Decimal]) -> JsonObject:
         """Return all that follows from the day's trades."""
+        charges = reduce(Charges.taken_with, (book.charges for book in self.symbols.values()), Charges())
         symbols = {
             symbol: book.to_json(mark_prices.get(symbol), carried_to_json(self.carried, symbol, book.instrument))
             for symbol, book in self.symbols.items()
         }
         return {
-            "trades": totals(symbols) | self._charges.signed(),
+            "trades": totals(symbols) | charges.signed(),
             "total_trades": len(self.rows),
             "symbols": symbols,
-            "fees": self._charges.together(),
+            "fees": charges.together(),
         }
 
     def reconciliation(self, balances: Mapping[str, Balance], unsure: Iterable[VenueTrade] = ()) -> JsonObject:
@@ -324,7 +328,7 @@ class DayBook:
             self._rebuild([found.get(row.key, row) for row in self.rows])
 
     def _priced(self, row: HistoryRow, mark_prices: Mapping[str, Decimal]) -> HistoryRow:
-        return replace(valued(row.trade, self.instruments[row.trade.symbol], mark_prices), detail=row.detail)
+        return valued(row.trade, self.instruments[row.trade.symbol], mark_prices)._replace(detail=row.detail)
 
     def _take(self, rows: list[HistoryRow]) -> None:
         """Add rows that the book lacks; all is done anew when one of them is no newer than the newest there is."""
@@ -341,16 +345,15 @@ class DayBook:
         self._by_key: dict[TradeKey, HistoryRow] = {}
         self._unvalued: dict[TradeKey, HistoryRow] = {}
         self.unvalued_fees: set[tuple[str, str]] = set()
-        self._by_number: dict[tuple[str, int], list[HistoryRow]] = {}
+        self._by_number = None
         self.newest: dict[str, HistoryRow] = {}
-        self._charges = Charges()
         marks = self.opening_marks
         self.symbols = {
             symbol: SymbolBook(one, self.carried.of(symbol), marks.get(symbol))
             for symbol, one in self.instruments.items()
         }
         self.curve = Curve({symbol: one.worth_line for symbol, one in self.symbols.items()})
-        self._realized: list[Decimal] = []
+        self.realized = Realized()
         self._books = None if self.opening is None else Books(self.opening, self.day)
         for row in rows:
             self._append(row)
@@ -361,18 +364,20 @@ class DayBook:
                 self._books.add_flow(flow)
 
     def _append(self, row: HistoryRow) -> None:
-        trade, instrument = row.trade, self._instrument_of(row.trade)
+        trade = row.trade
+        symbol, instrument = trade.symbol, self._instrument_of(trade)
+        book = self.symbols[symbol]
         self.rows.append(row)
         self._by_key[row.key] = row
-        self._by_number.setdefault((trade.symbol, trade.trade_id), []).append(row)
-        newest = self.newest.get(trade.symbol)
+        if self._by_number is not None:
+            self._by_number.setdefault((symbol, trade.trade_id), []).append(row)
+        newest = self.newest.get(symbol)
         if newest is None or trade.trade_id > newest.trade.trade_id:
-            self.newest[trade.symbol] = row
-        realized = self.symbols[trade.symbol].add(row)
-        self._realized.append(figure(realized) if realized else _NO_MONEY)
-        line = self.symbols[trade.symbol].worth_line
-        self.curve.take(trade.symbol, line, row.detail.mid if row.detail else None)
-        self._charges.take(trade.fee_asset, trade.fee)
+            self.newest[symbol] = row
+        mid = row.detail.mid if row.detail else None
+        mid_units = None if mid is None else units_of(mid)
+        self.realized.take(book.add(row, mid_units))
+        self.curve.take(symbol, book.worth_line, mid_units)
         if row.fee_in_quote is None and fee_value(row, instrument) is None:
             self._unvalued[row.key] = row
             self.unvalued_fees.add((trade.fee_asset, instrument.quote))

@@ -17,8 +17,10 @@ def day_figures(head: JsonObject, rows: Sequence[HistoryRow], instrument: Instru
         rows: the day's trades, oldest first.
         instrument: that the desk trades. `position` is what the trades have left open of it, lots of before included;
             `equity` is that of the document at the end, of `equity_assets`, in `equity_asset`.
+            `spread_capture`, `inventory_pnl` and `fees` explain `marked_pnl`; they are of all pairs.
     """
     part = head["symbols"].get(instrument.symbol) or {}
+    metrics = head.get("metrics") or {}
     equity = head.get("equity") or {"end": None, "asset": None, "balances": {}}
     return {
         "trades": head["total_trades"],
@@ -27,6 +29,8 @@ def day_figures(head: JsonObject, rows: Sequence[HistoryRow], instrument: Instru
         "pnl": _text(head["trades"].get("pnl")),
         "position": _text(part.get("position")),
         "unrealized": _text(part.get("unrealized")),
+        "marked_pnl": _text(part.get("marked_pnl")),
+        **{name: _text((metrics.get(name) or {}).get("value")) for name in ("spread_capture", "inventory_pnl", "fees")},
         "equity": _text(equity["end"]),
         "equity_asset": equity["asset"],
         "equity_assets": sorted(equity["balances"], key=lambda asset: (asset == equity["asset"], asset)),

@@ -21,7 +21,12 @@ def figure(value: Fraction, places: int = FIGURE_PLACES) -> Decimal:
 
     Exact when `places` decimals hold it; else rounded to `places`, half to even.
     """
-    return _scaled(_units(value, places), places, 2)
+    return figure_of_units(_units(value, places), places)
+
+
+def figure_of_units(units: int, places: int = FIGURE_PLACES) -> Decimal:
+    """Return `figure` of so many units of 10^-places."""
+    return _scaled(units, places, 2)
 
 
 def rounded(value: Fraction, places: int) -> Decimal:

@@ -11,6 +11,7 @@ from typing import Final
 
 UNIT: Final = 10**60  # of quantities, prices and money: JSON has no number with more decimals
 VALUE: Final = UNIT**2  # of a quantity x a price
+VALUE_PLACES: Final = 120
 _PARTS_MAX: Final = 16
 
 
@@ -44,10 +45,15 @@ class ExactSum:
     def add_sum(self, other: "ExactSum", times: int = 1) -> None:
         """Add `times` another sum."""
         self.whole += times * other.whole
+        self.add_shares(other, times)
+
+    def add_shares(self, other: "ExactSum", times: int = 1) -> None:
+        """Add `times` what another sum has beside its whole units."""
         if other._settled is not None:
             self._settled = (self._settled or Fraction(0)) + times * other._settled
-        for denominator, part in (other.parts or {}).items():
-            self.add(0, times * part, denominator)
+        if other.parts:
+            for denominator, part in other.parts.items():
+                self.add(0, times * part, denominator)
 
     def add_fraction(self, value: Fraction) -> None:
         """Add an amount that is not in units."""
@@ -62,6 +68,32 @@ class ExactSum:
             self._settled = (self._settled or Fraction(0)) + _added(0, self.parts)
             self.parts = None
         return _added(self.whole, self.parts or {}) + (self._settled or 0)
+
+    @property
+    def is_positive(self) -> bool:
+        """Whether it is more than nothing."""
+        if self._settled is None:
+            shares = len(self.parts or ())  # each is more than 0 and less than 1
+            if self.whole > 0 or (self.whole == 0 and shares):
+                return True
+            if self.whole <= -shares:
+                return False
+        return self.units > 0
+
+    def nearest(self, places: int) -> tuple[int, bool]:
+        """Return the sum in units of 10^-places, rounded half to even, and whether it is surely just that."""
+        size = 10 ** (VALUE_PLACES - places)
+        if not self.parts and self._settled is None:
+            units, rest = divmod(self.whole, size)
+            return units + (2 * rest > size or (2 * rest == size and units % 2)), not rest
+        if self._settled is None:
+            units, rest = divmod(self.whole, size)
+            shares = len(self.parts or ())
+            if 2 * (rest + shares) <= size:  # as nearly all are
+                return units, False
+            if 2 * rest >= size and rest + shares <= size:
+                return units + 1, False
+        return round(Fraction(self.units) / size), False
 
     @property
     def value(self) -> Fraction:

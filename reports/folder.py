@@ -7,16 +7,19 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date, timedelta
 from pathlib import Path
 from types import MappingProxyType
-from typing import Final
+from typing import Final, TypeVar
 
 from market.collecting import uncollected
 from market.exact_json import JsonObject
 from market.lock import lock_folder
 from market.mendable import MendableError
 from market.whole_file import make_folder, sync_folder, write_whole
-from reports.checking import check_kinds, checked_book
-from reports.daily_file import FILE_BYTES_MAX, decode, decode_sealed, encode
+from reports.checking import checked_book
+from reports.daily_file import FILE_BYTES_MAX, SealedHistory, decode, decode_sealed, encode
 from reports.day_book import DayBook
+from reports.kinds import check_kinds
+
+T = TypeVar("T")
 
 _FILE_NAME = re.compile(r"performance_([0-9]{8})\.json", re.ASCII)
 _LOCK_S_MAX: Final = 5.0
@@ -67,8 +70,12 @@ class ReportsFolder:
         found = self.read_book(day)
         return None if found is None else found[0]
 
-    def read_book(self, day: date) -> tuple[JsonObject, DayBook | None] | None:
+    def read_book(self, day: date, *, is_sealed: bool = False) -> tuple[JsonObject, DayBook | None] | None:
         """Return what `read` does, with the book that the document was checked by; none of one by other hands.
+
+        Args:
+            is_sealed: whether `trade_history` may be a `SealedHistory`: who looks at the book alone need not hold all
+                entries of a long day, too.
 
         Raises:
             DamagedReportError, OSError: as `read`.
@@ -78,12 +85,23 @@ class ReportsFolder:
             return None
         try:
             with uncollected():
-                document = decode(content, day)
+                document = decode_sealed(content, day) or decode(content, day)
                 del content  # of a long day as much as a tenth of all that its reader holds
+                if not is_sealed and isinstance(document.get("trade_history"), SealedHistory):
+                    document["trade_history"] = list(document["trade_history"])
                 book = checked_book(document)
         except ValueError as error:
             raise DamagedReportError(path, str(error)) from error
         return document, book
+
+    def read_shown(self, day: date) -> tuple[JsonObject | None, DayBook | None, str | None]:
+        """Return the document of `day`, its `trade_history` sealed where it can be, its book, and why it is damaged.
+
+        A file that cannot be read counts as damaged; of no file all three are None.
+        """
+        found, damaged = _each_read([day], lambda one: self.read_book(one, is_sealed=True))
+        document, book = found.get(day, (None, None))
+        return document, book, damaged.get(day)
 
     def read_days(self, last: date, count: int) -> tuple[dict[date, JsonObject], dict[date, str]]:
         """Return the documents of the `count` days that end with `last`, and why those that are damaged are so.
@@ -227,10 +245,8 @@ class ReportsFolder:
         return next(name for name in names if not name.exists())
 
 
-def _each_read(
-    days: Iterable[date], read: Callable[[date], JsonObject | None]
-) -> tuple[dict[date, JsonObject], dict[date, str]]:
-    documents: dict[date, JsonObject] = {}
+def _each_read(days: Iterable[date], read: Callable[[date], T | None]) -> tuple[dict[date, T], dict[date, str]]:
+    documents: dict[date, T] = {}
     damaged: dict[date, str] = {}
     for day in days:
         try:

@@ -1,9 +1,9 @@
 """Markouts: what a fill was worth a while later, against the mid of the others. docs/reports.md has the definitions."""
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from decimal import Decimal
-from typing import Final, NamedTuple, TypeAlias
+from typing import Final, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -12,8 +12,8 @@ from market.clock import NS_PER_MS, NS_PER_SECOND
 from market.codes import Side
 from market.exact_json import JsonObject
 from reports.block_means import block_mean
+from reports.marked_fills import HORIZONS_S, SIDES, MarkedFill
 
-HORIZONS_S: Final = (1, 10, 60)
 BLOCKS_PER_HORIZON: Final = (
     3  # so many times as long as the horizon is a block at least; `benchmarks.coverage` measures it
 )
@@ -27,22 +27,6 @@ _MID: Final = 4
 _FIRST_LATER: Final = 5
 
 _Floats: TypeAlias = npt.NDArray[np.float64]
-
-
-class MarkedFill(NamedTuple):
-    """A fill, and the others' mids around it.
-
-    Attributes:
-        mid: just before it; None where it is not known.
-        mids: by how many seconds after it; no entry, or None, where it is not known.
-    """
-
-    time_ms: int
-    side: Side
-    price: Decimal
-    qty: Decimal
-    mid: Decimal | None
-    mids: Mapping[int, Decimal | None]
 
 
 def block_s_of(horizon_s: int) -> int:
@@ -59,7 +43,7 @@ def markouts(fills: Iterable[MarkedFill]) -> list[JsonObject]:
     """
     table = np.array([_numbers(fill) for fill in fills], np.float64).reshape(-1, _FIRST_LATER + len(HORIZONS_S))
     signs = table[:, _SIGN]
-    sides = {"buy": signs > 0, "sell": signs < 0, "both": signs != 0}
+    sides = dict(zip(SIDES, (signs > 0, signs < 0, signs != 0), strict=True))
     return [
         _row(horizon_s, side, table[is_of_side], _FIRST_LATER + index)
         for index, horizon_s in enumerate(HORIZONS_S)

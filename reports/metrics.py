@@ -74,7 +74,7 @@ def _attribution(traded: list[SymbolBook], marks: Mapping[str, Decimal]) -> Json
     if not marked:
         why = "no mid is known before any fill" if count else _NO_TRADES
         return dict.fromkeys(("spread_capture", "inventory_pnl"), _missing(why, missing=count))
-    capture = sum((Fraction(one.spread.capture) for one in traded), _ZERO)
+    capture = sum((one.spread.capture for one in traded), _ZERO)
     found = {"spread_capture": _value(capture, marked, missing=count - marked)}
     if all(one.has_opening and one.instrument.symbol in marks for one in traded):
         paid = sum((one.fifo.paid_fees for one in traded), _ZERO)
@@ -123,7 +123,7 @@ def _ratios(book: DayBook, traded: list[SymbolBook]) -> JsonObject:
     if not count:
         return dict.fromkeys(("maker_ratio", "turnover"), _missing(_NO_TRADES))
     volumes = [volume for one in traded for volume in one.volumes.values()]
-    made, volume = (sum((Fraction(getattr(one, name)) for one in volumes), _ZERO) for name in ("maker_quote", "quote"))
+    made, volume = (sum((getattr(one, name) for one in volumes), _ZERO) for name in ("maker_quote", "quote"))
     found = {"maker_ratio": _ratio(made / volume, count) if volume else _missing("nothing was paid")}
     return found | {"turnover": _turnover(traded)}
 
@@ -148,8 +148,8 @@ def _turnover(traded: list[SymbolBook]) -> JsonObject:
     found = traded[0].spread
     if not found.position_ms:
         return _missing("there was no inventory between the fills")
-    qty = sum((Fraction(volume.base) for volume in traded[0].volumes.values()), _ZERO)
-    return _ratio(qty * found.span_ms / Fraction(found.position_ms), traded[0].count)
+    qty = sum((volume.base for volume in traded[0].volumes.values()), _ZERO)
+    return _ratio(qty * found.span_ms / found.position_ms, traded[0].count)
 
 
 def _presence(quoting: JsonObject | None) -> JsonObject:

@@ -28,7 +28,7 @@ them. Every figure can be derived again from `trade_history`, by hand or by `rep
   and no reconciliation.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
@@ -46,7 +46,7 @@ from reports.daily_file import SCHEMA, SealedHistory
 from reports.day_book import DayBook
 from reports.exact import amount
 from reports.identity import identity_and_equity
-from reports.markouts import MarkedFill, markouts
+from reports.marked_fills import MarkedFill
 from reports.metrics import metrics
 from reports.pnl import FifoBook
 from reports.reconciliation import balances_to_json, flow_from_json, flow_to_json, opening_of
@@ -98,8 +98,17 @@ class AccountSnapshot:
         return utc_date(self.now_ns)
 
 
-def book_of(day: date, document: JsonObject | None, instruments: Iterable[Instrument] = ()) -> DayBook:
+def book_of(
+    day: date,
+    document: JsonObject | None,
+    instruments: Iterable[Instrument] = (),
+    rows: Iterable[HistoryRow] | None = None,
+) -> DayBook:
     """Return the book of `day` as its document holds it, empty without one.
+
+    Args:
+        instruments: those of the desk, before others that the document tells of.
+        rows: the trades of the document, from whom has read them.
 
     Raises:
         ValueError: naming what is wrong in the document.
@@ -113,7 +122,7 @@ def book_of(day: date, document: JsonObject | None, instruments: Iterable[Instru
         book.take_flows(map(flow_from_json, fields.array(document, "flows")))
     if document is not None and "reconciliation" in document:
         book.last_sight = fields.child(document, "reconciliation")
-    book.load(history_of(document))
+    book.load(history_of(document) if rows is None else rows)
     return book
 
 
@@ -161,6 +170,8 @@ def document_head(
 
 def with_markouts(head: JsonObject, book: DayBook) -> JsonObject:
     """Return `head` with its markouts, which cost as much as the day is long: only what is read has them."""
+    from reports.markouts import markouts  # numpy, which who reads files does not need, is a fifth of its start
+
     details = ((row.trade, row.detail or FillDetail()) for row in book.rows)
     fills = (
         MarkedFill(trade.time_ms, trade.side, trade.price, trade.qty, detail.mid, detail.mids)
@@ -258,18 +269,28 @@ def history_of(document: JsonObject | None) -> list[HistoryRow]:
     Raises:
         ValueError: naming the entry and field that is wrong.
     """
+    return [row for row, _ in told_history(document)]
+
+
+def told_history(document: JsonObject | None) -> Iterator[tuple[HistoryRow, Any]]:
+    """Yield what `history_of` returns, and of each trade what it is told to have realized, whatever stands there.
+
+    Raises:
+        ValueError: as `history_of`.
+    """
     if document is None or "trade_history" not in document:
-        return []
-    rows = []
+        return
     told = document["trade_history"]
     entries = told if isinstance(told, SealedHistory) else fields.array(document, "trade_history")
+    is_kept = entries is told and not isinstance(told, SealedHistory)
     for index, entry in enumerate(entries):
-        _share_texts(entry)
+        if is_kept:
+            _share_texts(entry)
         try:
-            rows.append(row_from_json(entry))
+            row = row_from_json(entry)
         except ValueError as error:
             raise ValueError(f"trade_history[{index}]: {error}") from error
-    return rows
+        yield row, entry.get("realized")
 
 
 def _share_texts(entry: Any) -> None:

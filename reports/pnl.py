@@ -14,109 +14,18 @@ without them is neither won nor lost: nobody knows.
 """
 
 from collections import deque
-from collections.abc import Mapping
 from decimal import Decimal
 from fractions import Fraction
-from math import gcd
 from typing import Final, NamedTuple
 
 from market.account import VenueTrade
 from market.codes import Side
-from reports.exact_sum import UNIT, VALUE, ExactSum, divided, units_of
+from reports.exact_sum import UNIT, ExactSum, divided
+from reports.lots import FillUnits, Lot, fill_units, lot_of_units
 
 TRIPS_KEPT: Final = 100  # of a symbol, and in a daily file, which its tracker writes again and again
 
 _ZERO = Fraction(0)
-
-
-class Lot:
-    """A fill that closes older lots, and then stays open with what is left of it.
-
-    Attributes:
-        trade: the fill; `fee_value` is what its fee cost in quote, None where nobody knows.
-        sign: 1 of what was bought, -1 of what was sold.
-        size_units: what arrived of it, in units of 10^-60; `left_units` of these are not matched, and `opened_units`
-            opened a lot: all, but for a fill that has closed older ones.
-        price_units: what one unit cost, in 10^-60, `price_divisor` times as much where the venue has rounded its money.
-        fee_units: what the fee cost, in 10^-120, `fee_divisor` times as much where that is no decimal.
-        gross_sum, fees_sum: what its closed part has brought so far, and the fees of both its legs, in quote.
-    """
-
-    __slots__ = (
-        "fee_divisor",
-        "fee_units",
-        "fee_value",
-        "fees_sum",
-        "gross_sum",
-        "is_unvalued",
-        "left_units",
-        "opened_units",
-        "price_divisor",
-        "price_units",
-        "sign",
-        "size_units",
-        "trade",
-    )
-
-    def __init__(self, trade: VenueTrade, sign: int, size_units: int, fee_value: Fraction | Decimal | None) -> None:
-        self.trade, self.fee_value, self.is_unvalued = trade, fee_value, fee_value is None
-        self.sign, self.size_units, self.left_units, self.opened_units = sign, size_units, size_units, 0
-        self.price_units, self.price_divisor = _price_units(trade)
-        self.fee_units, self.fee_divisor = _value_units(fee_value)
-        self.gross_sum, self.fees_sum = ExactSum(), ExactSum()
-
-    @property
-    def side(self) -> Side:
-        """What the fill did."""
-        return Side.BUY if self.sign > 0 else Side.SELL
-
-    @property
-    def left(self) -> Fraction:
-        """What is not matched."""
-        return Fraction(self.left_units, UNIT)
-
-    @property
-    def opened(self) -> Fraction:
-        """How much of it opened a lot."""
-        return Fraction(self.opened_units, UNIT)
-
-    @property
-    def price(self) -> Fraction:
-        """What one unit cost."""
-        return Fraction(self.price_units, self.price_divisor * UNIT)
-
-    @property
-    def fee_per_unit(self) -> Fraction:
-        """What the fee of one unit cost."""
-        return Fraction(self.fee_units, self.fee_divisor * self.size_units * UNIT)
-
-    @property
-    def gross(self) -> Fraction:
-        """What its closed part has brought."""
-        return self.gross_sum.value
-
-    @property
-    def fees(self) -> Fraction:
-        """The fees of both legs of its closed part."""
-        return self.fees_sum.value
-
-    def cost_of(self, units: int) -> tuple[int, int, int]:
-        """Return what so much of it cost, see `ExactSum.add`."""
-        return divided(units * self.price_units, self.price_divisor)
-
-    def fee_of(self, units: int) -> tuple[int, int, int]:
-        """Return what the fee of so much of it cost, see `ExactSum.add`."""
-        if units == self.size_units:
-            return divided(self.fee_units, self.fee_divisor)
-        return divided(units * self.fee_units, self.fee_divisor * self.size_units)
-
-    def copied(self) -> "Lot":
-        """Return the same lot for another book, which will change it."""
-        lot = Lot(self.trade, self.sign, self.size_units, self.fee_value)
-        lot.left_units, lot.opened_units, lot.is_unvalued = self.left_units, self.opened_units, self.is_unvalued
-        lot.gross_sum.add_sum(self.gross_sum)
-        lot.fees_sum.add_sum(self.fees_sum)
-        return lot
 
 
 class Ended(NamedTuple):
@@ -237,128 +146,111 @@ class FifoBook:
         Raises:
             ValueError: if the fill has no quantity.
         """
-        fill = lot_of(trade, self._base, fee_value)
-        whole, part, divisor = divided(*_value_units(fee_value))
-        money = units_of(trade.quote_qty) * UNIT
-        self._cash.whole += -money if trade.side is Side.BUY else money
-        if trade.fee_asset != self._base:
-            self._cash.add(-whole, -part, divisor)
-        self._paid.add(whole, part, divisor)
+        realized = self.take(trade, fee_value, fill_units(trade, fee_value))
+        return _ZERO if realized is None else realized.value
+
+    def take(self, trade: VenueTrade, fee_value: Fraction | Decimal | None, units: FillUnits) -> ExactSum | None:
+        """Do what `apply` does with a fill whose `units` are known; None of one that has realized nothing."""
+        self._move(trade, units)
         if fee_value is None:
             self.unvalued_fees[trade.fee_asset] = self.unvalued_fees.get(trade.fee_asset, _ZERO) + Fraction(trade.fee)
+        fill = lot_of_units(trade, self._base, fee_value, units)
         if fill is None:  # the fee took all that was bought: nothing to open, the fee is spent
+            spent, (whole, part, divisor) = ExactSum(), divided(units.fee_units, units.fee_divisor)
             self._fees.add(whole, part, divisor)
-            return -Fraction(whole * divisor + part, divisor * VALUE)
+            spent.add(-whole, -part, divisor)
+            return spent
         self._position_units += fill.sign * fill.left_units
-        realized = self._close(fill)
-        if units := fill.left_units:
-            fill.opened_units = units
-            self.open_lots.append(fill)
-            self._open_units += units
-            self._open_cost.add(*fill.cost_of(units))
-            self._open_fees.add(*fill.fee_of(units))
-        return _ZERO if realized is None else realized.value
+        lots = self.open_lots
+        realized = self._close(fill) if lots and lots[0].sign != fill.sign else None
+        if left := fill.left_units:
+            fill.opened_units = left
+            lots.append(fill)
+            self._open_units += left
+            self._open_cost.add(*fill.cost_of(left))
+            self._open_fees.add(*fill.fee_of(left))
+        return realized
+
+    def _move(self, trade: VenueTrade, units: FillUnits) -> None:
+        """Take what the fill moved in the account, but for the base asset."""
+        money = units.money * UNIT
+        self._cash.whole += -money if trade.side is Side.BUY else money
+        if not units.fee_units:
+            return
+        whole, part, divisor = divided(units.fee_units, units.fee_divisor)
+        self._paid.add(whole, part, divisor)
+        if trade.fee_asset != self._base:
+            self._cash.add(-whole, -part, divisor)
 
     @property
     def _sign(self) -> int:
         return self.open_lots[0].sign if self.open_lots else 1
 
-    def _close(self, fill: Lot) -> ExactSum | None:
-        """Match the fill against the oldest lots of the other side; return what that realized, None of no match."""
-        realized = None
-        lots = self.open_lots
-        while fill.left_units and lots and lots[0].sign != fill.sign:
+    def _close(self, fill: Lot) -> ExactSum:
+        """Match the fill against the oldest lots, which are of the other side; return what that realized.
+
+        Of a share of a fee that has no decimal its rest is kept, in every sum that it goes into. The shares of the fill
+        itself are one in the sums of the day.
+        """
+        realized, gross, lots = ExactSum(), ExactSum(), self.open_lots
+        first = left = fill.left_units
+        cost_units = own_units = 0  # of what is closed, and the fees that were paid for that
+        is_rounded = fill.price_divisor != 1
+        while left and lots:
             lot = lots[0]
-            units = min(lot.left_units, fill.left_units)
-            if realized is None:
-                realized = ExactSum()
-            cost, own, other = lot.cost_of(units), lot.fee_of(units), fill.fee_of(units)
-            for times, (whole, part, divisor) in ((lot.sign, fill.cost_of(units)), (-lot.sign, cost)):
-                for one in (self._gross, lot.gross_sum, realized):
-                    one.add(times * whole, times * part, divisor)
-            for whole, part, divisor in (own, other):
-                self._fees.add(whole, part, divisor)
-                lot.fees_sum.add(whole, part, divisor)
-                realized.add(-whole, -part, divisor)
-            self._open_units -= units
-            self._open_cost.add(-cost[0], -cost[1], cost[2])
-            self._open_fees.add(-own[0], -own[1], own[2])
+            units = min(lot.left_units, left)
+            left -= units
             lot.left_units -= units
-            fill.left_units -= units
+            if is_rounded or lot.price_divisor != 1:
+                self._match_rounded(lot, fill, units, gross)
+            else:
+                cost = units * lot.price_units
+                earned = units * fill.price_units - cost if lot.sign > 0 else cost - units * fill.price_units
+                cost_units += cost
+                gross.whole += earned
+                lot.gross_sum.whole += earned
+            own, own_part, own_divisor = lot.fee_of(units)
+            other, other_part, divisor = fill.fee_of(units)
+            own_units += own
+            lot.fees_sum.whole += own + other
+            if own_part:
+                lot.fees_sum.add(0, own_part, own_divisor)
+                self._fees.add(0, own_part, own_divisor)
+                self._open_fees.add(0, -own_part, own_divisor)
+                realized.add(0, -own_part, own_divisor)
+            if other_part:
+                lot.fees_sum.add(0, other_part, divisor)
             lot.is_unvalued = lot.is_unvalued or fill.is_unvalued
             if not lot.left_units:
                 self._end_trip(lots.popleft(), fill.trade)
+        fill.left_units = left
+        whole, part, divisor = fill.fee_of(first - left)
+        self._fees.add(own_units + whole, part, divisor)
+        realized.add(-own_units - whole, -part, divisor)
+        realized.add_sum(gross)
+        self._gross.add_sum(gross)
+        self._open_units -= first - left
+        self._open_cost.whole -= cost_units
+        self._open_fees.whole -= own_units
         return realized
+
+    def _match_rounded(self, lot: Lot, fill: Lot, units: int, gross: ExactSum) -> None:
+        """Match so much of a lot where the venue has rounded the money of one of the two; add to the fill's `gross`."""
+        cost = lot.cost_of(units)
+        self._open_cost.add(-cost[0], -cost[1], cost[2])
+        for times, (whole, part, divisor) in ((lot.sign, fill.cost_of(units)), (-lot.sign, cost)):
+            gross.add(times * whole, times * part, divisor)
+            lot.gross_sum.add(times * whole, times * part, divisor)
 
     def _end_trip(self, lot: Lot, last: VenueTrade) -> None:
         self.ended.append(Ended(lot, last.time_ms))
         self.round_trips += 1
-        net = ExactSum()
-        net.add_sum(lot.gross_sum)
-        net.add_sum(lot.fees_sum, -1)
-        if net.units > 0:
+        net = ExactSum(lot.gross_sum.whole - lot.fees_sum.whole)
+        net.add_shares(lot.gross_sum)
+        net.add_shares(lot.fees_sum, -1)
+        if net.is_positive:
             self._won.add_sum(net)
             self.wins += not lot.is_unvalued
             self.undecided += lot.is_unvalued
         else:
             self._lost.add_sum(net, -1)
-
-
-def lot_of(trade: VenueTrade, base: str, fee_value: Fraction | Decimal | None) -> Lot | None:
-    """Return the lot that a fill opens where there is none to close; None if its fee in base has taken all of it.
-
-    Raises:
-        ValueError: if the fill has no quantity.
-    """
-    _check_qty(trade)
-    qty = units_of(trade.qty)
-    units = qty if trade.side is Side.BUY else -qty
-    if trade.fee_asset == base:
-        units -= units_of(trade.fee)
-    return Lot(trade, 1 if units > 0 else -1, abs(units), fee_value) if units else None
-
-
-def arrived(trade: VenueTrade, base: str) -> Fraction:
-    """Return by how much the fill changed what the account holds of the base asset, its fee in base included."""
-    qty = Fraction(trade.qty) if trade.side is Side.BUY else -Fraction(trade.qty)
-    return qty - Fraction(trade.fee) if trade.fee_asset == base else qty
-
-
-def fee_in_quote(trade: VenueTrade, base: str, quote: str, mids: Mapping[str, Decimal]) -> Fraction | None:
-    """Return what the fee of `trade` cost in quote, or None for a third asset without a mid.
-
-    Args:
-        mids: the price in quote of third assets that fees are paid in, by asset.
-    """
-    if trade.fee_asset == quote or not trade.fee:
-        return Fraction(trade.fee)
-    if trade.fee_asset == base:
-        _check_qty(trade)
-        price_units, divisor = _price_units(trade)
-        return Fraction(units_of(trade.fee) * price_units, divisor * VALUE)
-    mid = mids.get(trade.fee_asset)
-    return None if mid is None else Fraction(trade.fee) * Fraction(mid)
-
-
-def _value_units(value: Fraction | Decimal | None) -> tuple[int, int]:
-    """Return an amount in units of 10^-120, and by what that is to be divided."""
-    if not value:
-        return 0, 1
-    numerator, denominator = value.as_integer_ratio()
-    factor, rest = divmod(VALUE, denominator)
-    return (numerator * VALUE, denominator) if rest else (numerator * factor, 1)
-
-
-def _price_units(trade: VenueTrade) -> tuple[int, int]:
-    """Return what one unit cost, see `Lot`: the price, unless the venue rounded `quote_qty`, the money that moved."""
-    money, qty = units_of(trade.quote_qty) * UNIT, units_of(trade.qty)
-    whole, rest = divmod(money, qty)
-    if not rest:
-        return whole, 1
-    common = gcd(money, qty)
-    return money // common, qty // common
-
-
-def _check_qty(trade: VenueTrade) -> None:
-    if not trade.qty > 0:
-        raise ValueError(f"qty of trade {trade.trade_id} must be positive, was {trade.qty}")

@@ -8,7 +8,7 @@ from decimal import Decimal
 from fractions import Fraction
 
 from market.account import Balance, VenueTrade
-from market.clock import NS_PER_MS, iso_time, utc_date
+from market.clock import NS_PER_DAY, NS_PER_MS, day_bounds_ns, iso_time
 from market.codes import Side
 from market.exact_json import JsonObject
 from market.instrument import Instrument
@@ -16,6 +16,7 @@ from reports import json_fields as fields
 from reports.exact import EXACT, amount, figure
 
 _NOTHING = Decimal(0)
+_DAY_MS = NS_PER_DAY // NS_PER_MS
 _Changes = tuple[tuple[str, Decimal], ...]  # of what a trade moved: asset, and how much of it came
 
 
@@ -95,7 +96,10 @@ class Books:
             ValueError: if it is not what `opening_of` made.
         """
         self._opening = opening
+        self._opened_ms = fields.integer(opening, "time_ms")
+        self._last_ids = _last_ids(opening)
         self._day = day
+        self._first_ms = day_bounds_ns(day)[0] // NS_PER_MS
         balances = fields.child(opening, "balances")
         self._expected = _Totals()
         for asset in balances:
@@ -103,17 +107,24 @@ class Books:
                 self._expected.take(asset, fields.number(fields.child(balances, asset), name))
         self._start = _Totals(self._expected)
         self._moved = _Totals()
+        self._traded = _Totals()  # by the trades of the day after the opening: they are in both of those, too
         self._since = self._since_of_other_days = 0
 
     def add(self, trade: VenueTrade, instrument: Instrument) -> None:
         """Take a trade; one that the opening holds already does not change what is expected."""
-        traded_on = utc_date(trade.time_ms * NS_PER_MS)
-        is_of_day, moved = traded_on == self._day, changes(trade, instrument)
-        is_after_opening = self._count(trade, moved, 1, is_of_day=is_of_day)
+        is_of_day, moved = self._is_of_day(trade), changes(trade, instrument)
+        is_after_opening = _is_after(trade, self._last_ids, self._opened_ms)
+        if is_of_day and is_after_opening:  # as nearly all are
+            self._since += 1
+            for asset, change in moved:
+                self._traded.take(asset, change)
+            return
+        if is_after_opening:
+            self._count(moved, 1, is_of_day=False)
         for asset, change in moved:
             if is_of_day:
                 self._moved.take(asset, change)
-            if (traded_on < self._day) if is_after_opening else is_of_day:
+            if trade.time_ms < self._first_ms if is_after_opening else is_of_day:
                 self._start.take(asset, change if is_after_opening else change.copy_negate())
 
     def add_flow(self, flow: Flow) -> None:
@@ -124,7 +135,7 @@ class Books:
 
     def counts(self, flow: Flow) -> bool:
         """Say whether a flow came after the opening."""
-        return flow.time_ms > fields.integer(self._opening, "time_ms")
+        return flow.time_ms > self._opened_ms
 
     @property
     def start(self) -> Mapping[str, Fraction]:
@@ -138,16 +149,14 @@ class Books:
     @property
     def moved(self) -> Mapping[str, Fraction]:
         """What the day's trades, and the flows since the opening, have moved, by asset."""
-        return self._moved.fractions
+        return self._moved.taken_with(self._traded).fractions
 
     def ends(self, differences: Mapping[str, Mapping[str, Decimal]]) -> dict[str, Fraction]:
         """Return what the account holds at the end, by asset: of the start, what was moved, and what nobody explains.
 
         That is what the venue tells, without those trades that are in the file of another day.
         """
-        found = _Totals(self._start)
-        for asset, change in self._moved.items():
-            found.take(asset, change)
+        found = self._start.taken_with(self._moved).taken_with(self._traded)
         for asset, row in differences.items():
             found.take(asset, row["difference"])
         return found.fractions
@@ -169,24 +178,24 @@ class Books:
         for trade, instrument in later:
             if found["is_exact"]:
                 return found
-            is_of_day = utc_date(trade.time_ms * NS_PER_MS) == self._day
-            books._count(trade, changes(trade, instrument), -1, is_of_day=is_of_day)
+            if _is_after(trade, self._last_ids, self._opened_ms):
+                books._count(changes(trade, instrument), -1, is_of_day=self._is_of_day(trade))
             without = books._compared(balances) | self._strays()
             found = without if without["is_exact"] else found
         return found
 
-    def _count(self, trade: VenueTrade, moved: _Changes, times: int, *, is_of_day: bool) -> bool:
-        """Count a trade, and say whether it came after the opening; one that did not is not counted."""
-        if not is_after(trade, self._opening):
-            return False
+    def _is_of_day(self, trade: VenueTrade) -> bool:
+        return 0 <= trade.time_ms - self._first_ms < _DAY_MS
+
+    def _count(self, moved: _Changes, times: int, *, is_of_day: bool) -> None:
+        """Count a trade that came after the opening."""
         self._since += times * is_of_day
         self._since_of_other_days += times * (not is_of_day)
         for asset, change in moved:
             self._expected.take(asset, change if times > 0 else change.copy_negate())
-        return True
 
     def _compared(self, balances: Mapping[str, Balance]) -> JsonObject:
-        expected = self._expected
+        expected = self._expected.taken_with(self._traded)
         now = {asset: held(balances, asset) for asset in balances}
         differences = {}
         for asset in sorted(expected.keys() | now.keys()):
@@ -207,6 +216,13 @@ class _Totals(dict[str, Decimal]):
     def take(self, asset: str, change: Decimal) -> None:
         """Add a change."""
         self[asset] = EXACT.add(self.get(asset, _NOTHING), change)
+
+    def taken_with(self, others: Mapping[str, Decimal]) -> "_Totals":
+        """Return these and others together."""
+        found = _Totals(self)
+        for asset, change in others.items():
+            found.take(asset, change)
+        return found
 
     @property
     def fractions(self) -> dict[str, Fraction]:
@@ -245,7 +261,14 @@ def opening_total(opening: JsonObject, asset: str) -> Decimal:
 
 def is_after(trade: VenueTrade, opening: JsonObject) -> bool:
     """Say whether the opening balances do not hold `trade` yet; by time in a symbol that was not watched then."""
-    last_trade_ids = fields.child(opening, "last_trade_ids")
-    if trade.symbol in last_trade_ids:
-        return trade.trade_id > fields.integer(last_trade_ids, trade.symbol)
-    return trade.time_ms > fields.integer(opening, "time_ms")
+    return _is_after(trade, _last_ids(opening), fields.integer(opening, "time_ms"))
+
+
+def _last_ids(opening: JsonObject) -> dict[str, int]:
+    told = fields.child(opening, "last_trade_ids")
+    return {symbol: fields.integer(told, symbol) for symbol in told}
+
+
+def _is_after(trade: VenueTrade, last_ids: Mapping[str, int], opened_ms: int) -> bool:
+    last_id = last_ids.get(trade.symbol)
+    return trade.time_ms > opened_ms if last_id is None else trade.trade_id > last_id

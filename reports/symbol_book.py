@@ -10,9 +10,11 @@ from market.exact_json import JsonObject
 from market.instrument import Instrument
 from reports.average_cost import AverageCost
 from reports.curve import Line
-from reports.exact import EXACT, FIGURE_PLACES, amount, decimals_of, figure, rounded
-from reports.exact_sum import VALUE, units_of
-from reports.pnl import FifoBook, Lot, fee_in_quote
+from reports.exact import FIGURE_PLACES, amount, decimals_of, figure, rounded
+from reports.exact_sum import UNIT, VALUE, ExactSum, units_of
+from reports.lots import FillUnits, Lot, fee_in_quote, fill_units
+from reports.pnl import FifoBook
+from reports.totals import Charges
 from reports.trade_history import HistoryRow
 
 _ZERO = Fraction(0)
@@ -27,6 +29,7 @@ class SymbolBook:
         mark: the mid at the opening, None where it is not known.
 
     Attributes:
+        charges: what was charged in each asset.
         fifo: lots and what they earned.
         average: the same by average cost.
         spread: what the spread has brought, and how much was held.
@@ -45,53 +48,53 @@ class SymbolBook:
         self._open_fees = self.fifo.open_fees
         self._worth_units = self.fifo.worth_units(units_of(mark or _NOTHING))
         self.spread = Spread()
-        self._foreign_fees: dict[str, tuple[Decimal, Decimal]] = {}
-        self.volumes = {side: Volume() for side in Side}
-        self._fees: dict[str, Decimal] = {}
+        self._foreign_fees: dict[str, tuple[Fraction, Fraction]] = {}
+        self._bought, self._sold = Volume(), Volume()
+        self.volumes = {Side.BUY: self._bought, Side.SELL: self._sold}
+        self.charges = Charges()
 
-    def add(self, row: HistoryRow) -> Fraction:
-        """Take the next fill; return what it realized after fees."""
+    def add(self, row: HistoryRow, mid_units: int | None) -> ExactSum | None:
+        """Take the next fill, with the mid just before it in units of 10^-60.
+
+        Returns:
+            what it realized after fees; None of one that only opened a lot.
+        """
         trade, value = row.trade, _fee_cost(row, self.instrument)
-        paid = _NOTHING
+        units = fill_units(trade, value)
+        paid = _paid_units(units)
         if trade.fee:
-            paid = trade.fee if trade.fee_asset == self.instrument.quote else _decimal(value)
-            self._fees[trade.fee_asset] = EXACT.add(self._fees.get(trade.fee_asset, _NOTHING), trade.fee)
+            self.charges.take(trade.fee_asset, trade.fee)
             if trade.fee_asset not in (self.instrument.base, self.instrument.quote):
-                fee, worth = self._foreign_fees.get(trade.fee_asset, (_NOTHING, _NOTHING))
-                self._foreign_fees[trade.fee_asset] = (
-                    EXACT.add(fee, trade.fee),
-                    EXACT.add(worth, row.fee_in_quote or _NOTHING),
-                )
-        qty, cost = self._moved(trade, paid)
+                fee, worth = self._foreign_fees.get(trade.fee_asset, (_ZERO, _ZERO))
+                self._foreign_fees[trade.fee_asset] = fee + Fraction(trade.fee), worth + Fraction(row.fee_in_quote or 0)
+        qty, cost = self._moved(trade, units, paid)
         self.spread.look(self.average.position, trade.time_ms)
-        if row.detail is not None and row.detail.mid is not None:
-            self.spread.add(qty, cost, row.detail.mid)
+        if mid_units is not None:
+            self.spread.add(qty, cost, mid_units)
         self.average.add(qty, cost, paid)
-        self.volumes[trade.side].add(trade)
-        return self.fifo.apply(trade, value)
+        (self._bought if trade.side is Side.BUY else self._sold).add(units, is_maker=trade.is_maker)
+        return self.fifo.take(trade, value, units)
 
     def mark_late(self, row: HistoryRow) -> None:
         """Take the mid of a fill that was taken without one."""
         assert row.detail is not None, row.key
         assert row.detail.mid is not None, row.key
-        trade, paid = row.trade, _NOTHING
-        if trade.fee and trade.fee_asset == self.instrument.base:
-            paid = _decimal(_fee_cost(row, self.instrument))
-        self.spread.add(*self._moved(trade, paid), row.detail.mid)
+        units = fill_units(row.trade, _fee_cost(row, self.instrument))
+        self.spread.add(*self._moved(row.trade, units, _paid_units(units)), units_of(row.detail.mid))
 
-    def _moved(self, trade: VenueTrade, paid: Decimal) -> tuple[Decimal, Decimal]:
+    def _moved(self, trade: VenueTrade, units: FillUnits, paid: int) -> tuple[int, int]:
         """Return what arrived of a fill (negative: left), less a fee of base that cost `paid`, and for what money."""
         is_buy = trade.side is Side.BUY
-        qty, cost = trade.qty if is_buy else trade.qty.copy_negate(), trade.quote_qty
-        if trade.fee and trade.fee_asset == self.instrument.base:
-            qty = EXACT.subtract(qty, trade.fee)
-            cost = EXACT.subtract(cost if is_buy else cost.copy_negate(), paid).copy_abs()
+        qty, cost = units.qty if is_buy else -units.qty, units.money
+        if trade.fee_asset == self.instrument.base and trade.fee:
+            qty -= units_of(trade.fee)
+            cost = abs((cost if is_buy else -cost) - paid)
         return qty, cost
 
     @property
     def foreign_fees(self) -> dict[str, tuple[Fraction, Fraction]]:
         """Fees paid in assets that are neither base nor quote, by asset: how much, and its value in quote."""
-        return {asset: (Fraction(fee), Fraction(worth)) for asset, (fee, worth) in self._foreign_fees.items()}
+        return dict(self._foreign_fees)
 
     @property
     def has_opening(self) -> bool:
@@ -142,15 +145,15 @@ class SymbolBook:
             "lot_size": instrument.lot_size,
             "buys": buys.count,
             "sells": sells.count,
-            "bought_qty": figure(Fraction(buys.base)),
-            "sold_qty": figure(Fraction(sells.base)),
-            "bought_quote": figure(Fraction(buys.quote)),
-            "sold_quote": figure(Fraction(sells.quote)),
+            "bought_qty": figure(buys.base),
+            "sold_qty": figure(sells.base),
+            "bought_quote": figure(buys.quote),
+            "sold_quote": figure(sells.quote),
             "avg_buy_price": buys.average_price(places),
             "avg_sell_price": sells.average_price(places),
-            "volume": figure(Fraction(buys.quote) + Fraction(sells.quote)),
-            "maker_volume": figure(Fraction(buys.maker_quote) + Fraction(sells.maker_quote)),
-            "fees": {asset: figure(Fraction(fee)) for asset, fee in self._fees.items()},
+            "volume": figure(buys.quote + sells.quote),
+            "maker_volume": figure(buys.maker_quote + sells.maker_quote),
+            "fees": self.charges.together(),
             "carried": carried,
             "gross": figure(fifo.realized_gross),
             "realized_fees": figure(fifo.realized_fees),
@@ -173,28 +176,35 @@ class Spread:
     """What the spread has brought, and how much was held meanwhile.
 
     Attributes:
-        capture: Σ arrived quantity x (mid just before - price), of the `count` fills of which that mid is known.
-        position_ms: Σ |position| x ms, from the first fill to the last.
+        count: fills of which the mid just before them is known.
         span_ms: from the first fill to the last.
     """
 
     def __init__(self) -> None:
-        self.capture = self.position_ms = _NOTHING
+        self._capture = self._position_ms = 0  # in units of 10^-120, and of 10^-60
         self.count = self.span_ms = 0
         self._last_ms: int | None = None
 
-    def look(self, position: Decimal, time_ms: int) -> None:
-        """Take what was held until a fill."""
+    @property
+    def capture(self) -> Fraction:
+        """Σ arrived quantity x (mid just before - price) of the fills of which that mid is known, in quote."""
+        return Fraction(self._capture, VALUE)
+
+    @property
+    def position_ms(self) -> Fraction:
+        """Σ |position| x ms, from the first fill to the last, in base."""
+        return Fraction(self._position_ms, UNIT)
+
+    def look(self, position: int, time_ms: int) -> None:
+        """Take what was held until a fill, in units of 10^-60."""
         passed_ms = 0 if self._last_ms is None else time_ms - self._last_ms
-        if passed_ms and position:
-            self.position_ms = EXACT.add(self.position_ms, EXACT.multiply(position.copy_abs(), Decimal(passed_ms)))
+        self._position_ms += abs(position) * passed_ms
         self.span_ms += passed_ms
         self._last_ms = time_ms
 
-    def add(self, qty: Decimal, cost: Decimal, mid: Decimal) -> None:
-        """Take a fill by which `qty` arrived (negative: left) for the money `cost`."""
-        gain = EXACT.subtract(EXACT.multiply(qty, mid), cost if qty > 0 else cost.copy_negate())
-        self.capture = EXACT.add(self.capture, gain)
+    def add(self, qty: int, cost: int, mid: int) -> None:
+        """Take a fill by which `qty` arrived (negative: left) for the money `cost`; all in units of 10^-60."""
+        self._capture += qty * mid - (cost if qty > 0 else -cost) * UNIT
         self.count += 1
 
 
@@ -203,19 +213,34 @@ class Volume:
 
     def __init__(self) -> None:
         self.count = 0
-        self.base = self.quote = self.maker_quote = _NOTHING
+        self._base = self._quote = self._maker_quote = 0  # in units of 10^-60
 
-    def add(self, trade: VenueTrade) -> None:
+    @property
+    def base(self) -> Fraction:
+        """The quantity."""
+        return Fraction(self._base, UNIT)
+
+    @property
+    def quote(self) -> Fraction:
+        """The money."""
+        return Fraction(self._quote, UNIT)
+
+    @property
+    def maker_quote(self) -> Fraction:
+        """The money of fills that we made."""
+        return Fraction(self._maker_quote, UNIT)
+
+    def add(self, fill: FillUnits, *, is_maker: bool) -> None:
         """Take a fill."""
         self.count += 1
-        self.base = EXACT.add(self.base, trade.qty)
-        self.quote = EXACT.add(self.quote, trade.quote_qty)
-        if trade.is_maker:
-            self.maker_quote = EXACT.add(self.maker_quote, trade.quote_qty)
+        self._base += fill.qty
+        self._quote += fill.money
+        if is_maker:
+            self._maker_quote += fill.money
 
     def average_price(self, places: int) -> Decimal | None:
         """Return quote paid / base traded, None without any."""
-        return rounded(Fraction(self.quote) / Fraction(self.base), places) if self.base else None
+        return rounded(self.quote / self.base, places) if self.base else None
 
 
 def _fee_cost(row: HistoryRow, instrument: Instrument) -> Fraction | Decimal | None:
@@ -228,6 +253,10 @@ def _fee_cost(row: HistoryRow, instrument: Instrument) -> Fraction | Decimal | N
     return row.fee_in_quote
 
 
-def _decimal(value: Fraction | Decimal | None) -> Decimal:
-    """Return what a fee cost as a decimal; one that has none, of a venue that rounds its money, to 24 places."""
-    return figure(Fraction(value or 0), 2 * FIGURE_PLACES)
+def _paid_units(fill: FillUnits) -> int:
+    """Return what a fee cost in units of 10^-60; one that has no decimal, of a venue that rounds its money, to 24."""
+    if fill.fee_divisor == 1:
+        units, rest = divmod(fill.fee_units, UNIT)
+        if not rest:  # as nearly all are
+            return units
+    return units_of(figure(Fraction(fill.fee_units, fill.fee_divisor * VALUE), 2 * FIGURE_PLACES))

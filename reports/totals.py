@@ -22,6 +22,15 @@ class Charges:
             paid, back = self._sums.get(asset, (_NOTHING, _NOTHING))
             self._sums[asset] = (EXACT.add(paid, fee), back) if fee > 0 else (paid, EXACT.add(back, fee))
 
+    def taken_with(self, other: "Charges") -> "Charges":
+        """Return these and others together."""
+        found = Charges()
+        found._sums = dict(self._sums)
+        for asset, (paid, back) in other._sums.items():
+            had_paid, had_back = found._sums.get(asset, (_NOTHING, _NOTHING))
+            found._sums[asset] = EXACT.add(had_paid, paid), EXACT.add(had_back, back)
+        return found
+
     def together(self) -> JsonObject:
         """Return what each asset was charged, less what came back."""
         return {asset: figure(Fraction(paid) + Fraction(back)) for asset, (paid, back) in self._sums.items()}

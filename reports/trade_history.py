@@ -1,11 +1,13 @@
 """The day's trades as the daily document keeps them: merged from poll to poll, never lost, never doubled."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
-from typing import Any, NamedTuple
+from operator import itemgetter
+from sys import intern
+from types import MappingProxyType
+from typing import Any, Final, NamedTuple
 
 from market.account import VenueTrade, trade_json
 from market.clock import NS_PER_MS, iso_time, utc_date
@@ -14,9 +16,29 @@ from market.exact_json import JsonObject
 from market.instrument import Instrument
 from reports import json_fields as fields
 from reports.exact import amount, figure
-from reports.pnl import fee_in_quote
+from reports.lots import fee_in_quote
 
-_TIME_MS_MAX = 253_402_300_799_999  # the last ms of the year 9999
+_TIME_MS_MAX: Final = 253_402_300_799_999  # the last ms of the year 9999
+_ID_MAX: Final = 2**63 - 1
+# The keys of a trade that every entry has, and of what they are in one that we have written.
+_KEYS: Final = {
+    "id": int,
+    "order_id": str,
+    "symbol": str,
+    "side": str,
+    "price": Decimal,
+    "qty": Decimal,
+    "quote_qty": Decimal,
+    "fee": Decimal,
+    "fee_asset": str,
+    "time_ms": int,
+    "is_maker": bool,
+    "time": str,
+}
+_VALUES: Final = itemgetter(*_KEYS)
+_KINDS: Final = tuple(_KEYS.values())
+_SIDES: Final = dict(Side.__members__)
+_DETAILS: Final = ("mid", "quote_age_ms", "level", "model", "rule")
 
 
 TradeKey = tuple[str, int, str]  # symbol, trade id, order id
@@ -36,8 +58,7 @@ class Placing(NamedTuple):
     model: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class FillDetail:
+class FillDetail(NamedTuple):
     """What is known of a fill besides what the venue tells; None, or no entry, is not known.
 
     Attributes:
@@ -49,15 +70,14 @@ class FillDetail:
     """
 
     mid: Decimal | None = None
-    mids: Mapping[int, Decimal | None] = field(default_factory=dict)
+    mids: Mapping[int, Decimal | None] = MappingProxyType({})
     quote_age_ms: int | None = None
     level: int | None = None
     model: str | None = None
     rule: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class HistoryRow:
+class HistoryRow(NamedTuple):
     """A trade with what its fee cost in quote.
 
     Attributes:
@@ -160,6 +180,35 @@ def row_from_json(entry: Any) -> HistoryRow:
     Raises:
         ValueError: naming the field that is missing or not what it should be.
     """
+    trade = _usual_trade(entry) or _trade_from_json(entry)
+    if not trade.qty > 0:
+        raise ValueError(f"qty must be positive, was {trade.qty}")
+    fee_in_quote, fee_price = entry.get("fee_in_quote"), entry.get("fee_price")
+    if type(fee_in_quote) is not Decimal:
+        fee_in_quote = fields.number_or_none(entry, "fee_in_quote")
+    if fee_price is not None:
+        fee_price = fields.number(entry, "fee_price")
+    return HistoryRow(trade, fee_in_quote, fee_price, _detail_from_json(entry))
+
+
+def _usual_trade(entry: Any) -> VenueTrade | None:
+    """Return the trade of an entry of which all is as we write it, in a third of the time; None of others."""
+    try:
+        values = _VALUES(entry)
+    except (KeyError, TypeError):
+        return None
+    if tuple(map(type, values)) != _KINDS:
+        return None
+    trade_id, order_id, symbol, side, price, qty, quote_qty, fee, fee_asset, time_ms, is_maker, time = values
+    if not (0 <= trade_id <= _ID_MAX and 0 <= time_ms <= _TIME_MS_MAX) or side not in _SIDES:
+        return None
+    if time != iso_time(time_ms):
+        return None
+    asset, pair = intern(fee_asset), intern(symbol)
+    return VenueTrade(trade_id, order_id, pair, _SIDES[side], price, qty, quote_qty, fee, asset, time_ms, is_maker)
+
+
+def _trade_from_json(entry: Any) -> VenueTrade:
     if not isinstance(entry, dict):
         raise ValueError(f"expected a trade as an object, was {type(entry).__name__}")  # noqa: TRY004
     side = fields.text(entry, "side")
@@ -180,10 +229,7 @@ def row_from_json(entry: Any) -> HistoryRow:
     )
     if entry.get("time") != iso_time(trade.time_ms):
         raise ValueError(f"time must be {iso_time(trade.time_ms)} as time_ms says, was {entry.get('time')!r}")
-    if not trade.qty > 0:
-        raise ValueError(f"qty must be positive, was {trade.qty}")
-    fee_in_quote, fee_price = (fields.number_or_none(entry, name) for name in ("fee_in_quote", "fee_price"))
-    return HistoryRow(trade, fee_in_quote, fee_price, _detail_from_json(entry))
+    return trade
 
 
 def _detail_to_json(detail: FillDetail) -> JsonObject:
@@ -200,16 +246,20 @@ def _detail_to_json(detail: FillDetail) -> JsonObject:
 def _detail_from_json(entry: JsonObject) -> FillDetail | None:
     if "mids" not in entry:
         return None
-    mids = fields.child(entry, "mids")
-    if strange := [name for name in mids if not name.isdecimal()]:
-        raise ValueError(f"mids must be by seconds, was {strange[0][:40]!r}")
+    told = fields.child(entry, "mids")
+    mids: dict[int, Decimal | None] = {}
+    for name, mid in told.items():
+        if not name.isdecimal():
+            raise ValueError(f"mids must be by seconds, was {name[:40]!r}")
+        mids[int(name)] = mid if type(mid) is Decimal else fields.number_or_none(told, name)  # as nearly all are
+    mid, age_ms, level, model, rule = map(entry.get, _DETAILS)
     return FillDetail(
-        mid=fields.number_or_none(entry, "mid"),
-        mids={int(after_s): fields.number_or_none(mids, after_s) for after_s in mids},
-        quote_age_ms=None if entry.get("quote_age_ms") is None else fields.integer(entry, "quote_age_ms"),
-        level=None if entry.get("level") is None else fields.integer(entry, "level"),
-        model=None if entry.get("model") is None else fields.text(entry, "model"),
-        rule=None if entry.get("rule") is None else fields.text(entry, "rule"),
+        mid if type(mid) is Decimal else fields.number_or_none(entry, "mid"),
+        mids,
+        None if age_ms is None else fields.integer(entry, "quote_age_ms"),
+        None if level is None else fields.integer(entry, "level"),
+        None if model is None else intern(fields.text(entry, "model")),
+        None if rule is None else intern(fields.text(entry, "rule")),
     )
 
 

@@ -13,7 +13,7 @@ from math import sqrt
 from typing import Any, NamedTuple
 
 from market.exact_json import JsonObject
-from reports.markouts import HORIZONS_S
+from reports.marked_fills import HORIZONS_S
 from reports.statistics import LEVEL, student_quantile
 
 _PLACES = 4

@@ -6,11 +6,11 @@ and nothing to volume, fees or the two rates; it is named for that.
 """
 
 from collections.abc import Mapping
-from dataclasses import astuple, dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import date, timedelta
 from decimal import Decimal
 from fractions import Fraction
-from operator import add
+from operator import add, attrgetter
 from typing import Any, Final
 
 from market.exact_json import JsonObject
@@ -45,7 +45,7 @@ class Activity:
 
     def __add__(self, other: "Activity") -> "Activity":
         """Return both together."""
-        return Activity(*map(add, astuple(self), astuple(other)))
+        return Activity(*map(add, _AMOUNTS(self), _AMOUNTS(other)))
 
     @property
     def volume(self) -> Fraction:
@@ -62,6 +62,9 @@ class Activity:
     def maker_ratio(self) -> Fraction | None:
         """Maker notional / all. None without trades."""
         return self.maker_volume / self.volume if self.volume else None
+
+
+_AMOUNTS: Final = attrgetter(*(each.name for each in fields(Activity)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,4 +25,4 @@ def market_text(market: JsonObject) -> str:
         "none": "without a market of its own",
     }
     maker, taker = (f"{format_decimal(Decimal(market[f'{side}_fee']) * 100)} % {side}" for side in ("maker", "taker"))
-    return f"paper exchange, {kinds[kind]}; fees {maker}, {taker}"
+    return f"paper exchange, {kinds.get(kind, flow)}; fees {maker}, {taker}"

@@ -4,9 +4,13 @@ The order needs `--no-loadscope-reorder`, which `make test` gives: else files wi
 """
 
 import gc
+import json
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
+
+from tests.reliability import PROPERTY, FaultRow
 
 # Those of three quarters of a minute and more on two slow cores, longest first; of a desk's processes and of one
 # process in turns, as two files that both start desks all the time wait for each other.
@@ -44,6 +48,16 @@ LONG = (
 )
 _FOLDER = Path(__file__).parent
 _RANKS = {_FOLDER / name: rank for rank, name in enumerate(LONG)}
+
+
+@pytest.fixture
+def fault_row(record_property: Callable[[str, object], None]) -> FaultRow:
+    """Let a test tell which fault it has caused, and how often, for the table of `tests.reliability`."""
+
+    def tell(fault: str, cause: str, runs: int, back_s: Sequence[float] = ()) -> None:
+        record_property(PROPERTY, json.dumps({"fault": fault, "cause": cause, "runs": runs, "back_s": [*back_s]}))
+
+    return tell
 
 
 def pytest_configure() -> None:

@@ -107,12 +107,13 @@ class Escalation:
     """The stages of one trader.
 
     Attributes:
+        triggers: what leads to each.
         account: as it is to be kept; None before the first look, and after a resume until the next.
         seen: by the last look.
     """
 
     def __init__(self, triggers: Triggers, instrument: Instrument) -> None:
-        self._triggers = triggers
+        self.triggers = triggers
         self._instrument = instrument
         self.account: Account | None = None
         self.seen = Seen(Decimal(0), Decimal(0), Decimal(0))
@@ -185,7 +186,7 @@ class Escalation:
 
     def _reached(self, now_ns: int) -> tuple[Stage, str] | None:
         """Return the farthest stage whose number has stood for long enough, with the number."""
-        limits, (loss, drawdown, position_use) = self._triggers, self.seen
+        limits, (loss, drawdown, position_use) = self.triggers, self.seen
         lost = ("lost today", loss, limits.daily_loss)
         fallen = ("below the peak", drawdown, limits.drawdown)
         rows = (

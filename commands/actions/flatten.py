@@ -52,7 +52,12 @@ class Neutral(NamedTuple):
 
 
 def flatten(
-    settings: Settings, quoted: str, neutral: Decimal | None, band: Decimal, confirm: Callable[[], None], tell: Tell
+    settings: Settings,
+    quoted: str,
+    neutral: Decimal | None,
+    band: Decimal,
+    confirm: Callable[[], None] | None,
+    tell: Tell,
 ) -> None:
     """Bring the position in `settings.symbol` to nothing.
 
@@ -60,7 +65,7 @@ def flatten(
         quoted: the symbol that the desk's maker quotes.
         neutral: how much of the base asset is no position; None: as the maker has it.
         band: how far from the mid an order may trade, as a fraction.
-        confirm: returns if it is meant.
+        confirm: returns if it is meant; None: nothing is to be done but to tell what there is to do.
         tell: told what happens, a line each.
 
     Raises:
@@ -74,6 +79,8 @@ def flatten(
         flattener = Flattener(settings, venue, venue.load(settings.instrument), base, band, tell)
         flattener.show()
         flattener.refuse_others()
+        if confirm is None:
+            return
         confirm()
         again = command_text(f"flatten {settings.symbol} --neutral {format_decimal(base.qty)}", settings.run_dir)
         try:

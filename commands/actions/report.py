@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -23,6 +23,7 @@ from nodes.tracker.desk_orders import ClockedVenue, desk_orders
 from pages.day import day_page
 from pages.week import week_page
 from reports.by_order import realized_by_order
+from reports.daily_file import SealedHistory
 from reports.folder import FolderBusyError, ReportsFolder
 from reports.one_symbol import of_symbol
 from reports.performance import history_of, is_sound
@@ -79,13 +80,14 @@ def period_of(day: str | None, days: int | None, first: str | None, last: str | 
     return period
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Found:
     """What there is to report.
 
     Attributes:
         symbol: the only one that is told of, if one was asked for.
-        shown: the day that is shown by itself, of which `day` is the document, or `damage` why there is none.
+        shown: the day that is shown by itself, of which `day` is the document, or `damage` why there is none, and
+            `by_order` what its fills have realized, see `reports/by_order.py`.
         week: the document of several days, if they were asked for.
         file: of the day, `folder` for several.
         not_updated: why today's file could not be brought up to date.
@@ -98,6 +100,7 @@ class Found:
     symbol: str | None
     shown: date | None
     day: JsonObject | None
+    by_order: JsonObject
     damage: str | None
     week: JsonObject | None
     not_updated: str | None
@@ -112,6 +115,13 @@ class Found:
             return self.file.with_name(f"{self.file.stem}{named}.html")
         first, last = (str(self.week[end]).replace("-", "") for end in ("from", "to"))
         return self.folder / f"performance_{first}_{last}{named}.html"
+
+    @cached_property
+    def whole_day(self) -> JsonObject | None:
+        """`day` with all entries of its trades: of a long one much to hold, and in no text."""
+        if self.day is None or not isinstance(self.day.get("trade_history"), SealedHistory):
+            return self.day
+        return self.day | {"trade_history": list(self.day["trade_history"])}
 
     @property
     def code(self) -> int:
@@ -159,12 +169,11 @@ def print_report(
     if replay is not None and found.week is not None:
         replay(settings, found.week)
     page = None if html is None else _write_page(found, html if html.name else found.page_file)
-    by_order = realized_by_order(found.day or {})
-    width = columns()
+    by_order, width = found.by_order, columns()
     if as_json:
         document: JsonObject = {
             "file": str(found.file),
-            "day": found.day,
+            "day": found.whole_day,
             "week": found.week,
             "not_updated": found.not_updated,
         }
@@ -194,34 +203,35 @@ def _found(settings: Settings, venue_of: Callable[[], ClockedVenue], period: Per
     shown = period.last if period.count == 1 else None
     if not period.is_given:
         shown = max((day for day in folder.days() if day <= period.last), default=period.last)
-    documents, damaged = folder.read_days(shown, 1) if shown is not None else ({}, {})
-    day, damage = next(iter(documents.values()), None), next(iter(damaged.values()), None)
+    day, book, damage = folder.read_shown(shown) if shown is not None else (None, None, None)
     if shown is not None and day is None and damage is None:
         raise DeskError(f"there is no report of {shown} in {folder.path}")
     has_week = not period.is_given or period.count > 1
     count = period.count if period.is_given else DAYS
-    week = weekly_document(folder, period.last, count, symbol, documents) if has_week else None
+    known = {} if shown is None or day is None else {shown: day}
+    week = weekly_document(folder, period.last, count, symbol, known) if has_week else None
     is_wrong = damage is not None or (day is not None and not is_sound(day))
     if week is not None:
         is_wrong = is_wrong or any(
             one["state"] == "damaged" or one.get("is_reconciled") is False or one.get("is_identical") is False
             for one in week["days"]
         )
+    by_order = realized_by_order(day or {}, book, symbol)
     if day is not None and symbol is not None:
         try:
             day = of_symbol(day, symbol)
         except ValueError as error:
             raise DeskError(f"cannot tell {symbol} of {shown}: {error}") from None
     file = folder.file_of(shown or period.last)
-    return Found(folder.path, file, symbol, shown, day, damage, week, reason, notes, is_wrong)
+    return Found(folder.path, file, symbol, shown, day, by_order, damage, week, reason, notes, is_wrong)
 
 
 def _write_page(found: Found, file: Path) -> Path:
     source = str(found.file if found.shown else found.folder)
     if found.shown is None and found.week is not None:
         text = week_page(found.week, source, found.warnings)
-    elif found.day is not None:
-        text = day_page(found.day, source, found.warnings)
+    elif found.whole_day is not None:
+        text = day_page(found.whole_day, source, found.warnings, found.by_order)
     else:
         raise DeskError(f"there is no page of {found.shown}: {found.damage}")
     if file.exists() and not file.is_file():

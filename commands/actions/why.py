@@ -1,26 +1,22 @@
 """Why each side is quoted, or is not, as the maker says it now; and its last decisions, of a desk that is down, too."""
 
 import sys
-from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Final
 
 from commands.options import Answer
 from desk.client import DeskError, NoDeskError, command_text, desk_status
 from desk.decisions_file import is_decision, last_decisions
 from desk.desk_file import kept_settings
+from desk.quoted_sides import quoted_side, side_row
 from desk.risk_file import withdrawn
 from market.clock import NS_PER_SECOND, time_ns
 from market.codes import Side
 from market.exact_json import JsonObject
-from market.instrument import plain
 from screens.desk import uptime_text
 from screens.why import why_text
 from trading.reasons import Rule
-
-_FIGURES: Final = {Side.BUY: "bid", Side.SELL: "ask"}
 
 
 def why_quoted(run_dir: Path, count: int) -> Answer:
@@ -43,7 +39,7 @@ def why_quoted(run_dir: Path, count: int) -> Answer:
         "venue": status["venue"],
         "maker": "not a node of this desk" if maker is None else maker["state"],
         "withdrawn": withdrawal,
-        "sides": [_side(maker, withdrawal, side) for side in Side],
+        "sides": [quoted_side(maker, withdrawal, side) for side in Side],
         "decisions": _decisions(run_dir, count),
     }
     is_down = maker is not None and maker["state"] in ("stopped", "failed")
@@ -61,7 +57,7 @@ def _of_journal(run_dir: Path, count: int, error: NoDeskError) -> Answer:
         "venue": kept.settings["venue.name"],
         "maker": "away",
         "withdrawn": None if withdrawal is None else withdrawal.document,
-        "sides": [_row(side, Rule.AWAY.value, "no desk runs") for side in Side],
+        "sides": [side_row(side, Rule.AWAY.value, "no desk runs") for side in Side],
         "age_s": Decimal(f"{age_s:.1f}"),
         "decisions": found if count else [],
     }
@@ -79,25 +75,3 @@ def _decisions(run_dir: Path, count: int) -> list[JsonObject]:
 
 def _go_on(run_dir: Path, *, is_down: bool) -> str:
     return ", then: ".join(command_text(each, run_dir) for each in ("resume", *(["start maker"] if is_down else [])))
-
-
-def _side(maker: Mapping[str, Any] | None, withdrawal: Mapping[str, Any] | None, side: Side) -> JsonObject:
-    name, figures = _FIGURES[side], {} if maker is None else maker["figures"]
-    if maker is None:
-        return _row(side, Rule.AWAY.value, "the desk has none")
-    if maker["state"] == "failed" and withdrawal is not None:
-        return _row(side, Rule.WITHDRAWN.value, f"{withdrawal['stage']}: {withdrawal['why']}")
-    if maker["state"] not in ("ready", "silent"):
-        said = f", {maker['why']}" if maker["why"] else ""
-        return _row(side, Rule.AWAY.value, f"the maker is {maker['state']}{said}")
-    price, qty = figures.get(name), figures.get(f"{name}_qty")
-    if failing := figures.get("failing"):
-        return _row(side, Rule.FAILED.value, failing, price, qty)
-    if (rule := figures.get(f"{name}_rule")) is None:
-        return _row(side, Rule.AWAY.value, "the maker has not said yet", price, qty)
-    return _row(side, rule, figures[f"{name}_why"], price, qty)
-
-
-def _row(side: Side, rule: str, why: str, price: str | None = None, qty: str | None = None) -> JsonObject:
-    numbers = (None if text is None else plain(Decimal(text)) for text in (price, qty))
-    return {"side": side.name, **dict(zip(("price", "qty"), numbers, strict=True)), "rule": rule, "why": why}

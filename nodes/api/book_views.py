@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from functools import cache, lru_cache
+from itertools import islice
 from typing import NamedTuple
 
 from sanic.exceptions import NotFound, ServiceUnavailable
@@ -19,6 +20,7 @@ RENDER_NS = 10 * NS_PER_MS  # a document is rendered once per sequence, but no m
 RENDERED_MAX = 64  # documents kept: a book has one for each depth that is asked for
 CHANGED_MAX = 100_000  # levels; beyond it the whole book is rendered again
 TEXTS_KEPT_MAX = 1 << 16
+OWN_ORDERS_MAX = 1_000
 RETRY_S = 1  # what a client that was refused is told to wait
 _Levels = tuple[set[int], set[int]]  # of bids and asks
 
@@ -56,6 +58,14 @@ class RenderedBook(BookReplica):
             if place := self.place(order_id):
                 self._changed[place[0]].add(place[1])
         self._own = own
+
+    def own_orders(self) -> list[int]:
+        """Return the ids of our own orders in the book, `OWN_ORDERS_MAX` at most."""
+        if self._own_sources:
+            ids = (order_id for order_id in self._places if source_of_order(order_id) in self._own_sources)
+        else:
+            ids = (order_id for order_id in self._own if order_id in self._places)
+        return list(islice(ids, OWN_ORDERS_MAX))
 
     def render(self, instrument: Instrument, side: int, depth: int) -> str:
         """Return the best `depth` levels of a side as JSON."""

@@ -1,28 +1,35 @@
 """The api's node: serves its own replica of the book feed over HTTP, and never asks the engine for a request."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from functools import partial
 
 import uvloop
-from sanic.exceptions import BadRequest
+from sanic.exceptions import BadRequest, NotFound
 from sanic.request import Request
 from sanic.response import HTTPResponse
 
-from bus.channel import AsyncWaiter
+from bus.async_waiter import AsyncWaiter
 from bus.feed import Topic
 from bus.subscriber import FeedSubscriber
+from desk.command_token import load_or_make_token
 from market.clock import NS_PER_SECOND, monotonic_ns
 from market.instrument import Instrument, venue_spelling
 from market.limits import TRADES_KEPT_MAX
+from market.private_file import PrivateFileError
 from nodes.api.book_views import BookViews, RenderedBook
+from nodes.api.commands import DeskCommands, run_command
+from nodes.api.hello import hello_text
+from nodes.api.live_line import LiveLine
+from nodes.api.live_state import DeskView, LiveSymbol
 from nodes.http import HttpApp, allow_own_names_only, new_app, serving, url_of
 from nodes.listener import bind
 from nodes.node import Node, run_async
 from paper.http_bounds import ERROR_FORMAT
 from screens.market import market_text
-from screens.web_page import ASSETS, HEADERS, asset, page
+from web.assets import CACHED, load_assets
+from web.page import HEADERS, dashboard, endpoints_page
 
 TICK_MS = 100
 FRAMES_MAX = 16  # messages of the feed between two looks at the requests
@@ -47,22 +54,28 @@ def _json(document: str, status: int = 200) -> HTTPResponse:
 
 
 def add_page(app: HttpApp, instruments: Sequence[Instrument], default_symbol: str, market: str) -> None:
-    """Serve the page for a browser: it shows a book, and names the endpoints."""
+    """Serve what a person sees in a browser: the dashboard, the list of endpoints, and what they load."""
+    assets = load_assets()
 
-    async def show_page(request: Request) -> HTTPResponse:
+    def symbol_of(request: Request) -> str:
         symbol = venue_spelling(request.args.get("symbol", default_symbol))
-        if symbol not in {each.symbol for each in instruments}:
-            symbol = default_symbol
-        return HTTPResponse(page(symbol, instruments, market), headers=HEADERS, content_type=HTML)
+        return symbol if symbol in {each.symbol for each in instruments} else default_symbol
 
-    async def give_asset(request: Request) -> HTTPResponse:
-        name = request.path.removeprefix("/")
-        return HTTPResponse(asset(name), headers=HEADERS, content_type=ASSETS[name])
+    async def show_dashboard(request: Request) -> HTTPResponse:
+        return HTTPResponse(dashboard(symbol_of(request), instruments, market), headers=HEADERS, content_type=HTML)
 
-    for path in ("/", "/docs"):
-        app.add_route(show_page, path, methods=METHODS, name=f"page{path}".replace("/", "_"), error_format=ERROR_FORMAT)
-    for name in ASSETS:
-        app.add_route(give_asset, f"/{name}", methods=METHODS, name=name.replace(".", "_"), error_format=ERROR_FORMAT)
+    async def show_endpoints(request: Request) -> HTTPResponse:
+        return HTTPResponse(endpoints_page(symbol_of(request), market), headers=HEADERS, content_type=HTML)
+
+    async def give_asset(_: Request, digest: str, name: str) -> HTTPResponse:
+        if digest != assets.digest or name not in assets.files:
+            raise NotFound("there is no such file, or it is another one now")
+        content, content_type = assets.files[name]
+        return HTTPResponse(content, headers=CACHED, content_type=content_type)
+
+    routes = (("/", show_dashboard), ("/docs", show_endpoints), ("/assets/<digest:str>/<name:str>", give_asset))
+    for path, handler in routes:
+        app.add_route(handler, path, methods=METHODS, name=handler.__name__, error_format=ERROR_FORMAT)
 
 
 def add_routes(app: HttpApp, views: BookViews, default_symbol: str) -> None:
@@ -95,6 +108,30 @@ def add_routes(app: HttpApp, views: BookViews, default_symbol: str) -> None:
         app.add_route(handler, f"/api/{path}", methods=METHODS, error_format=ERROR_FORMAT)
 
 
+def desk_commands(node: Node) -> DeskCommands:
+    """Return the commands of the dashboard; without a token that can be trusted nobody may give one."""
+    run_dir, symbols = node.settings.run_dir, [each.symbol for each in node.settings.instruments]
+    token, why_not = None, ""
+    try:
+        token = load_or_make_token(run_dir)
+    except (PrivateFileError, OSError) as error:
+        why_not = str(error)
+        node.log.warning("the dashboard takes no commands", why=why_not)
+    return DeskCommands(token, symbols, run_command(run_dir), node.log.info, why_not)
+
+
+def live_line(node: Node, subscriber: FeedSubscriber, desk: Callable[[], DeskView], *, is_elsewhere: bool) -> LiveLine:
+    """Return the live line of all symbols of a desk."""
+    settings, engine_of = node.settings, node.plan.engine_of
+    reading_s = settings.tracker.interval_s
+    states = {
+        each.symbol: LiveSymbol(subscriber, each, engine_of[each.symbol], reading_s, is_elsewhere=is_elsewhere)
+        for each in settings.instruments
+    }
+    hello = {each.symbol: hello_text(settings, each) for each in settings.instruments}
+    return LiveLine(states, hello, settings.symbol, desk)
+
+
 async def _serve(node: Node) -> None:
     settings = node.settings
     listener = bind(settings.api.host, settings.api.port)
@@ -110,6 +147,11 @@ async def _serve(node: Node) -> None:
     allow_own_names_only(app, settings.api.host)
     add_routes(app, views, settings.symbol)
     add_page(app, settings.instruments, settings.symbol, market_text(settings.market))
+    told: list[DeskView] = [DeskView(None, 0)]
+    commands = desk_commands(node)
+    commands.add_to(app)
+    line = live_line(node, subscriber, lambda: told[-1]._replace(command=commands.told), is_elsewhere=is_elsewhere)
+    line.add_to(app)
 
     async def follow_feed() -> None:
         with AsyncWaiter(subscriber.sockets) as waiter:
@@ -122,7 +164,11 @@ async def _serve(node: Node) -> None:
                     node.waiting()
                 replica = subscriber.replicas[Topic.BOOK.of(settings.symbol)]
                 node.show(
-                    live=views.is_live, sequence=replica.sequence, gaps=replica.gap_count, orders=len(replica.book)
+                    live=views.is_live,
+                    sequence=replica.sequence,
+                    gaps=replica.gap_count,
+                    orders=len(replica.book),
+                    browsers=line.browser_count,
                 )
                 if is_all:
                     await waiter.wait(TICK_MS)
@@ -131,6 +177,7 @@ async def _serve(node: Node) -> None:
     async def follow_own_orders() -> None:
         while True:
             if status := node.ask_desk():
+                told[:] = [DeskView(status, monotonic_ns())]
                 views.mark_own(
                     frozenset(number for row in status["nodes"] for number in row["figures"].get("own_orders", ()))
                 )
@@ -138,7 +185,7 @@ async def _serve(node: Node) -> None:
 
     with closing(subscriber):
         async with serving(app, listener):
-            await run_async(node, follow_feed, follow_own_orders)
+            await run_async(node, follow_feed, follow_own_orders, line.run)
 
 
 def run(node: Node) -> None:

@@ -80,7 +80,8 @@ class Decisions:
             if (why := str(error)) != self._why_lost:
                 self._why_lost = why
                 self._node.log.warning("decisions are not kept: the maker goes on without", why=why)
-        self._node.show(lost_decisions=self._file.lost_count)
+        last = {name: new[-1][name] for name in ("time", "side", "action", "rule", "why")}
+        self._node.show(lost_decisions=self._file.lost_count, last_decision=last)
 
     def _quote(self, action: str, quote: Quote, why: Reason, name: str | None) -> None:
         price = self._instrument.ticks_to_price(quote.price_ticks)

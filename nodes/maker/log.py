@@ -1,12 +1,15 @@
 """What the maker tells of its trader: a line in the log for each thing that happens, figures in `status`, a mirror."""
 
+from collections import deque
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
+from typing import Any, Final
 
 from desk.market_seen import seen_json
 from market.account import VenueOrder
-from market.clock import NS_PER_SECOND, time_ns
+from market.clock import NS_PER_MS, NS_PER_SECOND, time_ns
 from market.codes import Side
+from market.instrument import format_decimal
 from nodes.maker.decisions import Decisions
 from nodes.node import Node
 from trading import notes
@@ -16,6 +19,8 @@ from trading.quoting import Estimates
 from trading.reasons import DENIED, Reason, Rule
 from venues.gateway import GatewayError
 from venues.mirror import GatewayMirror
+
+RECENT_FILLS_MAX: Final = 20  # that `status --json` shows: who asks four times a second misses none
 
 _UNTOLD = frozenset({Rule.STOPPING, Rule.PENDING})  # nobody need be told that it does not quote, or not for a round
 _OfTheGuard = notes.Limited | notes.Broken | notes.Flowed | notes.Wiped | notes.Withdrew | notes.Flattened
@@ -41,6 +46,8 @@ class MakerLog:
         self._idle: dict[Side, Reason] = {}
         self._failing: str | None = None
         self._last_fill: str | None = None
+        self._fills: deque[dict[str, Any]] = deque(maxlen=RECENT_FILLS_MAX)
+        self._has_fill_news = False
         self._told: dict[str, str] = {}
 
     def take(self, outbox: Outbox, own: OwnOrders) -> None:
@@ -58,6 +65,7 @@ class MakerLog:
             case notes.Filled(order, qty, is_picked_off):
                 self.counts["filled"] += 1
                 self._last_fill = f"{order.side.name} {qty} at {order.price}"
+                self._add_fill(order, qty, is_picked_off=is_picked_off)
                 late = {"picked_off": "its cancel was on its way"} if is_picked_off else {}
                 self._tell("filled", order, qty=str(qty), left=f"{order.leaves_qty:f}", **late)
             case notes.Ended(order, why, is_by_us):
@@ -106,9 +114,14 @@ class MakerLog:
             figures[f"{name}_why"] = why and why.text
         texts = {name: None if figure is None else str(figure) for name, figure in figures.items()}
         self._failing = None
-        self._node.show(failing=None, seen=seen_json(seen), **texts, **self.counts)
+        self._node.show(failing=None, seen=seen_json(seen), recent_fills=list(self._fills), **texts, **self.counts)
         if self._mirror is not None:
             self._sync(self._mirror, live)
+
+    def take_fill_news(self) -> bool:
+        """Return whether something was filled since this was last asked."""
+        has_news, self._has_fill_news = self._has_fill_news, False
+        return has_news
 
     def close(self) -> None:
         """Hang up on the gateway, which cancels what it has of ours."""
@@ -144,6 +157,19 @@ class MakerLog:
                 self._log.error("withdrew", **_texts(why))
             case notes.Flattened(left_qty):
                 self._log.warning("flat", left=f"{left_qty:f}")
+
+    def _add_fill(self, order: VenueOrder, qty: Decimal, *, is_picked_off: bool) -> None:
+        self._has_fill_news = True
+        self._fills.append(
+            {
+                "number": self.counts["filled"],
+                "time_ms": time_ns() // NS_PER_MS,
+                "side": order.side.name,
+                "price": format_decimal(order.price),
+                "qty": format_decimal(qty),
+                "is_picked_off": is_picked_off,
+            }
+        )
 
     def _tell_idle(self, idle: Mapping[Side, Reason]) -> None:
         for side in Side:

@@ -207,6 +207,8 @@ class Maker:
             self._node.ready()
         if trader.why_out == HALTED:
             self._halt.tell(is_halted=trader.is_out and self._elsewhere.is_clear())
+        if self._log.take_fill_news():
+            self._node.beat()  # who looks at a screen sees a fill at once
 
     def _give_up_late(self, outbox: Outbox, began_ns: int) -> None:
         """End a stop for which there is no more time: the venue fails, or its answers bring it no nearer to the end."""

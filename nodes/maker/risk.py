@@ -77,6 +77,8 @@ class MakerRisk:
             lost_today=f"{loss:.2f}",
             below_peak=f"{drawdown:.2f}",
             position_use=f"{use:.4f}",
+            loss_max=_text(self._escalation.triggers.daily_loss),
+            drawdown_max=_text(self._escalation.triggers.drawdown),
         )
 
     def follow(self) -> bool:
@@ -97,3 +99,7 @@ class MakerRisk:
             if (why := str(error)) != self._why_failed:
                 self._why_failed = why
                 self._node.log.warning("what is lost today is not kept: a restart forgets it", why=why)
+
+
+def _text(limit: Decimal | None) -> str | None:
+    return None if limit is None else str(limit)

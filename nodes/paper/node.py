@@ -7,7 +7,7 @@ from typing import Any
 
 import uvloop
 
-from bus.channel import AsyncWaiter
+from bus.async_waiter import AsyncWaiter
 from bus.engine_client import EngineClient, LinkEnd
 from bus.feed import Topic
 from bus.order_link import Connected

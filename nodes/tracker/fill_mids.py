@@ -1,14 +1,13 @@
 """What the others' mid was around each fill: as much as is known of it by now."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from decimal import Decimal
 
 from market.account import VenueTrade
 from market.clock import NS_PER_MS, NS_PER_SECOND
 from market.instrument import Instrument
 from nodes.tracker.mids import KEPT_NS, Mids
-from reports.markouts import HORIZONS_S
+from reports.marked_fills import HORIZONS_S
 from reports.trade_history import FillDetail, TradeKey, key_of
 
 
@@ -50,8 +49,7 @@ class FillMids:
                 continue
             at_ns = trade.time_ms * NS_PER_MS
             later = {each: self._mids.at(at_ns + each * NS_PER_SECOND) for each in HORIZONS_S}
-            detail = replace(
-                before,
+            detail = before._replace(
                 mid=before.mid or self._price(self._mids.before(at_ns)),
                 mids={each: before.mids.get(each) or self._price(mid_x2) for each, mid_x2 in later.items()},
             )

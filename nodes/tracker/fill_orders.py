@@ -2,7 +2,6 @@
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
 from typing import Final, Protocol
 
 from market.account import VenueOrder, VenueTrade
@@ -117,8 +116,8 @@ class FillOrders:
 def described(before: FillDetail, trade: VenueTrade, order: VenueOrder, placing: Placing | None) -> FillDetail:
     """Return `before` with what is known of the order; both times are the venue's, so that no clock of ours counts."""
     age_ms = trade.time_ms - order.time_ms
-    aged = replace(before, quote_age_ms=age_ms if age_ms >= 0 else None)
-    return aged if placing is None else replace(aged, **placing._asdict())
+    aged = before._replace(quote_age_ms=age_ms if age_ms >= 0 else None)
+    return aged if placing is None else aged._replace(**placing._asdict())
 
 
 def _is_whole(detail: FillDetail | None) -> bool:

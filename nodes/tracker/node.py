@@ -64,7 +64,8 @@ class TrackerNode:
             self._show_failing("failing", None)
             self._tell(recorded.notes)
             self._node.ready(file=str(recorded.path))
-            self._node.show(**day_figures(recorded.head, recorded.book.rows, self._node.settings.instrument))
+            figures = day_figures(recorded.head, recorded.book.rows, self._node.settings.instrument)
+            self._node.show(read_ms=time_ns() // NS_PER_MS, **figures)
             if self._historian is not None and self._bookkeeper.snapshot is not None:
                 self._tell(self._historian.take(self._bookkeeper.snapshot, recorded, is_final=is_final))
                 self._show_failing("history_failing", self._historian.failing)

@@ -1,9 +1,7 @@
 """API keys: who may act for which account, and the file that the first pair of keys lives in."""
 
-import os
 import re
 import secrets
-import stat
 import string
 from collections.abc import Mapping
 from contextlib import suppress
@@ -15,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from market.mendable import MendableError
+from market.private_file import PrivateFileError, read_private_file
 from market.whole_file import write_new
 
 API_KEY_NAME: Final = "TICKBUS_VENUE__API_KEY"
@@ -25,7 +24,6 @@ TOKEN_FILE: Final = "admin.token"  # noqa: S105 - the name of a file
 _KEY_LENGTH: Final = 64
 _KEY_ALPHABET: Final = string.ascii_letters + string.digits
 _KEY_FORMAT = re.compile(rf"[A-Za-z0-9]{{{_KEY_LENGTH}}}", re.ASCII)
-_FILE_BYTES_MAX: Final = 4_096
 
 
 class KeyFileError(MendableError):
@@ -150,15 +148,9 @@ def load_keys(path: Path) -> KeyPair:
 
 def _read_private_file(path: Path) -> str:
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-    except OSError as error:
-        raise KeyFileError(f"{path}: cannot be read: {error.strerror}") from error
-    with os.fdopen(descriptor, encoding="ascii", errors="replace") as file:
-        status = os.fstat(descriptor)
-        mode = stat.S_IMODE(status.st_mode)
-        if not stat.S_ISREG(status.st_mode) or status.st_uid != os.getuid() or mode & 0o077:
-            raise KeyFileError(f"{path}: must be your own file with mode 0600, was {mode:04o}; try: chmod 600 {path}")
-        return file.read(_FILE_BYTES_MAX)
+        return read_private_file(path)
+    except PrivateFileError as error:
+        raise KeyFileError(str(error)) from error
 
 
 def _variables(text: str) -> dict[str, str]:

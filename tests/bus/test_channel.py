@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 import zmq
 
-from bus.channel import AsyncWaiter, ChannelSocket
+from bus.async_waiter import AsyncWaiter
+from bus.channel import ChannelSocket
 from bus.topology import CONTROL, FEED, ORDERS, SNAPSHOTS, Channel, endpoint
 from market.clock import NS_PER_MS, monotonic_ns
 from market.limits import FRAME_BYTES_MAX, IPC_PATH_BYTES_MAX, SNAPSHOT_BYTES_MAX

@@ -190,20 +190,23 @@ class Desk:
         """Return all that a node has logged."""
         return (self.run_dir / "logs" / f"{node}.log").read_text()
 
-    def kill(self, name: str, number: int = signal.SIGKILL) -> None:
-        """Kill a node, and wait until its supervisor has it back."""
-        before = self.node(name)
-        os.kill(before["pid"], number)
+    def kill(self, *names: str, number: int = signal.SIGKILL) -> float:
+        """Kill nodes at once, wait until their supervisor has them back, and return how long that took, s."""
+        before = {name: self.node(name) for name in names}
+        since_s = time.monotonic()
+        for row in before.values():
+            os.kill(row["pid"], number)
 
-        def is_back() -> bool:
+        def is_back(name: str) -> bool:
             try:
                 row = self.node(name)
             except DeskError:  # it answers later: it is starting a node
                 return False
-            is_new = row["pid"] != before["pid"] and row["restarts"] > before["restarts"]
+            is_new = row["pid"] != before[name]["pid"] and row["restarts"] > before[name]["restarts"]
             return bool(row["state"] == "ready" and is_new)
 
-        until(f"{name} is back", is_back)
+        until(f"{' and '.join(names)} is back", lambda: all(map(is_back, names)))
+        return time.monotonic() - since_s
 
     def end(self) -> None:
         """Make sure that nothing is left, whatever happened."""

@@ -93,7 +93,7 @@ def test_asyncio_nodes_are_threads_too(desk: Desk) -> None:
     desk.start("--only", "engine", "--only", "paper", "--colocate", "engine,paper")
     pid = desk.node("paper")["pid"]
     assert node_processes(desk.run_dir) == [pid]
-    desk.kill("paper", signal.SIGTERM)
+    desk.kill("paper", number=signal.SIGTERM)
     assert desk.node("engine")["pid"] == desk.node("paper")["pid"] != pid
     log = desk.log("engine+paper")
     assert log.index("node='paper' event='stopped'") < log.index("node='engine' event='stopped'")

@@ -39,7 +39,7 @@ def test_a_stop_is_announced_on_every_connection(directory: Path) -> None:
     try:
         url = desk.start().url("paper")
         with listening(f"{url}/ws/btcusdt@trade") as plain, listening(f"{url}/ws-api/v3") as account:
-            desk.kill("paper", signal.SIGTERM)
+            desk.kill("paper", number=signal.SIGTERM)
         assert (plain.pop(), account.pop()) == (1001, 1001), "each is closed as one that goes away"
         announced = [each for each in plain if each["e"] == "serverShutdown"]
         assert [each.keys() for each in announced] == [{"e", "E"}]

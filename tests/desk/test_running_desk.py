@@ -277,3 +277,21 @@ def _integers(value: Any) -> Iterator[int]:
             yield from _integers(item)
     elif isinstance(value, int):
         yield value
+
+
+def test_flatten_tells_what_it_would_do_and_does_nothing(running_desk: Desk) -> None:
+    """The maker quotes on: who only looks must not end anything."""
+    until("the maker has said what is neutral", lambda: running_desk.node("maker")["figures"].get("neutral"))
+    before = running_desk.node("maker")
+    result = running_desk.cli("flatten", "--preview")
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.startswith("BTCUSDT at paper: position")
+    after = running_desk.node("maker")
+    assert (after["state"], after["pid"]) == ("ready", before["pid"])
+
+
+def test_token_is_what_the_api_has_made(running_desk: Desk) -> None:
+    """In one command, for whoever wants to give commands from the dashboard."""
+    path = running_desk.run_dir / "api.token"
+    assert running_desk.cli("token").stdout == path.read_text()
+    assert path.stat().st_mode & 0o777 == 0o600

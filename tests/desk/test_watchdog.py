@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 from collections.abc import Callable, Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -13,6 +14,7 @@ from desk.run_dir import WATCHDOG, holder_pid
 from market.account import VenueOrder
 from market.codes import Side
 from tests.desk.desk_process import BTCUSDT, LEAN, Desk, node_processes, short_directory, until
+from tests.reliability import FaultRow
 from venues.venue import VenueError
 
 # The list of all pairs weighs much, and is asked for often here; nobody waits for what trades.
@@ -62,18 +64,24 @@ def _watchdog_pid(desk: Desk) -> int:
 
 
 @pytest.mark.parametrize("end", [_kill_maker, _stop_maker])
-def test_orders_of_a_maker_that_ends_go_and_it_is_back(quoting_desk: Desk, end: Callable[[Desk], None]) -> None:
+def test_orders_of_a_maker_that_ends_go_and_it_is_back(
+    quoting_desk: Desk, end: Callable[[Desk], None], fault_row: FaultRow
+) -> None:
     """Killed, or silent: nobody is there to cancel them; what a person has placed stays."""
     until("it quotes both sides", lambda: len(_own(quoting_desk)) == 2)
     quoted = {each.order_id for each in _own(quoting_desk)}
     before = quoting_desk.node("maker")
+    since_s = time.monotonic()
     end(quoting_desk)
     until("its orders are gone", lambda: not quoted & {each.order_id for each in _own(quoting_desk)}, 20)
     until("it quotes both sides again", lambda: len(_own(quoting_desk)) == 2)
+    back_s = time.monotonic() - since_s
     after = quoting_desk.node("maker")
     assert (after["restarts"], after["pid"] != before["pid"]) == (before["restarts"] + 1, True)
     assert [each.client_order_id for each in quoting_desk.venue().open_orders()].count("by-hand") == 1
     assert "takes the maker's orders away" in quoting_desk.log("maker")
+    cause = f"SIG{'KILL' if end is _kill_maker else 'STOP'}: its watchdog cancels its orders; back when it quotes"
+    fault_row("maker dies or hangs", cause, 1, [back_s])
 
 
 def test_a_maker_that_lives_is_left_alone(quoting_desk: Desk) -> None:

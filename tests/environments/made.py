@@ -50,6 +50,16 @@ def node_program(source: Path, package: Path, folder: Path) -> list[str]:
 
     Skips without Node, and without a registry.
     """
+    modules = node_modules(package)
+    (folder / "node_modules").symlink_to(modules)
+    return [shutil.which("node") or "node", str(shutil.copy(source, folder))]
+
+
+def node_modules(package: Path) -> Path:
+    """Return the folder with what the lock in the folder `package` pins.
+
+    Skips without Node, and without a registry.
+    """
     node, npm = shutil.which("node"), shutil.which("npm")
     if node is None or npm is None:
         pytest.skip("there is no Node with npm on this machine")
@@ -61,9 +71,7 @@ def node_program(source: Path, package: Path, folder: Path) -> list[str]:
         # Nothing may be built or fetched by a script: what is needed ships within the packages.
         _run([npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--prefix", str(made)])
 
-    made = _made("node", files, make)
-    (folder / "node_modules").symlink_to(made / "node_modules")
-    return [node, str(shutil.copy(source, folder))]
+    return _made("node", files, make) / "node_modules"
 
 
 def _python(version: str) -> str:

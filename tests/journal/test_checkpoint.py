@@ -21,6 +21,7 @@ from journal.reader import JournalReader, LastRecord
 from nodes.engine.command_record import COMMANDS, CommandRecord
 from tests.journal.records import EPOCH, FIGURES, Read, expected, record_of, records_of
 from tests.journal.test_damage import flipped
+from tests.reliability import FaultRow
 
 STATE: Final = b"the owner's own bytes " * 7
 SMALL_FILE: Final = 64 + COMMANDS.record_size_max  # the least that a file may hold
@@ -101,7 +102,7 @@ def _state(found: Checkpoint | JournalError) -> bytes | None:
     return found.state if isinstance(found, Checkpoint) else None
 
 
-def test_one_that_is_torn_at_any_byte_is_passed_over(two: tuple[Path, Path]) -> None:
+def test_one_that_is_torn_at_any_byte_is_passed_over(two: tuple[Path, Path], fault_row: FaultRow) -> None:
     """A disk that has lost its end, or has something behind it."""
     content = two[1].read_bytes()
     for size in range(len(content)):
@@ -111,14 +112,16 @@ def test_one_that_is_torn_at_any_byte_is_passed_over(two: tuple[Path, Path]) -> 
     assert _is_passed_over(*two)
     two[1].write_bytes(content)
     assert [_state(each) for each in good_checkpoints(two[0].parent, COMMANDS, FIGURES)] == [STATE, b"older"]
+    fault_row("checkpoint torn", "the file cut at every byte: the one before is used", len(content) + 1)
 
 
-def test_one_with_any_bit_flipped_is_passed_over(two: tuple[Path, Path]) -> None:
+def test_one_with_any_bit_flipped_is_passed_over(two: tuple[Path, Path], fault_row: FaultRow) -> None:
     """Never is it read as another state."""
     content = two[1].read_bytes()
     for bit in range(8 * len(content)):
         two[1].write_bytes(flipped(content, bit))
         assert _is_passed_over(*two), f"bit {bit}"
+    fault_row("checkpoint damaged", "every bit flipped: the one before is used", 8 * len(content))
 
 
 def test_one_of_another_journal_is_passed_over(

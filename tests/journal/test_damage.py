@@ -24,6 +24,7 @@ from tests.journal.records import (
     records_of,
     write_file,
 )
+from tests.reliability import FaultRow
 
 WINDOW = 1 << 22
 
@@ -35,7 +36,7 @@ def read_damaged(folder: Path) -> tuple[Read, TornTail | None]:
 
 
 @pytest.mark.parametrize("mode", [JournalMode.WRITE, JournalMode.SYNC])
-def test_recovers_the_whole_records_before_every_cut(tmp_path: Path, mode: JournalMode) -> None:
+def test_recovers_the_whole_records_before_every_cut(tmp_path: Path, mode: JournalMode, fault_row: FaultRow) -> None:
     """Wherever a dying process or a full disk cuts the file, what was acknowledged before is there, and it goes on."""
     live(tmp_path / "whole", [records_of(1, 5)], mode)
     ends = boundaries(tmp_path / "whole")
@@ -57,9 +58,10 @@ def test_recovers_the_whole_records_before_every_cut(tmp_path: Path, mode: Journ
             assert done.torn_tail is not None
             assert (done.torn_tail.path, done.torn_tail.offset, done.torn_tail.size) == (path, offset, cut - offset)
         assert read(folder) == expected(whole_count + 2)
+    fault_row("journal torn", "the file cut at every byte", len(content) + 1)
 
 
-def test_catches_every_flipped_bit(tmp_path: Path) -> None:
+def test_catches_every_flipped_bit(tmp_path: Path, fault_row: FaultRow) -> None:
     """Damage is never read as commands: it is corruption, or a torn tail if it is in the last record."""
     live(tmp_path, [records_of(1, 5)])
     ends = boundaries(tmp_path)
@@ -80,6 +82,7 @@ def test_catches_every_flipped_bit(tmp_path: Path) -> None:
             assert refusal.value.offset == max((end for end in ends if end <= bit // 8), default=0), f"bit {bit}"
         else:
             assert 8 <= bit // 8 < 12, "only the version may look like another version"
+    fault_row("journal damaged", "every bit flipped: it is never read as commands", 8 * len(content))
 
 
 def test_catches_every_flipped_bit_and_cut_before_the_last_file(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from journal.replay import Replay
 from nodes.engine.command_record import COMMANDS, CommandRecord
 from tests.journal.crash_writer import POINTS, REFUSED, payload_size
 from tests.journal.records import EPOCH, FIGURES, Read, descriptor_of, expected, live, read, record_of, records_of
+from tests.reliability import FaultRow
 
 ROOT = Path(__file__).resolve().parents[2]
 SEED = 11
@@ -55,11 +56,12 @@ def check_nothing_lost(folder: Path, lines: list[str]) -> Replay:
 
 
 @pytest.mark.parametrize("mode", ["write", "group", "sync"])
-def test_loses_nothing_acknowledged_to_kill_at_any_moment(tmp_path: Path, mode: str) -> None:
+def test_loses_nothing_acknowledged_to_kill_at_any_moment(tmp_path: Path, mode: str, fault_row: FaultRow) -> None:
     """The kernel keeps what write() took, whatever happens to the process."""
     print(f"seed {SEED}")
     dice = random.Random(SEED)
-    for _ in range(KILLS if mode == "write" else 2):
+    kills = KILLS if mode == "write" else 2
+    for _ in range(kills):
         with writer(tmp_path, mode) as process:
             assert process.stdout is not None
             lines = [process.stdout.readline() for _ in range(dice.randint(1, 400))]
@@ -67,6 +69,7 @@ def test_loses_nothing_acknowledged_to_kill_at_any_moment(tmp_path: Path, mode: 
             lines += process.stdout.readlines()
             assert process.wait() == -signal.SIGKILL
         check_nothing_lost(tmp_path, [line for line in lines if line.endswith("\n")])
+    fault_row("writer of a journal dies", "SIGKILL at random", kills)
 
 
 @pytest.mark.parametrize("point", POINTS)
@@ -97,7 +100,7 @@ def test_stops_at_a_file_size_limit(tmp_path: Path) -> None:
     assert check_nothing_lost(tmp_path, lines).torn_tail is not None
 
 
-def test_stops_at_a_full_disk(tmp_path: Path) -> None:
+def test_stops_at_a_full_disk(tmp_path: Path, fault_row: FaultRow) -> None:
     """A file system of 64 KiB runs full under the writer; what it acknowledged is there, the tail is cut off."""
     disk, kept = tmp_path / "disk", tmp_path / "kept"
     disk.mkdir()
@@ -115,6 +118,7 @@ def test_stops_at_a_full_disk(tmp_path: Path) -> None:
     assert last.startswith("refused: ")
     assert "took more" not in done.stdout
     check_nothing_lost(kept, lines)
+    fault_row("disk of the journal full", "a file system of 64 KiB under it", 1)
 
 
 @pytest.mark.parametrize("mode", [JournalMode.WRITE, JournalMode.GROUP, JournalMode.SYNC])

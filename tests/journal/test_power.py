@@ -14,6 +14,7 @@ from market.whole_file import put_aside
 from nodes.engine.command_record import COMMANDS
 from tests.journal.records import EPOCH, FIGURES, live, records_of
 from tests.power import Disk, Moment, disk_under
+from tests.reliability import FaultRow
 
 SEEDS = 6
 PAYLOAD = 150_000
@@ -45,7 +46,7 @@ def run(disk: Disk, folder: Path, mode: JournalMode, batches: int) -> None:
 
 
 @pytest.mark.parametrize("mode", [JournalMode.GROUP, JournalMode.SYNC])
-def test_keeps_what_was_acknowledged(tmp_path: Path, mode: JournalMode) -> None:
+def test_keeps_what_was_acknowledged(tmp_path: Path, mode: JournalMode, fault_row: FaultRow) -> None:
     """Whatever of the rest is kept: the journal is sound, has all that was acknowledged, and no other."""
     root = tmp_path / "disk"
     root.mkdir()
@@ -58,6 +59,8 @@ def test_keeps_what_was_acknowledged(tmp_path: Path, mode: JournalMode) -> None:
         for left in failures(moment, _folder(tmp_path / f"{number}")):
             found = recovered(left / "journal")
             assert found >= (moment.says or 0), f"{moment.after}: {moment.says} were acknowledged, {found} are there"
+    cause = "a disk that keeps what was synced, and of the rest something; modes `group` and `sync`"
+    fault_row("power of the machine fails", cause, len(disk.moments))
 
 
 def recovered(folder: Path) -> int:

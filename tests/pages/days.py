@@ -9,7 +9,8 @@ from market.account import VenueTrade
 from market.clock import NS_PER_MS, day_bounds_ns
 from market.codes import Side
 from market.exact_json import JsonObject
-from reports.markouts import HORIZONS_S, MarkedFill, markouts
+from reports.marked_fills import HORIZONS_S, MarkedFill
+from reports.markouts import markouts
 from reports.performance import book_of, document_head, take, with_history
 from reports.trade_history import FillDetail, key_of
 from tests.reports.documents import performance_document

@@ -24,7 +24,7 @@ from nodes.http import allow_own_names_only, new_app, serving, url_of
 from nodes.listener import bind
 from paper import http_bounds
 from paper.calls.endpoints import ENDPOINTS
-from tests.nodes.api.test_api import Api
+from tests.nodes.api.served import Api
 from tests.paper.clients import listening
 from tests.paper.server import Server
 

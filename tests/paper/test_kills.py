@@ -15,6 +15,7 @@ from tests.pairs import default_instruments
 from tests.paper.desk import DeskEngine
 from tests.paper.killed_exchange import COMMISSION, EVERYBODY, ListState, State, live
 from tests.paper.money_model import UNIT, ModelOrder, MoneyModel
+from tests.reliability import FaultRow
 
 KILLS = 20
 MESSAGES = 10, 100  # how many the clients send in one life, at least and at most
@@ -231,11 +232,12 @@ def whole(lists: list[ListState]) -> bool:
     return True
 
 
-def test_twenty_kills_under_load_lose_and_double_nothing(tmp_path: Path) -> None:
+def test_twenty_kills_under_load_lose_and_double_nothing(tmp_path: Path, fault_row: FaultRow) -> None:
     """Balances, orders, trades and the queue are right after each, also when the engine has lost its book as well."""
     print(f"seed {SEED}")
     chance, engine, books = random.Random(SEED), DeskEngine(), Books()
     life = Life(tmp_path / "ledger.sqlite3", engine)
+    statuses: set[str] = set()
     try:
         state = life.state()
         for number in range(KILLS):
@@ -262,6 +264,7 @@ def test_twenty_kills_under_load_lose_and_double_nothing(tmp_path: Path) -> None
             books.saved(engine.epoch, engine.reports_since(0))
             books.compare(state)
             assert whole(state.lists)
+            statuses.update(each.status for each in state.lists)
             resting, sleeping = engine.own_resting_lots(), engine.own_waiting_ids()
             assert state.open_lots.keys() == resting.keys() | sleeping
             assert all(state.open_lots[order_id] == lots for order_id, lots in resting.items())
@@ -269,7 +272,8 @@ def test_twenty_kills_under_load_lose_and_double_nothing(tmp_path: Path) -> None
                 assert (list(resting.items()), sleeping) == (list(queue.items()), waiting)
         assert len(state.trades) > 500
         assert len(state.lists) > 50
-        assert {each.status for each in state.lists} == {"EXECUTING", "ALL_DONE"}
+        assert statuses == {"EXECUTING", "ALL_DONE"}, "lists that go on have met kills, too"
         assert len(state.open_lots) > 10
     finally:
         life.kill(is_delivered=False)
+    fault_row("paper exchange dies, every third time the engine with it", "SIGKILL under load, at random", KILLS)

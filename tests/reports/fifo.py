@@ -6,7 +6,8 @@ from fractions import Fraction
 
 from market.account import VenueTrade
 from market.codes import Side
-from reports.pnl import FifoBook, Lot, fee_in_quote
+from reports.lots import Lot, fee_in_quote
+from reports.pnl import FifoBook
 
 
 class ToldBook(FifoBook):

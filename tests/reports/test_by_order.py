@@ -12,6 +12,7 @@ from market.exact_json import JsonObject, dumps, loads
 from pages.day import day_page
 from reports.by_order import BY, realized_by_order
 from reports.carried import Carried
+from reports.checking import checked_book
 from reports.day_book import DayBook
 from reports.performance import unseen_document
 from reports.trade_history import FillDetail, key_of
@@ -19,12 +20,11 @@ from screens.report import day_text
 from tests.reports.fills import BTC, DAY, ETH, FILLS, buy, fill, sell
 
 _DETAILS = st.lists(
-    st.builds(
-        FillDetail,
-        level=st.sampled_from([None, 1, 2, 3]),
-        model=st.sampled_from([None, "fixed"]),
-        rule=st.sampled_from([None, "WANTED", "TAKEN"]),
-    ),
+    st.tuples(
+        st.sampled_from([None, 1, 2, 3]),
+        st.sampled_from([None, "fixed"]),
+        st.sampled_from([None, "WANTED", "TAKEN"]),
+    ).map(lambda placed: FillDetail(level=placed[0], model=placed[1], rule=placed[2])),
     min_size=40,
     max_size=40,
 )
@@ -66,6 +66,16 @@ def test_result_is_of_the_order_that_closes() -> None:
     ]  # fmt: skip
     assert {row["model"] for row in found["model"]} == {None}
     assert loads(dumps(found)) == found
+
+
+def test_book_that_is_at_hand_says_what_a_new_one_does() -> None:
+    """Guards `report`, which hands the book on that it has checked the file by; of one symbol, too."""
+    book = checked_book(_made())
+    found = realized_by_order(_made())
+    assert realized_by_order(_made(), book) == found
+    eth = {name: [row for row in rows if row["symbol"] == "ETHUSDT"] for name, rows in found.items()}
+    assert all(eth.values())
+    assert realized_by_order(_made(), book, "ETHUSDT") == eth
 
 
 def test_text_and_page_tell_it_where_it_is_known() -> None:

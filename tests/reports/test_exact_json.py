@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from market import exact_json
 from market.exact_json import dumps, loads
 
 _DECIMALS = st.decimals(allow_nan=False, allow_infinity=False, min_value=-(10**20), max_value=10**20, places=12)
@@ -135,3 +136,74 @@ def test_says_what_is_wrong_with_a_text(text: str | bytes, complaint: str) -> No
     """Guards the reader: one kind of error, whatever is in the file."""
     with pytest.raises(ValueError, match=complaint):
         loads(text)
+
+
+def _slowly(text: str | bytes) -> Any:
+    """Return what `loads` does of each number and each object by itself, or what it says of a text that it refuses."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(exact_json, "_is_usual", lambda _: False)
+        return _read(text)
+
+
+def _read(text: str | bytes) -> Any:
+    try:
+        return repr(loads(text))
+    except ValueError as error:
+        return str(error)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"id": 1, "price": 1E2}',
+        '{"id": 1, "price": 1.5e-7}',
+        '{"id": 1, "fee": -0.00}',
+        '{"id": 1, "fee": -0}',
+        '{"id": 1, "fee": -0.01}',
+        '{"id": 1, "id": 2}',
+        '{"id": 1, "mids": {"1": 2.0, "1": 3.0}}',
+        '{"id": 1, "mids": {"1": 2.0, "10": 3.0}}',
+        '{"id": 1, "mids": "1: "}',
+        '{"id": 1, "mids": 7}',
+        '{"id": 1, "more": {"a": 1.0, "a": 2.0}}',
+        '{"id": 1, "model": "a\\": b", "model": "c"}',
+        '{"id": 1, "model": "1e5 and -0 and a\\": b"}',
+        f'{{"id": 1, "qty": {"9" * 60}}}',
+        f'{{"id": 1, "qty": {"9" * 61}}}',
+        f'{{"id": 1, "qty": 0.{"1" * 60}}}',
+        f'{{"id": 1, "qty": 0.{"1" * 61}}}',
+        '{"id": 1, "qty": NaN}',
+        '{"id": 1, "qty": -Infinity}',
+        '{"id": 1, "qty": 1.0',
+        "7",
+        "[1, 2.50]",
+        '"caf\u00e9"',
+        "[" * 100_000,
+    ],
+)
+def test_reads_what_is_not_as_we_write_it(text: str) -> None:
+    """Guards the quick reading: of other programs' numbers, of names that stand twice, of what is no JSON."""
+    for whole in (text, f'[{{"id": 0, "price": 1.50}}, {text}]'):
+        assert _read(whole) == _slowly(whole)
+        assert _read(whole.encode()) == _slowly(whole.encode())
+
+
+_NUMBERS = st.sampled_from(
+    ["0", "-0", "-0.0", "-0.00", "-0.10", "1.50", "1e2", "1E-3", "-1.e1", "01", "NaN", "-1", "10.0"]
+)
+_TEXTS = st.sampled_from(['"a"', '"b"', '"-0"', '"1e5"', '" 1e5"', '"\\":"', '"\\" :"', '"caf\u00e9"', '"":'[:2]])
+_SPACES = st.sampled_from(["", "", " ", "\n"])
+
+
+def _objects(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
+    pairs = st.lists(st.builds("{}{}:{}{}".format, _TEXTS, _SPACES, _SPACES, inner), max_size=4)
+    return pairs.map(lambda each: "{" + ", ".join(each) + "}") | st.lists(inner, max_size=3).map(
+        lambda each: "[" + ",".join(each) + "]"
+    )
+
+
+@given(st.recursive(_NUMBERS | _TEXTS, _objects, max_leaves=12))
+def test_reads_any_text_quickly_or_slowly_alike(text: str) -> None:
+    """Guards the same with objects of all kinds: spaces before colons, colons in texts, names twice at any depth."""
+    assert _read(text) == _slowly(text)
+    assert _read(text.encode()) == _slowly(text.encode())

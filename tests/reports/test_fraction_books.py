@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from market.account import VenueTrade
 from reports.exact import FIGURE_PLACES, figure
-from reports.exact_sum import ExactSum
-from reports.pnl import FifoBook, Lot, fee_in_quote
+from reports.exact_sum import VALUE_PLACES, ExactSum
+from reports.lots import Lot, fee_in_quote
+from reports.pnl import FifoBook
 from tests.reports.fills import FILLS, buy, sell
 from tests.reports.fraction_books import FractionBook, FractionLot
 from tests.reports.fraction_books import fee_in_quote as fee_in_fractions
@@ -98,6 +99,29 @@ def test_adds_shares_of_any_denominators_up(rows: list[tuple[int, int, int]], is
     twice = ExactSum()
     twice.add_sum(total, -2)
     assert (total.units, twice.units) == (expected, -2 * expected)
+
+
+@given(
+    st.integers(-(10**112), 10**112),
+    st.integers(-(10**4), 10**4),
+    st.lists(st.tuples(st.integers(-9, 9), st.integers(1, 40)), max_size=20),
+    st.booleans(),
+)
+def test_rounds_a_sum_as_its_fraction_is_rounded(
+    whole: int, halves: int, shares: list[tuple[int, int]], is_tie: bool
+) -> None:
+    """Guards what each fill realizes, and whether a round trip has won: near ties, and near nothing, of any shares."""
+    half = 10 ** (VALUE_PLACES - FIGURE_PLACES) // 2
+    total = ExactSum(halves * half + (0 if is_tie else whole))
+    for part, denominator in shares:
+        total.add(0, part, denominator)
+    units, is_exact = total.nearest(FIGURE_PLACES)
+    assert units == round(total.value * 10**FIGURE_PLACES)
+    assert not is_exact or Fraction(units, 10**FIGURE_PLACES) == total.value
+    assert total.is_positive == (total.value > 0)
+    small = ExactSum(halves % 5 - 2)
+    small.add_shares(total)
+    assert small.is_positive == (small.units > 0)
 
 
 @given(st.fractions(), st.integers(0, 30))

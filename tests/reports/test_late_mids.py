@@ -1,6 +1,7 @@
 """A mid that becomes known after its fill was taken: figures as if it had been known, at the cost of what is new."""
 
 from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
 import pytest
@@ -65,5 +66,5 @@ def test_mid_that_is_another_now_makes_the_day_anew() -> None:
     book = _book([fill], {key_of(fill): FillDetail(mid=Decimal(100))})
     assert book.symbols["BTCUSDT"].spread.capture == 1
     book.describe({key_of(fill): FillDetail(mid=Decimal(103))})
-    assert (book.symbols["BTCUSDT"].spread.capture, book.curve.count) == (Decimal(4), 1)
+    assert (book.symbols["BTCUSDT"].spread.capture, book.curve.count) == (Fraction(4), 1)
     assert book.symbols["BTCUSDT"].spread.count == 1

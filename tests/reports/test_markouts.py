@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from market.codes import Side
-from reports.markouts import MarkedFill, block_s_of, markouts
+from reports.marked_fills import MarkedFill
+from reports.markouts import block_s_of, markouts
 
 
 def fill(at_s: float, side: Side, price: str, mid: str | None, later: str | None, qty: str = "1") -> MarkedFill:

@@ -12,8 +12,8 @@ from market.codes import Side
 from reports.checking import checked_book
 from reports.day_book import DayBook
 from reports.identity import identity_and_equity
+from reports.lots import arrived
 from reports.metrics import metrics
-from reports.pnl import arrived
 from reports.round_trips import round_trips
 from reports.trade_history import FillDetail, key_of
 from tests.reports.documents import performance_document

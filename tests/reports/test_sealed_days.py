@@ -2,10 +2,12 @@
 
 import re
 from collections.abc import Iterator
+from copy import deepcopy
 from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -13,11 +15,16 @@ from hypothesis import strategies as st
 
 from benchmarks.long_reports import FIRST_DAY, Account
 from market.exact_json import JsonObject, dumps
+from pages.day import day_page
+from pages.week import week_page
 from reports import daily_file
 from reports import folder as folder_module
 from reports.daily_file import SealedHistory, decode_sealed, encode
 from reports.folder import ReportsFolder
 from reports.recommendations import weekly_document
+from screens.report import day_text
+from screens.week import week_text
+from tests.reports.json_schema import faults
 
 _PADDING_BEFORE = re.compile(r"(\.[0-9]*[1-9])0+(?![0-9])|\.0+(?![0-9])")
 _EVERYTHING = 10**12
@@ -137,6 +144,49 @@ def test_a_key_that_is_not_there_is_named(folder: ReportsFolder) -> None:
     assert folder.read_sums(_day(2), 3)[1] == {_day(0): "symbols.BTCUSDT: volume must be a number, is missing"}
 
 
+def _places(value: Any, names: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """Yield where something stands in a part of a document; of rows, in the first and in the last."""
+    if names:
+        yield names
+    if isinstance(value, dict):
+        for name in value:
+            yield from _places(value[name], (*names, name))
+    elif isinstance(value, list) and value:
+        for index in {0, len(value) - 1}:
+            yield from _places(value[index], (*names, index))
+
+
+@pytest.mark.parametrize("strange", [None, [[]], "strange", Decimal("-1.5")])
+@pytest.mark.parametrize("part", ["quoting", "markouts", "market", "metrics", "equity", "identity"])
+def test_a_part_of_another_shape_is_named_or_shown(folder: ReportsFolder, part: str, strange: Any) -> None:
+    """Guards who prints and draws a day: of any key that is gone or of another kind, they are told, or do without."""
+    whole = folder.read(_day(0))
+    assert whole is not None
+    whole["market"] = {"venue": "paper", "flow": "synthetic:practice", "seed": 7, "maker_fee": "0", "taker_fee": "0"}
+    assert list(faults(whole)) == []
+    named = 0
+    for *names, last in _places(whole[part], (part,)):
+        document = deepcopy(whole)
+        at: Any = document
+        for name in names:
+            at = at[name]
+        if strange is None:
+            del at[last]
+        else:
+            at[last] = strange
+        folder.write(_day(0), document)
+        for read in (folder.read_days, folder.read_sums):
+            documents, damaged = read(_day(0), 1)
+            named += bool(damaged)
+            for shown in documents.values():
+                assert day_text(shown)
+                assert day_page(shown, "a file")
+        week = weekly_document(folder, _day(2), 3)
+        assert week_text(week)
+        assert week_page(week, "files")
+    assert named
+
+
 @pytest.mark.parametrize("entry", [{"id": 1}, 7])
 def test_a_sealed_history_that_is_none_is_named(folder: ReportsFolder, entry: object) -> None:
     """Guards the recommendations, which go through the trades: the file is damaged, and the others are told."""
@@ -146,6 +196,21 @@ def test_a_sealed_history_that_is_none_is_named(folder: ReportsFolder, entry: ob
     week = weekly_document(folder, _day(2), 3)
     assert [day["state"] for day in week["days"]] == ["damaged", "reported", "reported"]
     assert "trade_history[0]: " in week["days"][0]["reason"]
+
+
+def test_a_shown_day_is_read_as_any(folder: ReportsFolder) -> None:
+    """Guards `report`: its document is the one of `read` but for the entries, which are read when they are wanted."""
+    whole, (document, book, damage) = folder.read(_day(1)), folder.read_shown(_day(1))
+    assert document is not None
+    assert isinstance(document["trade_history"], SealedHistory)
+    assert document | {"trade_history": list(document["trade_history"])} == whole
+    assert book is not None
+    assert (book.entries(), damage) == (whole["trade_history"], None)
+    assert folder.read_shown(_day(8)) == (None, None, None)
+    folder.file_of(_day(1)).write_text("{")
+    assert folder.read_shown(_day(1))[2] == "expected JSON: Expecting property name enclosed in double quotes at " + (
+        "line 1 column 2"
+    )
 
 
 @given(st.text("0123456789.,:Z -e", max_size=40))

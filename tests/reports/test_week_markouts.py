@@ -6,7 +6,8 @@ import pytest
 
 from market.exact_json import JsonObject
 from reports.folder import ReportsFolder
-from reports.markouts import MarkedFill, markouts
+from reports.marked_fills import MarkedFill
+from reports.markouts import markouts
 from reports.performance import history_of
 from reports.recommendations import weekly_document
 from reports.week_markouts import week_markouts

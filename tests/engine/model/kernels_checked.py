@@ -23,6 +23,7 @@ import engine
 import flow.mirror
 import sessions
 import simulation.replaying
+from desk.warm import warm_kernels
 from engine.capacity import Capacity
 from engine.fast.engine import FastEngine
 from engine.rows.memory import HEAD, QUEUE_SIZE
@@ -43,6 +44,7 @@ OTHER_TESTS: Final = (
     "tests/engine/test_fast_engine.py",
     "tests/flow/test_mirror.py",
     "tests/simulation/test_recorded_market.py",
+    "tests/simulation/test_market_news.py",
 )
 
 
@@ -68,6 +70,8 @@ def check_that_faults_are_found() -> None:
 
 def run_here(command_count: int) -> None:
     """Drive both engines through each market, comparing everything after every tenth command."""
+    if IS_COMPILED:
+        warm_kernels(lambda line: print(f"  {line}", flush=True))  # on two processors
     check_that_faults_are_found()
     print("  an index out of bounds is found", flush=True)
     for name, market in MARKETS.items():

@@ -1,110 +1,27 @@
 """The api over real HTTP: what it answers before the book is there, and what stands in its documents."""
 
-import asyncio
 import json
 import logging
 import re
 import threading
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from html import unescape
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 
-from bus.feed import FeedFrame, Topic
-from bus.subscriber import FeedSubscriber
+from bus.feed import Topic
 from market.clock import monotonic_ns
 from market.codes import Side
-from market.feed_messages import BestPrices, BookOrder, BookTrade, FeedMessage
+from market.feed_messages import BookOrder
 from nodes.api import node as api
-from nodes.api.book_views import BookViews, RenderedBook
-from nodes.api.node import add_page, add_routes
-from nodes.http import allow_own_names_only, new_app, serving, url_of
-from nodes.listener import bind
-from tests.one_engine import one_engine
-from tests.pairs import default_instruments
+from nodes.api.book_views import RenderedBook
+from tests.nodes.api.served import BTC, EPOCH, ETH, MID, TIME_NS, Answer, Api
 
-INSTRUMENTS = default_instruments()
-BTC, ETH = INSTRUMENTS[0], INSTRUMENTS[1]
-MID = 9_138_500
-EPOCH = 1_795_347_565_826_235_918
-TIME_NS = 1_795_347_573_844_000_000
 ROUTES = ("orderbook", "trades")
 EXACT_MAX = 2**53
-
-
-class Answer(NamedTuple):
-    """A response as a client sees it."""
-
-    status: int
-    headers: Any
-    body: bytes
-
-    @property
-    def document(self) -> Any:
-        """The body as JSON."""
-        return json.loads(self.body)
-
-
-class Api:
-    """The api's app on a free port, with a feed that the test tells."""
-
-    def __init__(self, run_dir: Path) -> None:
-        topics = [topic.of(each.symbol) for each in (BTC, ETH) for topic in (Topic.BOOK, Topic.TRADES, Topic.BEST)]
-        self.subscriber = FeedSubscriber(one_engine(run_dir), topics, RenderedBook)
-        self.views = BookViews(self.subscriber, [BTC, ETH])
-        self._listener = bind("127.0.0.1", 0)
-        self.url = url_of(self._listener)
-        self._is_serving = threading.Event()
-        self._loop = asyncio.new_event_loop()
-        self._ending = asyncio.Event()
-        self._thread = threading.Thread(target=self._loop.run_until_complete, args=(self._serve(),))
-        self._thread.start()
-        assert self._is_serving.wait(10)
-
-    async def _serve(self) -> None:
-        app = new_app(f"test_api_{id(self)}")
-        app.config.TOUCHUP = False  # it rewrites Sanic's classes, and can do so for one app of a process only
-        allow_own_names_only(app, "127.0.0.1")
-        add_routes(app, self.views, BTC.symbol)
-        add_page(app, [BTC, ETH], BTC.symbol, "a market of <practice>")
-        async with serving(app, self._listener):
-            self._is_serving.set()
-            await self._ending.wait()
-
-    def tell(self, topic: bytes, *messages: FeedMessage, epoch: int = EPOCH) -> None:
-        """Let a topic be in step, with these messages as its state."""
-        replica = self.subscriber.replicas[topic]
-        replica.lose()
-        replica.on_snapshot(FeedFrame(topic, epoch, 7, TIME_NS, list(messages)))
-        self.subscriber._heard_ns[topic] = monotonic_ns()
-
-    def tell_all(self, symbol: str) -> None:
-        """Let everything of a symbol be in step."""
-        self.tell(Topic.BOOK.of(symbol), BookOrder(3, Side.BUY, MID, 5), BookOrder(4, Side.SELL, MID + 1, 6))
-        self.tell(Topic.TRADES.of(symbol), BookTrade(1, MID, 5, Side.BUY, TIME_NS))
-        self.tell(Topic.BEST.of(symbol), BestPrices(MID, 5, MID + 1, 6))
-
-    def get(self, path: str, method: str = "GET") -> Answer:
-        """Return what is answered."""
-        request = urllib.request.Request(self.url + path, method=method)
-        try:
-            with urllib.request.urlopen(request, timeout=10) as response:
-                return Answer(response.status, response.headers, response.read())
-        except urllib.error.HTTPError as error:
-            with error:
-                return Answer(error.code, error.headers, error.read())
-
-    def close(self) -> None:
-        """Stop serving."""
-        self._loop.call_soon_threadsafe(self._ending.set)
-        self._thread.join(10)
-        self._loop.close()
-        self.subscriber.close()
 
 
 @pytest.fixture(scope="module")
@@ -240,20 +157,42 @@ def test_head_is_get_without_a_body(served: Api, path: str) -> None:
     assert answer.headers["Content-Type"] == served.get(path).headers["Content-Type"]
 
 
-@pytest.mark.parametrize("path", ["/", "/docs"])
-def test_shows_a_page_that_names_the_endpoints(served: Api, path: str) -> None:
+@pytest.mark.parametrize(("path", "linked"), [("/", {"/docs", "/"}), ("/docs", {"/", "/api/orderbook", "/api/health"})])
+def test_shows_pages_whose_links_work(served: Api, path: str, linked: set[str]) -> None:
     """A browser got 404 there; everything that the page loads is this server's own, and each link of it works."""
     served.tell_all(BTC.symbol)
     served.tell_all(ETH.symbol)
     answer = served.get(path)
     text = answer.body.decode()
     assert (answer.status, answer.headers["Content-Type"]) == (200, "text/html; charset=utf-8")
-    assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
+    policy = answer.headers["Content-Security-Policy"]
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
     assert "a market of &lt;practice&gt;" in text
     assert "{{" not in text
-    links = [unescape(link) for link in re.findall(r'(?:href|src)="([^"]*)"', text) if link != "data:,"]
-    assert {link.partition("?")[0] for link in links} >= {"/api/orderbook", "/api/trades", "/api/health", "/page.js"}
+    assert not re.findall(r"<style|style=|\son[a-z]+=|<script(?![^>]* src=)", text), "nothing stands inside of the page"
+    links = [unescape(link) for link in re.findall(r'(?:href|src)="([^"#]+)"', text) if link != "data:,"]
+    assert {link.partition("?")[0] for link in links} >= linked
     assert {served.get(link).status for link in links} == {200}
+    assert all(link.startswith("/") for link in links)
+
+
+def test_what_the_page_loads_never_changes_under_its_address(served: Api) -> None:
+    """A browser keeps it for good; another digest, and a name that is none, is not there."""
+    text = served.get("/").body.decode()
+    (main,) = re.findall(r'src="(/assets/[0-9a-f]{16}/main.js)"', text)
+    answer = served.get(main)
+    assert (answer.status, answer.headers["Content-Type"]) == (200, "text/javascript; charset=utf-8")
+    assert answer.headers["Cache-Control"] == "public, max-age=31536000, immutable"
+    imported = re.findall(r'from "\./([a-z]+\.js)"', answer.body.decode())
+    assert {served.get(main.replace("main.js", name)).status for name in imported} == {200}
+    digest = main.split("/")[2]
+    others = [
+        main.replace(digest, "0" * 16),
+        main.replace("main.js", "index.html"),
+        main.replace("main.js", "..%2fpage.py"),
+    ]
+    assert [served.get(path).status for path in others] == [404, 404, 404]
 
 
 def test_page_is_of_the_symbol_that_is_asked_for(served: Api) -> None:
@@ -261,4 +200,5 @@ def test_page_is_of_the_symbol_that_is_asked_for(served: Api) -> None:
     assert 'data-symbol="ETHUSDT"' in served.get("/?symbol=ETHUSDT").body.decode()
     strange = served.get("/?symbol=%22%3E%3Cscript%3E").body.decode()
     assert 'data-symbol="BTCUSDT"' in strange
-    assert strange.count("<script") == 1
+    assert "%22" not in strange
+    assert "<script>" not in strange

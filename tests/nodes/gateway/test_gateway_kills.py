@@ -17,6 +17,7 @@ from market.events import Accepted, Canceled, Event, Executed, Rejected, Rested
 from tests.desk.desk_process import short_directory, until
 from tests.nodes.gateway.engine_book import EngineBook
 from tests.nodes.gateway.gateway_process import Pair
+from tests.reliability import FaultRow
 from venues.gateway import GatewayError, GatewaySession
 
 SEED = 4
@@ -84,7 +85,7 @@ class Bot:
 
 
 @pytest.mark.slow
-def test_kills_lose_nothing_and_double_nothing(pair: Pair) -> None:
+def test_kills_lose_nothing_and_double_nothing(pair: Pair, fault_row: FaultRow) -> None:
     """Each order has one first report, reports have no gap, and the engine's book is the client's and the journal's."""
     print(f"seed {SEED}")
     dice = random.Random(SEED)
@@ -120,6 +121,7 @@ def test_kills_lose_nothing_and_double_nothing(pair: Pair) -> None:
     assert on_disk < 2 * JOURNAL_BYTES, "what is on disk is bounded"
     print(f"{count} orders, {bot.session.state.last_sequence} reports, {len(bot.open)} open")
     bot.session.close()
+    fault_row("gateway or engine dies", "SIGKILL under bursts of a client's orders", KILLS)
 
 
 def _assert_book_is(pair: Pair, bot: Bot) -> None:

@@ -91,6 +91,10 @@ def test_fill_is_told_with_its_price_and_the_side_is_quoted_again(
     assert (line["side"], line["price"], line["qty"], line["left"]) == ("BUY", "91202.23", "0.01094", "0.00000")
     shown = figures(quoting)
     assert (shown["filled"], shown["last_fill"], shown["position"]) == (1, "BUY 0.01094 at 91202.23", "0.01094")
+    (fill,) = shown["recent_fills"]
+    terms = fill["number"], fill["side"], fill["price"], fill["qty"], fill["is_picked_off"]
+    assert terms == (1, "BUY", "91202.23", "0.01094", False)
+    assert (shown["last_decision"]["action"], shown["last_decision"]["rule"]) == ("place", "WANTED")
     assert lines(told, "cancelled") == []
 
 

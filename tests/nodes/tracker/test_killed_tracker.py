@@ -11,12 +11,13 @@ from pathlib import Path
 from desk.decisions_file import last_decisions
 from reports.folder import ReportsFolder
 from tests.nodes.tracker.killed_tracker import step, tracker, venue_of
+from tests.reliability import FaultRow
 from tests.reports.fills import DAY
 
-KILLS = int(os.environ.get("KILLS", "4"))
+KILLS = 20 if os.environ.get("KILLS") == "all" else 4
 
 
-def test_loses_and_doubles_nothing_when_it_is_killed(tmp_path: Path) -> None:
+def test_loses_and_doubles_nothing_when_it_is_killed(tmp_path: Path, fault_row: FaultRow) -> None:
     """Guards the transactions: what was read, and how far it was read, are kept together or not at all."""
     seed = random.randrange(1 << 32)
     print("seed", seed)
@@ -53,6 +54,7 @@ def test_loses_and_doubles_nothing_when_it_is_killed(tmp_path: Path) -> None:
     document = ReportsFolder(tmp_path / "reports").read(DAY)
     assert document is not None
     assert document["total_trades"] == len(venue.trades_of_all)
+    fault_row("tracker dies", "SIGKILL while it reads and writes, at random", KILLS)
 
 
 def _settle(folder: Path) -> None:

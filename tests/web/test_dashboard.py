@@ -1,0 +1,269 @@
+"""The dashboard in a real browser, on a desk that runs: what it shows is so, and what is old is called so."""
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page
+
+from tests.desk.desk_process import Desk, short_directory, until
+from tests.pages.browser import chromium, needs_chromium
+
+pytestmark = [needs_chromium, pytest.mark.slow]
+SHOWN_S_MAX = 1.0  # from a fill to its place on the screen
+STALE_S_MAX = 2.0
+SERIOUS = {"serious", "critical"}
+
+# What the page does, with the time of day: its state, our newest fill, position and result.
+_WATCH = """() => {
+  window.told = {};
+  const note = (name, value) => {
+    const rows = (window.told[name] ??= []);
+    if (value && rows.at(-1)?.[1] !== value) rows.push([Date.now(), value]);
+  };
+  const look = () => {
+    note("state", document.body.dataset.state);
+    note("fill", document.querySelector("#fills tbody tr")?.textContent);
+    note("position", document.querySelector("#position .big").textContent);
+    note("result", document.querySelector("#result .big").textContent);
+  };
+  look();
+  const all = {subtree: true, childList: true, characterData: true, attributes: true};
+  new MutationObserver(look).observe(document.body, all);
+}"""
+_LADDER = """async () => {
+  const numbers = (row) => [2, 1, 3].map((cell) => Number(row.cells[cell].textContent.replaceAll(",", "")));
+  const read = () => ["bids", "asks"].map((id) => [...document.querySelectorAll(`#${id} tr:not(.far)`)].map(numbers));
+  const before = read();
+  const book = await (await fetch("/api/orderbook?depth=12")).json();
+  const sum = (level) => Number(level.orders.reduce((total, order) => total + order.quantity, 0).toFixed(5));
+  const rows = (levels) => levels.map((level) => [level.price, sum(level), level.orders.length]);
+  const served = [rows(book.bids), rows(book.asks).reverse()];
+  return {shown: JSON.stringify(before), served: JSON.stringify(served), after: JSON.stringify(read())};
+}"""
+
+
+@pytest.fixture(scope="module")
+def desk() -> Iterator[Desk]:
+    """One desk for all of them."""
+    with short_directory() as path:
+        one = Desk(path / "run", "--without", "gateway").start()
+        yield one
+        one.end()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """One browser for all of them."""
+    with chromium() as one:
+        yield one
+
+
+class Opened:
+    """A page of the desk, with what its console has said and what it has asked for."""
+
+    def __init__(
+        self, browser: Browser, desk: Desk, path: str = "/", width: int = 1_440, scheme: Any = "light"
+    ) -> None:
+        self.page: Page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
+        self.said: list[str] = []
+        self.asked: list[str] = []
+        self.page.on("console", lambda message: self.said.append(message.text))
+        self.page.on("pageerror", lambda error: self.said.append(str(error)))
+        self.page.on("request", lambda request: self.asked.append(request.url))
+        self.page.on("websocket", lambda socket: self.asked.append(socket.url))
+        self.url = desk.url("api")
+        self.page.goto(self.url + path)
+        self.wait("live")
+
+    def wait(self, state: str) -> None:
+        """Wait until the page says that it is so."""
+        self.page.wait_for_selector(f"body[data-state={state}]", timeout=30_000)
+
+    def watch(self) -> None:
+        """Begin to write down what the page shows."""
+        self.page.evaluate(_WATCH)
+
+    def told(self, name: str) -> list[tuple[float, str]]:
+        """Return what it has shown, each with the time in s since 1970."""
+        rows: list[tuple[int, str]] = self.page.evaluate("(name) => window.told[name] ?? []", name)
+        return [(time_ms / 1_000, text) for time_ms, text in rows]
+
+    def serious(self) -> dict[str, str]:
+        """Return what axe finds that is serious."""
+        found = Axe().run(self.page).response["violations"]
+        return {each["id"]: each["nodes"][0]["html"] for each in found if each["impact"] in SERIOUS}
+
+
+@pytest.fixture(scope="module")
+def opened(browser: Browser, desk: Desk) -> Opened:
+    """A page that stays open through all that happens to the desk."""
+    one = Opened(browser, desk)
+    one.watch()
+    return one
+
+
+def test_the_ladder_is_the_book_that_the_api_serves(opened: Opened) -> None:
+    """Level by level, quantities and orders; looked at until nothing has changed between two looks."""
+
+    def is_same() -> bool:
+        found = opened.page.evaluate(_LADDER)
+        return bool(found["shown"] == found["after"] == found["served"] and len(found["shown"]) > 100)
+
+    until("the page shows the api's book", is_same, 30)
+
+
+def test_says_that_it_quotes_and_how_far_from_the_mid(opened: Opened, desk: Desk) -> None:
+    """Our quotes stand 20 bps from the mid; one of them is where the account has its orders."""
+
+    def is_shown() -> bool:
+        prices = {f"{order['price']:,.2f}" for order in desk.cli_json("orders")["orders"]}
+        rows = opened.page.locator("#orders tbody tr").all_inner_texts()
+        return len(rows) == 2 and {row.split("\t")[1] for row in rows} == prices
+
+    until("the account's orders are on the page", is_shown, 30)
+    assert opened.page.inner_text("#quoting .big") == "Yes, both sides"
+    assert opened.page.locator("#ladder .mine").count() == 2
+    bid, ask = (float(text) for text in opened.page.inner_text("#distance .big").removesuffix(" bps").split(" / "))
+    assert 0 < bid < 100
+    assert 0 < ask < 100
+
+
+def test_a_fill_is_on_the_screen_within_a_second(opened: Opened, desk: Desk) -> None:
+    """With its position and its result; on a machine that is busy one of several is."""
+
+    def shown_s() -> list[float]:
+        delays = []
+        for fill in desk.node("maker")["figures"]["recent_fills"]:
+            at = fill["time_ms"] / 1_000
+            clock = time.strftime("%H:%M:%S", time.gmtime(int(at)))
+            shown = [when for when, text in opened.told("fill") if text.startswith(clock) and fill["qty"] in text]
+            others = [[when for when, _ in opened.told(name) if when > at] for name in ("position", "result")]
+            if shown and all(others):
+                delays.append(max(shown[0], *map(min, others)) - at)
+        return delays
+
+    until("a fill is shown within a second", lambda: min(shown_s(), default=9) < SHOWN_S_MAX, 60)
+    assert opened.page.locator("#candles canvas").count() > 0
+    assert opened.page.locator("#near canvas").count() == 1
+
+
+def test_keys_change_the_colours_and_tell_the_words(opened: Opened) -> None:
+    """Without a mouse; the dialog is closed with Escape."""
+    for theme in ("dark", "light"):
+        opened.page.keyboard.press("t")
+        assert opened.page.evaluate("document.documentElement.dataset.theme") == theme
+    opened.page.keyboard.press("?")
+    assert opened.page.is_visible("#words")
+    opened.page.keyboard.press("Escape")
+    assert not opened.page.is_visible("#words")
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(1_440, "light"), (360, "dark")])
+def test_is_read_without_a_sideways_scroll_or_a_serious_fault(
+    browser: Browser, desk: Desk, width: int, scheme: str
+) -> None:
+    """Guards the width, the console, what is asked for, what axe finds, and what stands beyond what is quoted."""
+    one = Opened(browser, desk, "/" if scheme == "dark" else "/?symbol=ETHUSDT", width, scheme)
+    one.page.wait_for_selector("#nodes tbody tr")
+    one.page.wait_for_function("document.querySelector('#quoting .big').textContent.length > 1")
+    if scheme == "light":
+        assert one.page.inner_text("#quoting .big") == "No maker here"
+        one.page.goto(f"{one.url}/docs")
+        assert one.page.evaluate("document.documentElement.scrollWidth") == width
+        one.page.go_back()
+        one.wait("live")
+    for each in (360, 800, 1_440, 2_560):
+        one.page.set_viewport_size({"width": each, "height": 900})
+        assert one.page.evaluate("document.documentElement.scrollWidth") == each
+    one.page.set_viewport_size({"width": width, "height": 900})
+    assert one.serious() == {}
+    assert one.said == []
+    assert {url.split("/")[2] for url in one.asked if not url.startswith("data:")} == {one.url.partition("//")[2]}
+    one.page.close()
+
+
+def test_an_engine_that_stands_still_makes_it_stale(opened: Opened, desk: Desk) -> None:
+    """Within 2 s, while its supervisor takes it for well; and it is live again by itself."""
+    pid = desk.node("engine")["pid"]
+    opened.wait("live")
+    began = time.time()
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        opened.wait("stale")
+        assert "STALE: the engine is silent" in opened.page.inner_text("#state")
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    (at, *_) = [at for at, state in opened.told("state") if state == "stale" and at > began]
+    assert at - began < STALE_S_MAX
+    opened.wait("live")
+
+
+@pytest.mark.parametrize("node", ["engine", "api"])
+def test_a_killed_node_makes_it_stale_until_it_is_back(opened: Opened, desk: Desk, node: str) -> None:
+    """The engine is back within a second, the line within two: in between nothing may pass for fresh."""
+    opened.wait("live")
+    began = time.time()
+    desk.kill(node)
+    opened.wait("live")
+    until("it was stale", lambda: [at for at, state in opened.told("state") if state == "stale" and at > began], 10)
+    at = next(at for at, state in opened.told("state") if state == "stale" and at > began)
+    assert at - began < STALE_S_MAX
+    opened.wait("live")
+    test_the_ladder_is_the_book_that_the_api_serves(opened)
+
+
+def test_halts_and_resumes_with_the_token_alone(opened: Opened, desk: Desk) -> None:
+    """The token is told by a command; a wrong one is refused, and the page asks for another."""
+    page, token = opened.page, desk.cli("token").stdout.strip()
+    page.keyboard.press("h")
+    for wrong in ("", token[:-1]):
+        page.fill("#command-token", wrong)
+        page.click("#command-give")
+        page.wait_for_selector("#command-error:has-text('token is missing or wrong')")
+    assert desk.status()["halted"] == []
+    page.fill("#command-token", token)
+    assert "BTCUSDT halted" in _finish(opened)
+    page.wait_for_selector("#standing:has-text('HALTED: BTCUSDT')")
+    page.wait_for_selector("#quoting .big:text-is('No')")
+    assert desk.status()["halted"] == ["BTCUSDT"]
+    page.keyboard.press("r")
+    assert "BTCUSDT resumed" in _finish(opened)
+    page.wait_for_selector("#standing:has-text('Nothing is halted')")
+    assert desk.status()["halted"] == []
+
+
+def _finish(opened: Opened) -> str:
+    """Give the command that is asked for, and return what it says in the end."""
+    opened.page.click("#command-give")
+    opened.page.wait_for_selector("#command-state:text-matches('^(done|failed)')", timeout=60_000)
+    said = opened.page.inner_text("#command-lines")
+    opened.page.keyboard.press("Escape")
+    return said
+
+
+def test_flattens_what_was_shown_and_typed(opened: Opened, desk: Desk) -> None:
+    """It shows what the book has first, and nothing can be given before the symbol is typed."""
+    page = opened.page
+    page.keyboard.press("f")
+    page.wait_for_selector("#command-state:has-text('this is what it would do now')", timeout=60_000)
+    assert "BTCUSDT at paper: position" in page.inner_text("#command-lines")
+    assert page.is_disabled("#command-give")
+    page.fill("#command-typed", "ETHUSDT")
+    assert page.is_disabled("#command-give")
+    assert desk.node("maker")["state"] == "ready"
+    page.fill("#command-typed", "btcusdt")
+    assert "BTCUSDT is flat" in _finish(opened)
+    assert desk.node("maker")["state"] == "stopped"
+    page.wait_for_selector("#state:has-text('the maker is stopped')")
+    desk.cli("start", "maker")
+
+
+def test_nothing_went_wrong_all_the_time(opened: Opened) -> None:
+    """But that the line was gone, and that a command was refused, which the browser itself says."""
+    expected = ("WebSocket connection", "403 (Forbidden)")
+    assert [text for text in opened.said if not any(each in text for each in expected)] == []

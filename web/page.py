@@ -1,0 +1,71 @@
+"""The pages of the api as HTML: the dashboard of a symbol, and the list of endpoints."""
+
+from collections.abc import Sequence
+from functools import cache
+from html import escape
+from pathlib import Path
+from typing import Final
+
+from market.instrument import Instrument
+from web.assets import load_assets
+
+_FOLDER: Final = Path(__file__).parent / "static"
+
+# Nothing but this server's own scripts and styles, and no other page may show this one in a frame.
+HEADERS: Final = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; "
+        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'"
+    ),
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-cache",
+}
+
+
+def dashboard(symbol: str, instruments: Sequence[Instrument], market: str) -> str:
+    """Return the dashboard of `symbol`, one of `instruments`, with a word on what the market is."""
+    assets = load_assets()
+    styles = [name for name in ("uplot.css", "dashboard.css") if name in assets.files]
+    scripts = [name for name in ("lightweight-charts.js", "uplot.js") if name in assets.files]
+    values = {
+        "symbol": escape(symbol),
+        "links": _links(symbol, instruments),
+        "market": escape(market),
+        "styles": "\n".join(f'<link rel="stylesheet" href="{assets.path(name)}">' for name in styles),
+        "scripts": "\n".join(
+            [
+                *(f'<script defer src="{assets.path(name)}"></script>' for name in scripts),
+                f'<script type="module" src="{assets.path("main.js")}"></script>',
+            ]
+        ),
+        "missing": escape("; ".join(assets.missing)),
+    }
+    return _filled("index.html", values)
+
+
+def endpoints_page(symbol: str, market: str) -> str:
+    """Return the page that names the endpoints."""
+    style = f'<link rel="stylesheet" href="{load_assets().path("dashboard.css")}">'
+    return _filled("docs.html", {"symbol": escape(symbol), "market": escape(market), "styles": style})
+
+
+def _links(symbol: str, instruments: Sequence[Instrument]) -> str:
+    return " ".join(
+        f'<a href="/?symbol={escape(each.symbol)}"{" aria-current=page" if each.symbol == symbol else ""}>'
+        f"{escape(each.symbol)}</a>"
+        for each in instruments
+    )
+
+
+@cache
+def _template(name: str) -> str:
+    return (_FOLDER / name).read_text(encoding="utf-8")
+
+
+def _filled(name: str, values: dict[str, str]) -> str:
+    text = _template(name)
+    for key, value in values.items():
+        text = text.replace("{{" + key + "}}", value)
+    return text

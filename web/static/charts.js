@@ -1,0 +1,151 @@
+// Price by the second with our quotes and fills on it, and our quotes around the mid message by message.
+import { stepValue } from "./numbers.js";
+import { element, setText } from "./rows.js";
+import { best, distance } from "./strip.js";
+
+const MARKERS = 2000, NEAR_S = 60, NEAR_POINTS = 700, NEAR_DRAW_MS = 200;
+const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+
+export class Charts {
+  constructor(missing) {
+    this.near = [[], [], [], []]; // seconds, bid, ask and the market's half spread, in basis points
+    this.nearDrawn = 0;
+    setText(element("charts-note"), missing ? `The page works without: ${missing}.` : "");
+    for (const [name, isThere] of [["candles", "LightweightCharts" in window], ["near", "uPlot" in window]]) {
+      element(name).hidden = !isThere;
+      element(name).previousElementSibling.hidden = !isThere;
+    }
+    setText(element("credits"), "LightweightCharts" in window ? "charts by TradingView Lightweight Charts™ and uPlot" : "");
+    if ("LightweightCharts" in window) this.credit();
+  }
+
+  // The licence of lightweight-charts asks for a link to its makers.
+  credit() {
+    const link = document.createElement("a");
+    link.href = "https://www.tradingview.com/";
+    link.rel = "noreferrer";
+    link.textContent = "TradingView Lightweight Charts™";
+    const plain = "uPlot" in window ? ", uPlot" : "";
+    element("credits").replaceChildren("charts: ", link, ` (c) 2025 TradingView, Inc., Apache-2.0${plain}`);
+  }
+
+  draw(line, changed) {
+    if ("LightweightCharts" in window) {
+      if (!this.chart) this.begin(line);
+      if (changed.has("bars")) this.drawBars(line);
+      if (changed.has("fills") || changed.has("hello")) this.drawFills(line);
+    }
+    if ("uPlot" in window && changed.has("v")) this.drawNear(line);
+  }
+
+  // --- candles ---
+
+  begin(line) {
+    const { createChart, CandlestickSeries, LineSeries, createSeriesMarkers, LineType } = window.LightweightCharts;
+    const [units, places] = line.hello.tick;
+    this.value = stepValue(line.hello.tick);
+    const priceFormat = { type: "price", precision: places, minMove: units / 10 ** places };
+    this.chart = createChart(element("candles"), {
+      autoSize: true,
+      layout: { attributionLogo: false, fontFamily: "inherit", fontSize: 11 },
+      timeScale: { timeVisible: true, secondsVisible: true, rightOffset: 4, allowShiftVisibleRangeOnWhitespaceReplacement: true, minBarSpacing: 0.5, barSpacing: 5 },
+      rightPriceScale: { scaleMargins: { top: 0.08, bottom: 0.08 } },
+      handleScale: { axisPressedMouseMove: { time: true, price: false } },
+      localization: { locale: "en-US" },
+    });
+    this.candles = this.chart.addSeries(CandlestickSeries, { priceFormat, priceLineVisible: false });
+    const quote = { priceFormat, lineWidth: 1, lineType: LineType.WithSteps, priceLineVisible: false, lastValueVisible: true, crosshairMarkerVisible: false };
+    this.quotes = [this.chart.addSeries(LineSeries, { ...quote, title: "bid" }), this.chart.addSeries(LineSeries, { ...quote, title: "ask" })];
+    this.markers = createSeriesMarkers(this.candles, []);
+    this.drawn = 0;
+    this.colourCandles();
+  }
+
+  drawBars(line) {
+    const bars = [...line.bars.values()].filter((bar) => bar[0] >= this.drawn);
+    if (!bars.length) return;
+    // A second without a trade is a dash at the last price: the chart goes on, and shows that nothing happened.
+    const candle = ([time, ...prices]) => {
+      if (prices[0] !== null) this.last = this.value(prices[3]);
+      else if (this.last === undefined) return { time };
+      const [open, high, low, close] = prices[0] === null ? Array(4).fill(this.last) : prices.slice(0, 4).map(this.value);
+      return { time, open, high, low, close };
+    };
+    const quote = (bar, place) => (bar[place] === null ? { time: bar[0] } : { time: bar[0], value: this.value(bar[place]) });
+    if (!this.drawn) {
+      this.candles.setData(bars.map(candle));
+      this.quotes.forEach((series, at) => series.setData(bars.map((bar) => quote(bar, 6 + at))));
+    } else {
+      for (const bar of bars) {
+        this.candles.update(candle(bar));
+        this.quotes.forEach((series, at) => series.update(quote(bar, 6 + at)));
+      }
+    }
+    this.drawn = bars.at(-1)[0];
+  }
+
+  drawFills(line) {
+    const fills = [...line.fills.values()].slice(-MARKERS).sort((a, b) => a.time_ms - b.time_ms);
+    const oldest = line.bars.keys().next().value ?? 0;
+    const shown = fills.filter((fill) => fill.time_ms / 1000 >= oldest);
+    this.markers.setMarkers(shown.map((fill) => {
+      const isBuy = fill.side === "BUY";
+      const at = { time: Math.floor(fill.time_ms / 1000), price: Number(fill.price), id: fill.id };
+      return { ...at, position: isBuy ? "atPriceBottom" : "atPriceTop", shape: isBuy ? "arrowUp" : "arrowDown", color: colour(isBuy ? "--buy" : "--sell"), size: 1 };
+    }));
+  }
+
+  colourCandles() {
+    const [ink, line, buy, sell] = ["--dim", "--line", "--buy", "--sell"].map(colour);
+    this.chart.applyOptions({
+      layout: { background: { color: "transparent" }, textColor: ink },
+      grid: { vertLines: { color: line }, horzLines: { color: line } },
+      rightPriceScale: { borderColor: line },
+      timeScale: { borderColor: line },
+    });
+    this.candles.applyOptions({ upColor: buy, borderUpColor: buy, wickUpColor: buy, downColor: sell, borderDownColor: sell, wickDownColor: sell });
+    this.quotes.forEach((series, at) => series.applyOptions({ color: colour(at ? "--sell" : "--buy") }));
+  }
+
+  // --- the last minute ---
+
+  drawNear(line) {
+    const [bid, ask] = [best(line, 0), best(line, 1)];
+    const [top, low] = [line.levels(0)[0], line.levels(1)[0]];
+    const market = top && low ? ((low[0] - top[0]) * 10000) / (low[0] + top[0]) : null;
+    const row = [line.time / 1000, bid === undefined ? null : -distance(line, 0, bid), ask === undefined ? null : distance(line, 1, ask), market];
+    this.near.forEach((series, at) => series.push(row[at]));
+    while (this.near[0].length > NEAR_POINTS || row[0] - this.near[0][0] > NEAR_S) this.near.forEach((series) => series.shift());
+    const now = performance.now();
+    if (now - this.nearDrawn < NEAR_DRAW_MS) return;
+    this.nearDrawn = now;
+    this.plot ??= this.beginNear();
+    this.plot.setData([this.near[0], this.near[1], this.near[2], this.near[3], this.near[3].map((each) => (each === null ? null : -each))]);
+    this.plot.setScale("x", { min: row[0] - NEAR_S, max: row[0] });
+  }
+
+  beginNear() {
+    const box = element("near");
+    const size = () => ({ width: Math.max(200, box.clientWidth), height: Math.max(80, box.clientHeight) });
+    const stroke = (name) => () => colour(name);
+    const axis = { stroke: stroke("--dim"), grid: { stroke: stroke("--line"), width: 1 }, ticks: { show: false }, font: "11px system-ui" };
+    const series = (label, name, width) => ({ label, stroke: stroke(name), width, points: { show: false }, spanGaps: false });
+    const clock = (_, seconds) => seconds.map((each) => new Date(each * 1000).toISOString().slice(14, 19));
+    const plot = new window.uPlot({
+      ...size(),
+      legend: { show: false },
+      cursor: { drag: { x: false, y: false } },
+      scales: { x: { time: true, auto: false } },
+      axes: [{ ...axis, values: clock, space: 60, size: 22, gap: 2 }, { ...axis, size: 44, space: 26, values: (_, ticks) => ticks.map((each) => `${each}`) }],
+      series: [{}, series("bid", "--buy", 2), series("ask", "--sell", 2), series("best ask", "--dim", 1), series("best bid", "--dim", 1)],
+    }, [[], [], [], [], []], box);
+    new ResizeObserver(() => plot.setSize(size())).observe(box);
+    setText(element("near-legend"), "our bid and ask, bps from the mid; thin: the market's");
+    return plot;
+  }
+
+  recolour() {
+    if (this.chart) this.colourCandles();
+    this.plot?.redraw();
+  }
+}

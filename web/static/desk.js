@@ -1,0 +1,93 @@
+// The desk: what the result is made of, how near its limits are, and its nodes.
+import { age, decimals, exact, percent } from "./numbers.js";
+import { drawRows, drawTerms, element, setClass, setText } from "./rows.js";
+
+const GOOD_STATES = ["ready", "stopped"];
+
+export function drawMoney(line) {
+  const money = line.values.money, day = money?.day, quote = line.hello.quote;
+  const section = element("money");
+  section.querySelector(".empty").hidden = Boolean(day);
+  if (!day) return drawTerms(section.querySelector("dl"), []);
+  const amount = (value) => (value === null || value === undefined ? "–" : decimals(value, 2, true));
+  const fees = day.fees === null ? null : -day.fees;
+  const terms = [
+    ["spread captured", amount(day.spread_capture)],
+    ["inventory", amount(day.inventory_pnl)],
+    ["fees", amount(fees)],
+    ["result", day.marked_pnl === null ? "–" : `${amount(day.marked_pnl)} ${quote}`, "sum"],
+    ["of it realized, net", amount(day.pnl)],
+    ["open, at the mid", amount(day.unrealized)],
+    [`equity of ${(day.equity_assets ?? []).join(" + ") || "the pair"}`, day.equity === null ? "–" : `${decimals(day.equity, 2)} ${day.equity_asset}`],
+    ["trades", `${day.trades}: ${day.buys} buys, ${day.sells} sells`],
+    ["two-sided", `${percent(money.maker.presence)} of the day`],
+  ];
+  drawTerms(section.querySelector("dl"), terms);
+}
+
+export function drawMoneyAge(line) {
+  const read = line.values.money?.day?.read_ms;
+  setText(element("money-age"), read ? `read ${age(line.now - read)} ago` : "");
+}
+
+function bound(name, value, most, unit) {
+  const number = value === null || value === undefined ? null : Number(value);
+  const limit = most === null || most === undefined ? null : Number(most);
+  const share = number === null || !limit ? 0 : Math.min(1, Math.max(0, number / limit));
+  const said = number === null ? "–" : limit === null ? `${decimals(number, 2)} ${unit}` : `${decimals(Math.max(0, number), 2)} of ${decimals(limit, 0)} ${unit}`;
+  return { name, said, share };
+}
+
+export function drawRisk(line) {
+  const risk = line.values.risk;
+  const standing = element("standing");
+  if (!risk) return setText(standing, "no supervisor has told of it");
+  const isHalted = risk.halted.length > 0;
+  const text = isHalted
+    ? `HALTED: ${risk.halted.join(", ")}. No new orders until somebody resumes.`
+    : risk.withdrawn
+      ? `WITHDRAWN, ${risk.withdrawn.stage}: ${risk.withdrawn.why}, since ${risk.withdrawn.since.slice(0, 19).replace("T", " ")}`
+      : "Trading. Nothing is halted, nothing withdrawn.";
+  setText(standing, text);
+  setClass(standing, isHalted || risk.withdrawn ? "bad" : "good");
+  const use = risk.position_use;
+  const rows = [
+    bound("lost today", risk.lost_today, risk.loss_max, line.hello.quote),
+    bound("below the peak", risk.below_peak, risk.drawdown_max, line.hello.quote),
+    { name: "position", said: use ? `${decimals(100 * use, 0)} % of its limit` : "–", share: Math.min(1, Number(use ?? 0)) },
+  ];
+  const box = element("bounds");
+  rows.forEach(({ name, said, share }, at) => {
+    if (!box.children[at]) {
+      const row = document.createElement("p");
+      row.append(document.createElement("span"), document.createElement("meter"), document.createElement("span"));
+      row.children[1].setAttribute("aria-label", name);
+      Object.assign(row.children[1], { max: 1, low: 0.5, high: 0.8, optimum: 0 });
+      box.append(row);
+    }
+    const [label, meter, value] = box.children[at].children;
+    setText(label, name);
+    if (meter.value !== share) meter.value = share;
+    setText(value, said);
+  });
+}
+
+function figures(row) {
+  return Object.entries(row.figures).map(([name, value]) => `${name.replaceAll("_", " ")} ${typeof value === "number" ? decimals(value, 0) : exact(value)}`).join(" · ");
+}
+
+export function drawNodes(line) {
+  const rows = (line.values.nodes ?? []).map((row) => ({
+    cells: [row.node, row.state + (row.restarts ? `, ${row.restarts} restarts` : ""), row.why || row.doing || figures(row)],
+    kind: GOOD_STATES.includes(row.state) ? row.state : "bad",
+  }));
+  drawRows(element("nodes").querySelector("tbody"), rows);
+}
+
+export function drawSources(line) {
+  const told = line.values.sources;
+  if (!told) return;
+  const ages = Object.entries(told.ages_ms).map(([name, ms]) => `${name} ${ms === null ? "never" : age(ms)}`);
+  const feed = `sequence ${decimals(told.feed.sequence, 0)}${told.feed.gaps ? `, ${told.feed.gaps} gaps` : ""}`;
+  setText(element("sources"), `heard of: ${ages.join(", ")} ago · ${feed}`);
+}

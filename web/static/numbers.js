@@ -1,0 +1,58 @@
+// Numbers as people read them: prices and quantities come as whole steps, and are written without rounding.
+const grouped = new Map();
+
+function withCommas(digits) {
+  return digits.replace(/\B(?=(\d{3})+(?!\d))/g, ",");
+}
+
+// Returns a function from a count of steps, [units, decimals] of each, to exact text.
+export function stepText([units, decimals]) {
+  return (count) => {
+    const digits = String(Math.abs(Math.round(count * units))).padStart(decimals + 1, "0");
+    const whole = withCommas(digits.slice(0, digits.length - decimals));
+    const text = decimals ? `${whole}.${digits.slice(-decimals)}` : whole;
+    return count < 0 ? `−${text}` : text;
+  };
+}
+
+// The same of what is counted in halves of steps, as a mid is.
+export const halfText = ([units, decimals]) => stepText([units * 5, decimals + 1]);
+
+export const stepValue = ([units, decimals]) => (count) => (count * units) / 10 ** decimals;
+
+// A number or the text of one, with so many decimals; a missing one is a dash.
+export function decimals(value, places, isSigned = false) {
+  if (value === null || value === undefined || value === "") return "–";
+  const number = Number(value);
+  if (!grouped.has(places)) {
+    grouped.set(places, new Intl.NumberFormat("en-US", { minimumFractionDigits: places, maximumFractionDigits: places }));
+  }
+  const text = grouped.get(places).format(Math.abs(number));
+  const isZero = !/[1-9]/.test(text);
+  const sign = isZero ? "" : number < 0 ? "−" : isSigned ? "+" : "";
+  return sign + text;
+}
+
+// The text of a decimal as it is, with commas and a true minus: nothing is rounded.
+export function exact(text, isSigned = false) {
+  if (text === null || text === undefined) return "–";
+  const [whole, part] = String(text).replace("-", "").split(".");
+  const kept = part ? part.replace(/0+$/, "") : "";
+  const sign = String(text).startsWith("-") ? "−" : isSigned && /[1-9]/.test(text) ? "+" : "";
+  return sign + withCommas(whole) + (kept ? `.${kept}` : "");
+}
+
+export function percent(share) {
+  return share === null || share === undefined ? "–" : `${(100 * Number(share)).toFixed(1)} %`;
+}
+
+export const clock = (ms) => new Date(ms).toISOString().slice(11, 19);
+export const clockMs = (ms) => new Date(ms).toISOString().slice(11, 23);
+
+export function age(ms) {
+  if (ms === null || ms === undefined) return "–";
+  const s = Math.max(0, ms) / 1000;
+  if (s < 10) return `${s.toFixed(1)} s`;
+  if (s < 120) return `${Math.floor(s)} s`;
+  return s < 7200 ? `${Math.floor(s / 60)} min` : `${Math.floor(s / 3600)} h`;
+}
