@@ -8,7 +8,7 @@ from typing import Annotated, Final, NamedTuple
 from pydantic import AfterValidator
 
 from bus.curve import Curve, CurveError, is_key
-from bus.topology import TCP_CHANNELS
+from bus.topology import SNAPSHOTS, TCP_CHANNELS, endpoint
 from bus.wiring import BUS_PORTS, Address, Tcp, Wiring
 from market.http_names import is_loopback
 
@@ -34,7 +34,9 @@ def engine_place(text: str) -> EnginePlace:
         ValueError: if it says none.
     """
     if text.startswith(("/", "~", ".")):
-        return EnginePlace(Path(text).expanduser(), None)
+        run_dir = Path(text).expanduser()
+        endpoint(SNAPSHOTS, run_dir, SNAPSHOTS.binder)  # its sockets have names, which must not be too long
+        return EnginePlace(run_dir, None)
     address, _, key = text.partition(" ")
     host, _, port = address.rpartition(":")
     is_port = port.isascii() and port.isdecimal() and 1 <= int(port) <= PORT_MAX - BUS_PORTS + 1

@@ -82,6 +82,7 @@ class Follower:
         self.journal: Journal[CommandRecord] | None = None
         self.checkpoints: Checkpoints | None = None
         self.hashed_sequence = 0
+        role_file.take_wish()  # one that was said before we were here: who said it has been told that nobody answers
         self.role = role_file.read()
         if self.role.role != "standby":
             self._keep_role(Role.new_standby().model_copy(update={"term": self.role.term}))

@@ -30,6 +30,12 @@ def test_what_is_no_place_is_refused_by_name(text: str) -> None:
         load_settings({"engine.follows": text})
 
 
+def test_a_run_directory_that_is_too_deep_for_sockets_is_refused() -> None:
+    """As one's own is."""
+    with pytest.raises(SettingsError, match=r"engine.standby_at: .*run directory is too deep"):
+        load_settings({"engine.standby_at": "/" + "x" * 100})
+
+
 def test_channels_are_reached_there_with_the_key_of_that_machine(tmp_path: Path) -> None:
     """Without one with that which the desk expects of its own engines; nothing leaves the machine without keys."""
     settings = Settings(run_dir=tmp_path)

@@ -294,6 +294,17 @@ def test_the_term_is_kept_before_it_is_used_and_fences_the_former_primary(tmp_pa
     assert (end.is_outdated, end.is_connected) == (True, False)
 
 
+def test_a_wish_of_before_its_start_is_not_granted(tmp_path: Path) -> None:
+    """Whoever had it was told that nobody answers: hours later two would be primary."""
+    pair = StandbyPair(tmp_path)
+    file = RoleFile(pair.folders["standby"], "engine")
+    file.wish("of yesterday")
+    pair.kill_standby()
+    assert file.take_wish() == ""
+    file.wish("of now")
+    assert file.take_wish() == "of now"
+
+
 def test_a_role_that_cannot_be_read_stops_the_engine(tmp_path: Path) -> None:
     """Two might take themselves for primary."""
     file = RoleFile(tmp_path, "engine")
