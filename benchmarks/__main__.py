@@ -18,7 +18,7 @@ def main(arguments: list[str]) -> int:
     runs += [["benchmarks.simulation"]]
     if recordings := [str(path) for folder in arguments for path in sorted(Path(folder).glob("*.gz"))]:
         runs += [["benchmarks.backtest", *recordings], ["benchmarks.parity", f"replay:{recordings[0]}"]]
-    runs += [["benchmarks.start"], ["benchmarks.pipeline"], ["benchmarks.latency"]]
+    runs += [["benchmarks.start"], ["benchmarks.pipeline"], ["benchmarks.latency"], ["benchmarks.standby"]]
     runs += [["benchmarks.paper"], ["benchmarks.paper_history"]]
     code = 0
     for run in runs:

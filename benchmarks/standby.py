@@ -1,16 +1,16 @@
 """How long a command waits for whom has to have it, and how long a promotion takes: `python -m benchmarks.standby`.
 
-Engines are processes of their own, as in a desk. One source gives one order at a time, at a fixed rate; each is timed
-from when it was to leave until it was handled and reported. `standby` waits for another engine's journal, over a socket
-of this machine or over tcp with keys. Then the primary is killed in the middle of a load, and the standby promoted as
-the command does it; `lost` counts the orders that were acknowledged and are not there: there must be none.
+Engines are processes of their own, as in a desk. One source gives one order at a time, the next when that was handled
+and reported. `standby` waits for another engine's journal, over a socket of this machine or over tcp with keys. Then
+the primary is killed in the middle of a load, and the standby promoted as the command does it; `lost` counts the
+orders that were acknowledged and are not there: there must be none.
 """
 
 import argparse
 import json
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -24,7 +24,6 @@ from journal.reader import JournalReader
 from market.clock import NS_PER_SECOND, monotonic_ns
 from nodes.engine.command_record import COMMANDS
 
-RATE: Final = 100.0  # orders a second, one at a time
 WARM_COUNT: Final = 300
 WAIT_S: Final = 60.0
 PORT: Final = 28_090
@@ -70,10 +69,20 @@ def measured(mode: str, follows: str, count: int) -> dict[str, float]:
         giver, market = OrderGiver(run_dir), Market()
         try:
             giver.give(market.build(2_000))
-            giver.give_steadily(market.change(WARM_COUNT, 1)[:WARM_COUNT], RATE)
-            return quantiles(giver.give_steadily(market.change(count, 1)[:count], RATE))
+            round_trips(giver, market.change(WARM_COUNT, 1))
+            return quantiles(round_trips(giver, market.change(count, 1)))
         finally:
             giver.close()
+
+
+def round_trips(giver: OrderGiver, frames: Sequence[tuple[bytes, int]]) -> list[int]:
+    """Return the ns of each frame, given one after the other."""
+    took_ns = []
+    for payload, count in frames:
+        start_ns = monotonic_ns()
+        giver.round_trip(payload, count)
+        took_ns.append(monotonic_ns() - start_ns)
+    return took_ns
 
 
 def promoted(rounds: int) -> dict[str, Any]:

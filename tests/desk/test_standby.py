@@ -73,7 +73,7 @@ class Engine:
     def ended(self) -> int:
         """Wait until it has ended by itself, and return its exit code."""
         assert self.process is not None
-        return self.process.wait(30)
+        return self.process.wait(WAIT_S)
 
     def promote(self) -> Any:
         """Run the command."""
