@@ -78,9 +78,12 @@ def flatten(
 @app.command(epilog="Example: python cli.py token")
 def token(run_dir: RunDir = None) -> None:
     """The token with which the dashboard halts, resumes and flattens; the api makes it."""
+    from desk.client import require_node
     from desk.command_token import load_token
 
-    print(load_token(run_dir_of(run_dir)))
+    where = run_dir_of(run_dir)
+    require_node(where, "api")
+    print(load_token(where))
 
 
 @app.command("set", epilog="Example: python cli.py set maker.half_spread=0.001 maker.skew=0.0005")

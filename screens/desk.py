@@ -25,7 +25,7 @@ UNBOUNDED: Final = 10_000  # what is not a terminal has as many columns and rows
 
 Status = Mapping[str, Any]
 _NAMES: Final = {  # of the lines below the table: wide and narrow
-    "api": ("order book", "book"),
+    "api": ("dashboard", "web"),
     "paper": ("paper exchange", "paper"),
     "gateway": ("order gateway", "gateway"),
     "feed": ("book feed", "feed"),
@@ -143,7 +143,7 @@ def _addresses(status: Status, width: int) -> list[Text]:
         for name, address in row["endpoints"].items():
             at.setdefault(f"{row['kind']} {name}", []).append(address)
     shown = {
-        "api": [*at["api http"], "as JSON /api/orderbook"] if "api http" in at else [],
+        "api": [*at["api http"], "the book as JSON /api/orderbook"] if "api http" in at else [],
         "paper": at.get("paper http", []),
         "gateway": [f"tcp {address}" for address in at.get("gateway tcp", [])],
         "feed": at.get("engine feed", []),

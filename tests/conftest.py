@@ -35,6 +35,7 @@ LONG = (
     "desk/test_commands.py",
     "nodes/gateway/test_back_pressure.py",
     "desk/test_desk_life.py",
+    "web/test_dashboard.py",
     "pages/test_browser.py",
     "desk/test_starting.py",
     "commands/test_output.py",

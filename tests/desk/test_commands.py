@@ -61,6 +61,7 @@ ROWS = {
     "keys": Row(down=1, kept=0),
     "set": Row(("maker.half_spread=0.003",)),
     "flatten": Row(("--yes",), ("paper",)),
+    "token": Row(needs=("api",)),
     "halt": Row(kept=0),
     "resume": Row(),
     "at": Row(("now",), down=1, kept=0),

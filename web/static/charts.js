@@ -3,7 +3,7 @@ import { stepValue } from "./numbers.js";
 import { element, setText } from "./rows.js";
 import { best, distance } from "./strip.js";
 
-const MARKERS = 2000, NEAR_S = 60, NEAR_POINTS = 700, NEAR_DRAW_MS = 200;
+const MARKERS = 2000, SECONDS_MIN = 600, NEAR_S = 60, NEAR_POINTS = 700, NEAR_DRAW_MS = 200;
 const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
 export class Charts {
@@ -57,13 +57,15 @@ export class Charts {
     const quote = { priceFormat, lineWidth: 1, lineType: LineType.WithSteps, priceLineVisible: false, lastValueVisible: true, crosshairMarkerVisible: false };
     this.quotes = [this.chart.addSeries(LineSeries, { ...quote, title: "bid" }), this.chart.addSeries(LineSeries, { ...quote, title: "ask" })];
     this.markers = createSeriesMarkers(this.candles, []);
-    this.drawn = 0;
+    this.drawn = this.count = 0;
     this.colourCandles();
   }
 
   drawBars(line) {
+    if (this.count > 2 * line.bars.size + SECONDS_MIN) this.drawn = this.count = 0; // the chart keeps all that it was told
     const bars = [...line.bars.values()].filter((bar) => bar[0] >= this.drawn);
     if (!bars.length) return;
+    this.count += bars.filter((bar) => bar[0] > this.drawn).length;
     // A second without a trade is a dash at the last price: the chart goes on, and shows that nothing happened.
     const candle = ([time, ...prices]) => {
       if (prices[0] !== null) this.last = this.value(prices[3]);
