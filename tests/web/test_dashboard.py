@@ -107,14 +107,19 @@ def opened(browser: Browser, desk: Desk) -> Opened:
     return one
 
 
-def test_the_ladder_is_the_book_that_the_api_serves(opened: Opened) -> None:
-    """Level by level, quantities and orders; looked at until nothing has changed between two looks."""
+def test_the_ladder_is_the_book_that_the_api_serves(opened: Opened, desk: Desk) -> None:
+    """Level by level, quantities and orders; while the flow is held back, so that no change is on its way."""
 
     def is_same() -> bool:
         found = opened.page.evaluate(_LADDER)
         return bool(found["shown"] == found["after"] == found["served"] and len(found["shown"]) > 100)
 
-    until("the page shows the api's book", is_same, 30)
+    flow = desk.node("flow")["pid"]
+    os.kill(flow, signal.SIGSTOP)
+    try:
+        until("the page shows the api's book", is_same, 30)
+    finally:
+        os.kill(flow, signal.SIGCONT)
 
 
 def test_says_that_it_quotes_and_how_far_from_the_mid(opened: Opened, desk: Desk) -> None:
@@ -214,7 +219,7 @@ def test_a_killed_node_makes_it_stale_until_it_is_back(opened: Opened, desk: Des
     at = next(at for at, state in opened.told("state") if state == "stale" and at > began)
     assert at - began < STALE_S_MAX
     opened.wait("live")
-    test_the_ladder_is_the_book_that_the_api_serves(opened)
+    test_the_ladder_is_the_book_that_the_api_serves(opened, desk)
 
 
 def test_halts_and_resumes_with_the_token_alone(opened: Opened, desk: Desk) -> None:

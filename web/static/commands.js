@@ -39,6 +39,8 @@ export class Commands {
     setText(element("command-give"), word);
     setText(element("command-lines"), "");
     setText(element("command-error"), "");
+    setText(element("command-state"), "");
+    this.isPreviewed = false;
     element("command-all-row").hidden = kind !== "halt";
     element("command-all").checked = false;
     element("command-typed-row").hidden = kind !== "flatten";
@@ -70,6 +72,8 @@ export class Commands {
 
   async post(name, more) {
     setText(element("command-error"), "");
+    setText(element("command-state"), "asking ...");
+    this.wanted = null;
     if (name === "preview") this.isPreviewed = false;
     this.allow();
     try {
@@ -87,6 +91,7 @@ export class Commands {
     } catch (error) {
       const text = error instanceof TypeError ? "the api does not answer" : error.message;
       setText(element("command-error"), text);
+      setText(element("command-state"), "");
       if (text.startsWith("the token")) {
         this.token = "";
         sessionStorage.removeItem("token");
