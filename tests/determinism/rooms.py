@@ -43,6 +43,7 @@ EDGES: Final[Mapping[str, str]] = {
     "market/clock.py": "the clocks themselves; whoever imports one of them is found",
     "market/lock.py": "locks of files, for the folder of reports and the journal",
     "market/collecting.py": "lets the collector of cycles rest; what is computed does not change",
+    "market/private_file.py": "reads keys and tokens, which are a client's; no step decides by them",
     "market/whole_file.py": "writes files, for the folder of reports and the store of sessions",
     "market/http_names.py": "names of this machine, for who may ask over HTTP",
     "market/kernels/compiling.py": "finds the machine code of kernels; what they compute does not change",
