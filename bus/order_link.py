@@ -40,7 +40,7 @@ class Kind(IntEnum):
     STRANGER = 5  # engine: [kind, incarnation, 0, 0, 0]; say HELLO, with a higher incarnation than that
 
 
-_INTEGERS_MAX = {Kind.HELLO: 6, Kind.WELCOME: 7}  # of a header: five, or of these up to so many
+_INTEGERS_MAX: dict[int, int] = {Kind.HELLO: 6, Kind.WELCOME: 7}  # of a header: five, or of these up to so many
 
 
 class LinkError(Exception):
@@ -123,16 +123,25 @@ def header_of(frames: Frames) -> list[int]:
     Raises:
         LinkError: if it has another form.
     """
+    header = integers_of(frames, "five")
+    if len(header) < 5 or len(header) > _INTEGERS_MAX.get(header[0], 5):
+        raise LinkError(f"expected a header of five integers, was {str(header)[:60]}")
+    return header
+
+
+def integers_of(frames: Frames, wanted: str) -> list[int]:
+    """Return the integers of the header of a frame, however many, where a `wanted` number of them is expected.
+
+    Raises:
+        LinkError: if it is no frame of a header and a payload, or has anything else in its header.
+    """
     try:
         head, _ = frames
         header = msgpack.unpackb(head[: _HEADER_BYTES_MAX + 1])
     except (ValueError, msgpack.UnpackException) as error:
         raise LinkError(f"expected a link header and a payload: {str(error) or type(error).__name__}") from None
-    is_good = type(header) is list and len(header) >= 5
-    if not is_good or any(type(number) is not int or not 0 <= number <= ID_MAX for number in header):
-        raise LinkError(f"expected a header of five integers, was {str(header)[:60]}")
-    if len(header) > 5 and len(header) > _INTEGERS_MAX.get(header[0], 5):
-        raise LinkError(f"expected a header of five integers, was {str(header)[:60]}")
+    if type(header) is not list or any(type(number) is not int or not 0 <= number <= ID_MAX for number in header):
+        raise LinkError(f"expected a header of {wanted} integers, was {str(header)[:60]}")
     return cast("list[int]", header)
 
 

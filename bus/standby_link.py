@@ -13,15 +13,11 @@ and a primary that hears of a higher one is none any more.
 """
 
 from collections import deque
-from enum import IntEnum
 from typing import Final, NamedTuple, Protocol
 
-import msgpack
+from bus.order_link import Frames, LinkError, SupersededError
+from bus.standby_frames import NOWHERE, Kind, Position, header_of, standby_frames
 
-from bus.order_link import Frames, LinkError, SupersededError, link_frames
-from market.limits import ID_MAX
-
-TOPIC: Final = b"standby"  # in front of its frames on the channel `snapshots`
 IN_FLIGHT_BYTES_MAX: Final = 8 << 20  # sent and not yet kept by the standby; beyond it the disk remembers
 IN_FLIGHT_FRAMES_MAX: Final = 64  # likewise: what a socket has no room for is lost, and asked for again
 SLICE_BYTES: Final = 1 << 19  # of a checkpoint
@@ -30,33 +26,7 @@ CHECKPOINT_BYTES_MAX: Final = 1 << 32
 BEAT_NS: Final = 250_000_000  # between two frames of the primary
 RETRY_NS: Final = 1_000_000_000  # of silence, after which a standby asks again
 SILENT_NS: Final = 2_000_000_000  # of a standby, after which another one is let in
-_HEADER_INTEGERS: Final = 7
-_HEADER_BYTES_MAX: Final = 64
 _HASH_BYTES: Final = 8
-
-
-class Kind(IntEnum):
-    """The first integer of a header; the last is the sender's term, those between that are not named are 0."""
-
-    FOLLOW = 1  # standby: [kind, epoch, sequence, crc, who]; the last record that it has, epoch 0: none
-    CHECKPOINT = 2  # primary: [kind, epoch, sequence, crc, offset, size]; a slice of what to begin with behind it
-    RECORDS = 3  # primary: [kind, epoch, first, count, last, is_awaited]; the journal ends with `last`; count 0: a beat
-    HAVE = 4  # standby: [kind, epoch, sequence, offset]; it has kept all up to it, and has so much of a checkpoint
-    HEARD = 5  # primary: [kind, epoch, source, report_sequence]; a source has said to have its reports up to that
-    REFUSED = 6  # primary: [kind, epoch]; another standby follows
-    STRANGER = 7  # primary: [kind, epoch]; say FOLLOW
-    HASH = 8  # primary: [kind, epoch, sequence]; the state hash behind that record is the payload
-    TERM = 9  # new primary: [kind]; to the one before it, which is none any more
-
-
-class Position(NamedTuple):
-    """Behind a record: its sequence and its CRC; 0 and 0 before the first."""
-
-    sequence: int
-    crc: int
-
-
-NOWHERE: Final = Position(0, 0)
 
 
 class Piece(NamedTuple):
@@ -129,33 +99,6 @@ class Hashed(NamedTuple):
 
 
 News = Begin | Arrived | Heard | Hashed
-
-
-def header_of(frames: Frames) -> list[int]:
-    """Return the seven integers of a frame's header.
-
-    Raises:
-        LinkError: if it has another form.
-    """
-    try:
-        head, _ = frames
-        header = msgpack.unpackb(head[: _HEADER_BYTES_MAX + 1])
-    except (ValueError, msgpack.UnpackException) as error:
-        raise LinkError(f"expected a link header and a payload: {str(error) or type(error).__name__}") from None
-    is_good = type(header) is list and len(header) == _HEADER_INTEGERS
-    if not is_good or any(type(number) is not int or not 0 <= number <= ID_MAX for number in header):
-        raise LinkError(f"expected a header of seven integers, was {str(header)[:60]}")
-    return list(header)
-
-
-def standby_frames(payload: bytes, term: int, *header: int) -> Frames:
-    """Return a frame as it is sent."""
-    return link_frames(payload, *header, *(0,) * (_HEADER_INTEGERS - 1 - len(header)), term)
-
-
-def term_frames(term: int) -> Frames:
-    """Return the frame by which a new primary tells the one before that it is none any more."""
-    return standby_frames(b"", term, Kind.TERM)
 
 
 class PrimaryEnd:

@@ -4,7 +4,8 @@ from collections.abc import Callable
 
 from bus.channel import ChannelSocket
 from bus.order_link import Frames, LinkError
-from bus.standby_link import NOWHERE, TOPIC, Position, PrimaryEnd
+from bus.standby_frames import NOWHERE, TOPIC, Position
+from bus.standby_link import PrimaryEnd
 from journal.journal import Journal
 from market.clock import NS_PER_MS, NS_PER_SECOND
 from nodes.engine.command_record import CommandRecord

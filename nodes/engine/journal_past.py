@@ -9,7 +9,8 @@ from typing import Final, NamedTuple
 import msgpack
 
 from bus.order_link import LinkError
-from bus.standby_link import NOWHERE, Piece, Position
+from bus.standby_frames import NOWHERE, Position
+from bus.standby_link import Piece
 from journal.checkpoint import Checkpoint, checkpoint_path, checkpoint_paths, good_checkpoints, read_last
 from journal.format import HEADER_SIZE, PREFIX_SIZE, JournalError, Schema, read_prefix
 from journal.reader import Place

@@ -9,8 +9,8 @@ from collections.abc import Iterable
 
 from bus.channel import ChannelSocket
 from bus.order_link import SupersededError
-from bus.standby_link import TOPIC as STANDBY
-from bus.standby_link import term_frames
+from bus.standby_frames import TOPIC as STANDBY
+from bus.standby_frames import term_frames
 from bus.topology import FEED, ORDERS, SNAPSHOTS
 from desk.halted_file import LOOK_MS, HaltedFile
 from desk.role_file import Role, RoleFile

@@ -3,7 +3,7 @@
 from bus.channel import ChannelSocket
 from bus.order_link import LinkError
 from bus.poll_loop import PollLoop
-from bus.standby_link import TOPIC
+from bus.standby_frames import TOPIC
 from bus.topology import SNAPSHOTS
 from desk.role_file import Role, RoleFile
 from desk.run_dir import NodeError, StayDownError

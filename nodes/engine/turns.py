@@ -12,7 +12,7 @@ from bus.channel import ChannelSocket
 from bus.engine_link import CommandBatch
 from bus.feed import Frames
 from bus.order_link import LinkError
-from bus.standby_link import TOPIC as STANDBY
+from bus.standby_frames import TOPIC as STANDBY
 from journal.journal import Journal
 from market.clock import Now
 from market.limits import BATCH_MESSAGES_MAX

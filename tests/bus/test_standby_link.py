@@ -8,11 +8,11 @@ import pytest
 
 from bus import standby_link
 from bus.order_link import Frames, LinkError, SupersededError
+from bus.standby_frames import NOWHERE, Kind, Position, header_of, standby_frames, term_frames
 from bus.standby_link import (
     BEAT_NS,
     IN_FLIGHT_BYTES_MAX,
     IN_FLIGHT_FRAMES_MAX,
-    NOWHERE,
     RETRY_NS,
     SILENT_NS,
     SLICE_BYTES,
@@ -20,15 +20,10 @@ from bus.standby_link import (
     Begin,
     Hashed,
     Heard,
-    Kind,
     News,
     Piece,
-    Position,
     PrimaryEnd,
     StandbyEnd,
-    header_of,
-    standby_frames,
-    term_frames,
 )
 
 EPOCH: Final = 7

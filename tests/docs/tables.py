@@ -15,7 +15,7 @@ from typing import Any, Literal, get_args, get_origin
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from bus import standby_link
+from bus import standby_frames
 from bus.order_link import Kind
 from bus.topology import CHANNELS, TCP_CHANNELS, Source, first_order_id, first_owner
 from desk.sections import Transport
@@ -111,7 +111,7 @@ def link_table(_: str) -> str:
 
 def standby_table(_: str) -> str:
     """Return the kinds of frames of a standby link."""
-    return _kinds(standby_link.Kind)
+    return _kinds(standby_frames.Kind)
 
 
 def _kinds(kinds: type[IntEnum]) -> str:

@@ -5,7 +5,7 @@ from typing import Final
 
 import pytest
 
-from bus.standby_link import NOWHERE, Position
+from bus.standby_frames import NOWHERE, Position
 from journal.checkpoint import Checkpoint, checkpoint_paths, write_checkpoint
 from journal.format import HEADER_SIZE, PREFIX_SIZE, JournalMode, read_prefix
 from journal.journal import Journal
