@@ -6,6 +6,7 @@ from typing import Final, NamedTuple
 from bus.order_link import Frames, LinkError, integers_of, link_frames
 
 TOPIC: Final = b"standby"  # in front of its frames on the channel `snapshots`
+HASH_BYTES: Final = 8  # of the payload of a HASH
 _HEADER_INTEGERS: Final = 7
 
 

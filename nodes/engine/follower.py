@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Final
 
 from bus.order_link import Frames, LinkError
+from bus.standby_end import Arrived, Begin, Hashed, Heard, StandbyEnd
 from bus.standby_frames import NOWHERE, Position
-from bus.standby_link import Arrived, Begin, Hashed, Heard, StandbyEnd
 from desk.role_file import Role, RoleFile
 from desk.run_dir import StayDownError
 from desk.settings import Settings

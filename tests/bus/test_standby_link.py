@@ -8,22 +8,16 @@ import pytest
 
 from bus import standby_link
 from bus.order_link import Frames, LinkError, SupersededError
+from bus.standby_end import RETRY_NS, Arrived, Begin, Hashed, Heard, News, StandbyEnd
 from bus.standby_frames import NOWHERE, Kind, Position, header_of, standby_frames, term_frames
 from bus.standby_link import (
     BEAT_NS,
     IN_FLIGHT_BYTES_MAX,
     IN_FLIGHT_FRAMES_MAX,
-    RETRY_NS,
     SILENT_NS,
     SLICE_BYTES,
-    Arrived,
-    Begin,
-    Hashed,
-    Heard,
-    News,
     Piece,
     PrimaryEnd,
-    StandbyEnd,
 )
 
 EPOCH: Final = 7

@@ -7,8 +7,8 @@ import pytest
 
 from bus import standby_link
 from bus.order_link import LinkError, SupersededError
+from bus.standby_end import Arrived
 from bus.standby_frames import Kind, header_of, standby_frames
-from bus.standby_link import Arrived
 from desk.role_file import Role, RoleFile
 from desk.run_dir import NodeError, StayDownError
 from journal.checkpoint import checkpoint_paths
