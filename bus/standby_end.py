@@ -7,14 +7,14 @@ from collections import deque
 from typing import Final, NamedTuple
 
 from bus.order_link import Frames, LinkError
-from bus.standby_frames import HASH_BYTES, NOWHERE, Kind, Position, header_of, standby_frames
+from bus.standby_frames import HASH_BYTES, NOWHERE, Awaited, Kind, Position, header_of, standby_frames
 
 CHECKPOINT_BYTES_MAX: Final = 1 << 32
 RETRY_NS: Final = 1_000_000_000  # of silence, after which a standby asks again
 
 
 class Begin(NamedTuple):
-    """The standby is to forget what it has, and to go on behind a record; to be kept as records are.
+    """The standby is to forget what it has, and to go on behind a record; `begun` acknowledges what is kept of it.
 
     Attributes:
         content: what the primary's `Past.beginning` has given.
@@ -63,6 +63,8 @@ class StandbyEnd:
         last: where the primary's journal ends, as far as it has told.
         is_refused: whether another standby follows.
         is_awaited: whether the primary acknowledges nothing that we have not kept; None if it has not said.
+        is_doubtful: whether it may have acknowledged what we have not kept, as it has last said, though it waits for us
+            or for another one now.
         is_level: whether we had all that the primary had, when it was last heard of.
         outdated_term: of a primary that we do not follow, for we know of a later one; 0 if there is none.
     """
@@ -71,6 +73,7 @@ class StandbyEnd:
         self.last = position.sequence
         self.is_refused = False
         self.is_awaited: bool | None = None
+        self.is_doubtful = False
         self.is_level = False
         self.term = term
         self.outdated_term = 0
@@ -118,11 +121,11 @@ class StandbyEnd:
         if kind == Kind.CHECKPOINT:
             return self._slice(epoch, Position(first, count), last, size, frames[1])
         if kind == Kind.REFUSED:
-            self._is_asking = True
+            self._is_asking = self.is_doubtful = True
         elif kind == Kind.STRANGER or epoch != self._epoch:
             self._ask_once()
         elif kind == Kind.RECORDS:
-            self.is_awaited = bool(size)
+            self.is_awaited, self.is_doubtful = size != Awaited.NO, size == Awaited.DOUBTFUL
             return self._records(first, count, last, frames[1])
         elif kind == Kind.HEARD:
             return Heard(first, count)
@@ -131,6 +134,11 @@ class StandbyEnd:
         else:
             return Hashed(first, int.from_bytes(frames[1], "little"))
         return None
+
+    def begun(self, begin: Begin) -> None:
+        """Say that we have forgotten what was, and have what to begin with."""
+        self._epoch, self.last, self._is_asking = begin.epoch, begin.position.sequence, False
+        self.keep(begin.position)
 
     def keep(self, position: Position) -> None:
         """Say that all up to a record is kept."""
@@ -186,8 +194,6 @@ class StandbyEnd:
             return None
         content = b"".join(self._slices)
         self._slices.clear()
-        self._is_asking = False
-        self._epoch, self._position, self.last = epoch, position, position.sequence
         return Begin(epoch, position, content)
 
     def _records(self, first: int, count: int, last: int, payload: bytes) -> Arrived | None:

@@ -3,7 +3,7 @@
 from enum import IntEnum
 from typing import Final, NamedTuple
 
-from bus.order_link import Frames, LinkError, integers_of, link_frames
+from bus.order_link import Frames, LinkError, SupersededError, integers_of, link_frames
 
 TOPIC: Final = b"standby"  # in front of its frames on the channel `snapshots`
 HASH_BYTES: Final = 8  # of the payload of a HASH
@@ -15,13 +15,21 @@ class Kind(IntEnum):
 
     FOLLOW = 1  # standby: [kind, epoch, sequence, crc, who]; the last record that it has, epoch 0: none
     CHECKPOINT = 2  # primary: [kind, epoch, sequence, crc, offset, size]; a slice of what to begin with behind it
-    RECORDS = 3  # primary: [kind, epoch, first, count, last, is_awaited]; the journal ends with `last`; count 0: a beat
+    RECORDS = 3  # primary: [kind, epoch, first, count, last, awaited]; the journal ends with `last`; count 0: a beat
     HAVE = 4  # standby: [kind, epoch, sequence, offset]; it has kept all up to it, and has so much of a checkpoint
     HEARD = 5  # primary: [kind, epoch, source, report_sequence]; a source has said to have its reports up to that
     REFUSED = 6  # primary: [kind, epoch]; another standby follows
     STRANGER = 7  # primary: [kind, epoch]; say FOLLOW
     HASH = 8  # primary: [kind, epoch, sequence]; the state hash behind that record is the payload
     TERM = 9  # new primary: [kind]; to the one before it, which is none any more
+
+
+class Awaited(IntEnum):
+    """What a primary acknowledges before a standby has kept it."""
+
+    NO = 0  # all that it has itself
+    YES = 1  # nothing: neither now nor, as far as it knows, of what the standby still lacks
+    DOUBTFUL = 2  # nothing now; of what the standby lacks it may have acknowledged some before it followed
 
 
 class Position(NamedTuple):
@@ -49,6 +57,20 @@ def header_of(frames: Frames) -> list[int]:
 def standby_frames(payload: bytes, term: int, *header: int) -> Frames:
     """Return a frame as it is sent."""
     return link_frames(payload, *header, *(0,) * (_HEADER_INTEGERS - 1 - len(header)), term)
+
+
+def check_term(frames: Frames, term: int) -> None:
+    """Take what a new primary says to the one before it.
+
+    Raises:
+        LinkError: if it is anything else.
+        SupersededError: if it has a higher term than ours.
+    """
+    kind, *_, theirs = header_of(frames)
+    if kind != Kind.TERM:
+        raise LinkError(f"expected TERM, for nobody may follow, was kind {kind}")
+    if theirs > term:
+        raise SupersededError(theirs)
 
 
 def term_frames(term: int) -> Frames:

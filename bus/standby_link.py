@@ -16,7 +16,7 @@ from collections import deque
 from typing import Final, NamedTuple, Protocol
 
 from bus.order_link import Frames, LinkError, SupersededError
-from bus.standby_frames import HASH_BYTES, NOWHERE, Kind, Position, header_of, standby_frames
+from bus.standby_frames import HASH_BYTES, NOWHERE, Awaited, Kind, Position, header_of, standby_frames
 
 IN_FLIGHT_BYTES_MAX: Final = 8 << 20  # sent and not yet kept by the standby; beyond it the disk remembers
 IN_FLIGHT_FRAMES_MAX: Final = 64  # likewise: what a socket has no room for is lost, and asked for again
@@ -86,6 +86,7 @@ class PrimaryEnd:
         self._is_awaited = is_awaited
         self._sent = NOWHERE
         self._who = 0
+        self._unsure_until = 0  # up to there we may have acknowledged what `_who` has not kept
         self._identity: bytes | None = None
         self._content = b""  # of the checkpoint that is being sent
         self._sliced = self._slices_had = 0  # so much of it is sent, and kept
@@ -117,7 +118,7 @@ class PrimaryEnd:
         """Take what came from a peer; `now_ns` is monotonic.
 
         Raises:
-            LinkError: if the frames are not of this protocol.
+            LinkError: if the frames are not of this protocol, or we have nothing that the standby could begin with.
             SupersededError: if another engine is primary, of a higher term.
         """
         kind, epoch, sequence, crc, who, _, term = header_of(frames)
@@ -130,8 +131,11 @@ class PrimaryEnd:
             if self._identity not in (None, identity) and who != self._who:
                 self._answer(identity, Kind.REFUSED)
                 return
+            self._unsure_until = max(self._unsure_until, self.has) if who == self._who else self._end.sequence
             self._identity, self._who, self._heard_ns = identity, who, now_ns
             self._begin(Position(sequence, crc) if epoch == self._epoch else None)
+            if self._identity is None:
+                raise LinkError("expected a checkpoint for a standby that lacks what is pruned, and none is good")
         elif kind == Kind.HAVE and identity != self._identity:
             self._answer(identity, Kind.STRANGER)
         elif kind == Kind.HAVE and epoch == self._epoch:
@@ -163,7 +167,7 @@ class PrimaryEnd:
             self._forget_in_flight()
         elif now_ns - self._beat_ns >= BEAT_NS:
             self._beat_ns = now_ns
-            self._tell(Kind.RECORDS, self._sent.sequence + 1, 0, self._end.sequence, int(self._is_awaited))
+            self._tell(Kind.RECORDS, self._sent.sequence + 1, 0, self._end.sequence, self._awaited)
 
     def outgoing(self) -> list[tuple[bytes, Frames]]:
         """Return and forget what must now be sent, each with the identity of its peer: some records at a time."""
@@ -176,6 +180,12 @@ class PrimaryEnd:
         frames = list(self._outbox)
         self._outbox.clear()
         return frames
+
+    @property
+    def _awaited(self) -> Awaited:
+        if not self._is_awaited:
+            return Awaited.NO
+        return Awaited.YES if self.has >= self._unsure_until else Awaited.DOUBTFUL
 
     @property
     def is_behind(self) -> bool:
@@ -194,9 +204,9 @@ class PrimaryEnd:
         else:
             position, self._content = self._past.beginning()
             assert self._content, "expected something to begin with"
-            is_there = self._past.seek(position)
-            assert is_there, f"expected the journal to have {position}"
             self.has = 0
+            if not self._past.seek(position):
+                self._identity = None  # it asks again; our next checkpoint may be good
         self._sent = position
 
     def _kept(self, sequence: int) -> None:
@@ -218,7 +228,7 @@ class PrimaryEnd:
         self._sent = piece.end
         self._in_flight.append((piece.end.sequence, len(piece.payload), self._now_ns))
         self._in_flight_bytes += len(piece.payload)
-        header = (piece.first, piece.size, self._end.sequence, int(self._is_awaited))
+        header = (piece.first, piece.size, self._end.sequence, self._awaited)
         self._tell(Kind.RECORDS, *header, payload=piece.payload)
 
     def _tell(self, kind: Kind, *header: int, payload: bytes = b"") -> None:

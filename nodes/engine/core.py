@@ -190,6 +190,10 @@ class EngineCore:
             self.replay(list(turn))
         self._follow_events()
 
+    def is_of_last_turn(self, record: CommandRecord) -> bool:
+        """Return whether a record that follows is of the turn that was done last, which had not come whole."""
+        return self._journal.sequence > 0 and record.time_ns == self._handled_ns
+
     @property
     def is_idle(self) -> bool:
         """Whether nothing of the past matters: no order is open, nothing is halted, and all reports have arrived."""

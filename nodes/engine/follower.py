@@ -115,7 +115,7 @@ class Follower:
             self.core.links.heard(*news)
         elif isinstance(news, Hashed):
             self._compare(news)
-        if self._end.is_level and self._end.is_awaited:
+        if self._end.is_level and self._end.is_awaited and not self._end.is_doubtful:
             self._keep_role(self.role.model_copy(update={"is_whole": True}))
         self._flush()
 
@@ -128,7 +128,7 @@ class Follower:
         """
         self._end.tick(now_ns)
         self._flush()
-        if self.checkpoints is not None:
+        if self.checkpoints is not None and self._end.is_following:  # else a part of a turn may be our last
             self.checkpoints.look(now_ns, time_ns)
         if self._end.lag == 0:
             self._behind_since_ns = None
@@ -144,6 +144,8 @@ class Follower:
                 "its primary did not wait for it (there engine.standby is not must): it may have acknowledged what is "
                 "not here, and its sources would not agree with this engine"
             )
+        if self._end.is_refused:
+            return "another standby follows its primary: what is acknowledged is there"
         if not self.role.is_whole:
             return f"it has not had all of its primary yet, and is {counted(self._end.lag, 'record')} behind"
         return ""
@@ -221,7 +223,7 @@ class Follower:
         known: dict[str, int] = {"term": self._end.term}
         if self._end.is_awaited is not None:
             known["is_awaited"] = self._end.is_awaited
-        if self._end.term != self.role.term or self._end.is_awaited is False:
+        if self._end.term != self.role.term or self._end.is_awaited is False or self._end.is_doubtful:
             known["is_whole"] = False
         self._keep_role(self.role.model_copy(update=known))
 
@@ -238,13 +240,18 @@ class Follower:
         assert self.core is not None, "expected to have begun"
         assert self.journal is not None, "expected a journal"
         records = list(records_of(arrived))
+        is_in_turn = self.core.is_of_last_turn(records[0])
         self._keep_role(self.role.model_copy(update={"records_term": self._end.term}))
         self.journal.append(records, 0)
         if self._mode.is_synced:
             self.journal.sync()
         self._end.keep(self._position)
         self._flush()
-        self.core.follow(records)
+        if is_in_turn:  # our disk had a part of it: done apart, its reports would have other numbers
+            self.journal.close()
+            self._start(None)
+        else:
+            self.core.follow(records)
 
     def _begin(self, begin: Begin) -> None:
         """Begin anew behind what the primary has given."""
@@ -273,9 +280,8 @@ class Follower:
         sync_folder(self._folder.absolute().parent)
         self._start(begin.epoch)
         self._keep_role(self.role.model_copy(update={"records_term": self._end.term}))
-        if self._position != begin.position:
-            raise LinkError(f"expected to begin behind {begin.position}, was {self._position}")
-        self._end.keep(self._position)
+        assert self._position == begin.position, f"expected to begin behind {begin.position}, was {self._position}"
+        self._end.begun(begin)
 
     def _check_nothing_is_lost(self, begin: Begin) -> None:
         """Refuse to forget what a primary of the same term has once told us, and does not know any more."""
@@ -296,6 +302,10 @@ class Follower:
     def _write_beginning(self, folder: Path, begin: Begin, record: bytes, content: bytes) -> None:
         """Make a journal that begins with the record that a checkpoint stands behind, and that checkpoint."""
         sequence, size = begin.position.sequence, len(record)
+        for _ in records_of(Arrived(sequence, 1, record)):
+            crc, *_ = read_prefix(record)
+            if crc != begin.position.crc:
+                raise LinkError(f"expected record {sequence:,} with a CRC of {begin.position.crc:08x}, was {crc:08x}")
         header = FileHeader(begin.epoch, sequence, FIRST_FILE, self._figures, self._mode, COMMANDS.version)
         write_whole(folder / COMMANDS.file_name(FIRST_FILE), COMMANDS.encode_header(header) + record)
         checkpoint = decode_checkpoint(Path("the checkpoint of the primary"), content, COMMANDS)

@@ -5,6 +5,7 @@ The clock and the sockets are given: in a simulation they are others.
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 
 import msgpack
 
@@ -13,6 +14,7 @@ from bus.engine_link import CommandBatch
 from bus.feed import Frames
 from bus.order_link import LinkError
 from bus.standby_frames import TOPIC as STANDBY
+from bus.standby_frames import check_term
 from journal.journal import Journal
 from market.clock import Now
 from market.limits import BATCH_MESSAGES_MAX
@@ -124,12 +126,18 @@ class EngineTurns:
         """
         while len(self._askers) < ASKED_TOPICS_MAX and (frames := self._snapshots.receive()) is not None:
             if len(frames) == STANDBY_FRAMES and frames[1] == STANDBY:
-                if self._followed is not None:
-                    self._followed.receive(frames[0], frames[2:], self._now().monotonic_ns)
-                    self.release()
+                self._hear_standby(frames[0], frames[2:])
                 continue
             *envelope, topic = frames  # a REQ socket puts an empty frame into the envelope; it goes back as it came
             self._askers.setdefault(topic, {})[tuple(envelope)] = envelope
+
+    def _hear_standby(self, identity: bytes, frames: Frames) -> None:
+        if self._followed is not None:
+            self._followed.receive(identity, frames, self._now().monotonic_ns)
+            self.release()
+            return
+        with suppress(LinkError):  # of one that would follow, which nobody may
+            check_term(frames, self._core.links.term)
 
     def answer(self) -> None:
         """Answer what is asked for, up to the first slice of a large book; then let orders in again."""

@@ -142,7 +142,7 @@ class Pair:
         if isinstance(news, Begin):
             assert news.epoch == EPOCH
             self.begun, self.kept = (news.position.sequence, news.content), b""
-            self.standby.keep(news.position)
+            self.standby.begun(news)
         elif isinstance(news, Arrived):
             assert news.first == self.begun[0] + len(self.kept) + 1
             assert len(news.payload) == news.size
