@@ -13,12 +13,15 @@ from bus.standby_frames import NOWHERE, Position
 from bus.standby_link import Piece
 from journal.checkpoint import Checkpoint, checkpoint_path, checkpoint_paths, good_checkpoints, read_last
 from journal.format import HEADER_SIZE, PREFIX_SIZE, JournalError, Schema, read_prefix
+from journal.format import record_crc as crc_of
 from journal.reader import Place
 from nodes.engine.command_record import COMMANDS, CommandRecord
 
 _TIME = Struct("<q")
-_TIMED_SIZE: Final = PREFIX_SIZE + _TIME.size  # of a record up to its time, the same for all records of a turn
+_HEAD_SIZE: Final = COMMANDS.head_size  # with the time, which is the same for all records of a turn
+_DAMAGED: Final = 0, 0, 0
 _CLOSED: Final = -1
+_WALK_BYTES: Final = 1 << 20  # read at once while a place is looked for
 
 
 class Beginning(NamedTuple):
@@ -70,6 +73,7 @@ class JournalPast:
         self._schema: Schema[CommandRecord] = COMMANDS
         self._file = _CLOSED
         self._place = Place(0, 0, 0)
+        self._is_readable = True
 
     def close(self) -> None:
         """Let go of the file that is being read."""
@@ -91,15 +95,10 @@ class JournalPast:
             self._open(place)
         except FileNotFoundError:
             return False  # it was pruned while we looked
-        while self._place.sequence < position.sequence:
-            if (record := self._prefix()) is None:
-                return False
-            crc, length, sequence = record
-            self._place = Place(self._place.number, self._place.offset + PREFIX_SIZE + length, sequence)
-        return crc == position.crc
+        return self._walk(position.sequence, crc) == position.crc and (self._is_readable or self._prefix() is None)
 
     def read(self, bytes_max: int) -> Piece | None:
-        """Return what comes next: whole turns of at most so many bytes, or one turn; None if it is pruned.
+        """Return what comes next: whole turns of at most so many bytes, or one turn; None if it is pruned or damaged.
 
         Raises:
             OSError: if it cannot be read.
@@ -117,6 +116,8 @@ class JournalPast:
             else:
                 return None
         end, sequence, crc = found
+        if not end:
+            return None
         first, number, begun = self._place.sequence + 1, self._place.number, self._place.offset
         self._place = Place(number, begun + end, sequence)
         return Piece(first, sequence - first + 1, data[:end], crc)
@@ -148,7 +149,10 @@ class JournalPast:
                 head = file.read(HEADER_SIZE)
             if len(head) < HEADER_SIZE:
                 break
-            header = self._schema.decode_header(path, head)
+            try:
+                header = self._schema.decode_header(path, head)
+            except JournalError:
+                continue  # damaged, and perhaps nothing of it is asked for
             if header.start_sequence > max(sequence, 1):
                 break
             found = 0, Place(header.number, HEADER_SIZE, header.start_sequence - 1)
@@ -164,6 +168,24 @@ class JournalPast:
         path = self._folder / self._schema.file_name(place.number)
         self._file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         self._place = place
+        self._is_readable = False
+        with suppress(JournalError):  # a damaged one is not
+            header = self._schema.decode_header(path, os.pread(self._file, HEADER_SIZE, 0))
+            self._is_readable = header.version == self._schema.version  # else its records mean something else to us
+
+    def _walk(self, sequence: int, crc: int) -> int | None:
+        """Go behind a record of this file, and return its CRC, `crc` if we are there; None if it has none such."""
+        number, offset, at_sequence = self._place
+        data, at = b"", 0
+        while at_sequence < sequence:
+            if len(data) - at < PREFIX_SIZE:
+                data, at = os.pread(self._file, max(_WALK_BYTES, PREFIX_SIZE), offset), 0
+                if len(data) < PREFIX_SIZE:
+                    return None
+            crc, length, at_sequence = read_prefix(data[at : at + PREFIX_SIZE])
+            at, offset = at + PREFIX_SIZE + length, offset + PREFIX_SIZE + length
+        self._place = Place(number, offset, at_sequence)
+        return crc
 
     def _prefix(self) -> tuple[int, int, int] | None:
         """Return CRC, length and sequence of the record that comes next in this file; None at its end."""
@@ -176,22 +198,28 @@ class JournalPast:
             self._open(Place(self._place.number + 1, HEADER_SIZE, self._place.sequence))
         except FileNotFoundError:
             return False
-        return self._prefix() is not None
+        return self._is_readable and self._prefix() is not None
 
 
 def _whole_turns(data: bytes, *, is_end: bool) -> tuple[int, int, int] | None:
     """Return where the last whole turn ends in what follows a record, and its last record's sequence and CRC.
 
-    A turn is whole if a record of another one follows, or the file ends.
+    A turn is whole if a record of another one follows, or the file ends; where damage follows it is not known to be.
+    None if there is none yet, and 0 where the end is if what comes first is damaged.
     """
     at, sequence, crc, turn_ns = 0, 0, 0, None
     found: tuple[int, int, int] | None = None
-    while len(data) - at >= _TIMED_SIZE:
-        (time_ns,) = _TIME.unpack_from(data, at + PREFIX_SIZE)
+    while at < len(data):
+        head = data[at : at + _HEAD_SIZE]
+        is_cut = len(head) < _HEAD_SIZE
+        record_crc, length, record_sequence = (0, 0, 0) if is_cut else read_prefix(head)
+        end = at + PREFIX_SIZE + length
+        if is_cut or end > len(data):
+            return found or (_DAMAGED if is_end else None)
+        if crc_of(head, data[at + _HEAD_SIZE : end]) != record_crc:
+            return found or _DAMAGED
+        (time_ns,) = _TIME.unpack_from(head, PREFIX_SIZE)
         if turn_ns not in (None, time_ns):
             found = at, sequence, crc
-        record_crc, length, record_sequence = read_prefix(data[at : at + PREFIX_SIZE])
-        if at + PREFIX_SIZE + length > len(data):
-            return found
-        at, sequence, crc, turn_ns = at + PREFIX_SIZE + length, record_sequence, record_crc, time_ns
+        at, sequence, crc, turn_ns = end, record_sequence, record_crc, time_ns
     return (at, sequence, crc) if is_end and at else found

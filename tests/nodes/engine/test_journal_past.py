@@ -1,5 +1,6 @@
 """What a primary's disk has for its standby: the records as they stand, in whole turns, from any place on."""
 
+import os
 from pathlib import Path
 from typing import Final
 
@@ -82,6 +83,67 @@ def test_what_it_has_not_is_not_found(folder: Path) -> None:
     assert not past.seek(NOWHERE)
     assert not past.seek(ends[2][0])
     assert past.seek(ends[sum(TURNS[: FILES[0]]) + 1][0])
+    past.close()
+
+
+def test_records_of_a_former_release_are_not_told(folder: Path) -> None:
+    """This one would make something else of them: what stands before them begins behind a checkpoint."""
+    ends, past = _ends(folder), JournalPast(folder, FIGURES)
+    for path in COMMANDS.files(folder)[:2]:
+        content = path.read_bytes()
+        former = COMMANDS.decode_header(path, content[:HEADER_SIZE])._replace(version=COMMANDS.version - 1)
+        path.write_bytes(COMMANDS.encode_header(former) + content[HEADER_SIZE:])
+    first, second = sum(TURNS[: FILES[0]]), sum(TURNS[: FILES[1]])  # the last records of those files
+    assert [past.seek(ends[each][0]) for each in (0, 1, second - 1)] == [False] * 3
+    assert past.seek(ends[first][0])
+    assert past.read(1 << 20) is None
+    for sequence in (second, second + 1):
+        assert past.seek(ends[sequence][0])
+        piece = past.read(1)
+        assert piece is not None
+        assert piece.first == sequence + 1
+    past.close()
+
+
+def test_what_is_damaged_is_as_if_it_were_pruned(folder: Path) -> None:
+    """An engine goes on with it, behind a checkpoint; so does its standby."""
+    ends, past = _ends(folder), JournalPast(folder, FIGURES)
+    paths = COMMANDS.files(folder)
+    first, second = sum(TURNS[: FILES[0]]), sum(TURNS[: FILES[1]])
+    content = paths[0].read_bytes()
+    for at in range(HEADER_SIZE, len(content), 7):
+        paths[0].write_bytes(content[:at] + bytes([content[at] ^ 4]) + content[at + 1 :])
+        if past.seek(NOWHERE):
+            got = 0
+            while (piece := past.read(1)) is not None:
+                assert piece.end == ends[piece.end.sequence][0]
+                got = piece.end.sequence
+            assert got < first
+    paths[1].write_bytes(b"x" * 200)
+    assert not past.seek(ends[first + 1][0])
+    assert past.seek(ends[second + 1][0])
+    past.close()
+
+
+def test_a_place_in_a_long_file_is_found_with_few_calls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Orders wait meanwhile: one call for each record took a second of a file of 64 MB."""
+    with Journal(tmp_path, COMMANDS, FIGURES, EPOCH, JournalMode.WRITE) as journal:
+        journal.recover(lambda *_: None)
+        journal.append([_record(number, number) for number in range(1, 20_001)], 0)
+        assert journal.last is not None
+        end = Position(journal.sequence, journal.last.crc)
+    calls, pread = 0, os.pread
+
+    def counted(file: int, size: int, offset: int) -> bytes:
+        nonlocal calls
+        calls += 1
+        return pread(file, size, offset)
+
+    monkeypatch.setattr(os, "pread", counted)
+    past = JournalPast(tmp_path, FIGURES)
+    assert past.seek(end)
+    assert calls < 20
+    assert not past.seek(Position(20_001, 5))
     past.close()
 
 
