@@ -13,6 +13,7 @@ from stat import S_ISREG
 from time import time
 from typing import Any, Final
 
+from commands.actions.doctor_roles import role_findings
 from commands.actions.doctor_stores import (
     Finding,
     history_findings,
@@ -88,6 +89,7 @@ def _findings(run_dir: Path) -> Iterator[Finding]:
         _clock_findings,
         _port_findings,
         _key_findings,
+        role_findings,
         journal_findings,
         session_findings,
         ledger_findings,

@@ -8,8 +8,10 @@ import msgpack
 
 from bus.channel import ChannelSocket
 from bus.topology import SNAPSHOTS
+from commands.actions.ruling import others_of, ruling_settings
 from desk.client import DeskError, asked
 from desk.plan import EnginePlan
+from desk.run_dir import NodeError
 from desk.settings import Settings
 from desk.wiring import desk_wiring
 from journal.checkpoint import Checkpoint, good_checkpoints
@@ -55,10 +57,16 @@ def journal_report(settings: Settings, engine: EnginePlan, *, is_verification: b
 def replay_journal(settings: Settings, engine: EnginePlan, *, is_verified: bool) -> str:
     """Replay an engine's journal into one of our own and say what came out; compare it with the live one if asked.
 
+    The live one may be the standby that was promoted in this one's place: then it is its journal, too.
+
     Raises:
-        DeskError: if the journal is not sound, no engine is live, or the two states differ.
+        DeskError: if the journal is not sound, no engine is live here, or the two states differ.
     """
-    sequence, expected = _live_state(settings, engine.name) if is_verified else (None, None)
+    asked_for, sequence, expected = settings, None, None
+    if is_verified:
+        settings = _ruling(settings, engine.name)
+        engine = settings.plan.engines[engine.name]
+        sequence, expected = _live_state(settings, engine.name)
     try:
         nowhere = settings.run_dir / "journal.none"  # for an engine that keeps none
         core, journal = make_core(settings, engine.name, nowhere, JournalMode.NONE)
@@ -86,6 +94,7 @@ def replay_journal(settings: Settings, engine: EnginePlan, *, is_verified: bool)
     )
     if not is_verified:
         return line
+    line = f"{line}, in {settings.run_dir}" if settings is not asked_for else line
     if last != sequence or found != expected:
         raise DeskError(f"{line}; the live engine is at record {sequence:,} with state {expected:016x}")
     return f"{line}; the live engine says the same"
@@ -102,9 +111,18 @@ def _begun(core: EngineCore, reader: JournalReader[CommandRecord], folder: Path)
     return good[-1].last.place
 
 
+def _ruling(settings: Settings, engine: str) -> Settings:
+    try:
+        return ruling_settings(settings, engine)
+    except NodeError as error:
+        raise DeskError(str(error)) from None
+
+
 def _live_state(settings: Settings, engine: str) -> tuple[int, int]:
     """Return the sequence of the live engine's last record, and its state hash at that moment."""
     nobody, silent = (f"no engine is live in {settings.run_dir}", f"the engine in {settings.run_dir} does not answer")
+    if far := [each.text for each in others_of(settings, engine) if each.run_dir is None]:
+        nobody = f"{nobody}; if that at {far[0]} has its place, ask on its machine"
     frames = asked(ChannelSocket(SNAPSHOTS, desk_wiring(settings), engine), [STATE_TOPIC], nobody, silent)
     sequence, state_hash = msgpack.unpackb(frames[1])
     return sequence, state_hash

@@ -55,9 +55,12 @@ def _answer(file: RoleFile, name: str) -> Role:
         file.wish(wish)
     except OSError as error:
         raise DeskError(f"{file.wish_path} cannot be written: {error.strerror}") from None
-    while (role := file.read()).asked != wish:
+    while (role := file.read()).asked != wish and role.role == "standby":  # else another one has asked at once
         if time.monotonic() > deadline:
-            file.take_wish()
-            raise DeskError(f"{name} does not answer: is it up, and not stopped? See `logs {name}`")
+            if file.take_wish() == wish:
+                raise DeskError(f"{name} does not answer: is it up, and not stopped? See `logs {name}`")
+            raise DeskError(
+                f"{name} has not answered yet: its disk is slow, or another one has asked at once. See `status`"
+            )
         time.sleep(LOOK_S)
     return role

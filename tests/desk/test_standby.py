@@ -343,6 +343,12 @@ def test_a_whole_desk_goes_on_at_the_standby(folder: Path, engines: list[Engine]
         assert [trade.trade_id for trade in venue.trades(BTCUSDT)][: len(had)] == had
         report = desk.cli("report")
         assert report.returncode == 0, report.stdout + report.stderr
+        replayed = desk.cli("replay", "--verify")
+        assert replayed.returncode == 0, replayed.stderr
+        assert f"in {folder / 'b'}; the live engine says the same" in replayed.stdout
+        assert "was promoted instead of this one" not in (found := desk.cli("doctor").stdout)
+        assert "another engine has the place of engine, of term 1" in found
+        assert "do: set engine.follows to where that one is" in found
         desk.stop()
     finally:
         desk.end()
