@@ -53,7 +53,7 @@ class Past(Protocol):
         ...
 
     def read(self, bytes_max: int) -> Piece | None:
-        """Return what comes next: whole turns of at most so many bytes, or one turn; None if it is pruned or damaged."""
+        """Return the whole turns that come next, at most so many bytes or one turn; None if pruned or damaged."""
         ...
 
     def beginning(self) -> tuple[Position, bytes]:

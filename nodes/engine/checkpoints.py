@@ -20,6 +20,7 @@ from nodes.engine.core import EngineCore
 from nodes.engine.core_state import CoreState, encode_state
 
 LOOK_MS: Final = 100  # between two looks at whether one is due
+NO_CHECKPOINT: Final = "no checkpoint: the next start takes longer"
 COMMANDS_PER_RECORD: Final = 64  # which a replay does in the time that a record itself takes
 
 Work = Callable[[], None]

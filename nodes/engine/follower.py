@@ -30,11 +30,11 @@ from journal.replay import Replay
 from market.clock import NS_PER_MS
 from market.whole_file import make_folder, put_aside, sync_folder, write_whole
 from market.words import counted
-from nodes.engine.checkpoints import BesideThread, Checkpoints
+from nodes.engine.checkpoints import NO_CHECKPOINT, BesideThread, Checkpoints
 from nodes.engine.command_record import COMMANDS, CommandRecord
 from nodes.engine.core import EngineCore
 from nodes.engine.journal_past import unpack_beginning
-from nodes.engine.making import engine_figures, make_checkpoints, make_core
+from nodes.engine.making import engine_figures, make_checkpoints, make_core, warn_of
 
 FIRST_FILE: Final = 2  # of a journal that begins behind a checkpoint: file 1 begins with the first record
 
@@ -48,6 +48,7 @@ class Follower:
         role_file: of its role; it is kept there that this is a standby.
         send: takes what is to go to the primary.
         tell: is told how far a replay of its own journal has come.
+        warn: is told what a person should know of its disk, and why.
 
     Attributes:
         core: that has done what the journal says; None before there was anything to follow.
@@ -67,6 +68,7 @@ class Follower:
         role_file: RoleFile,
         send: Callable[[Frames], object],
         tell: Callable[[Replay], None],
+        warn: Callable[[str, str], None],
     ) -> None:
         plan = settings.plan.engines[engine]
         self._settings = settings
@@ -77,6 +79,8 @@ class Follower:
         self._role_file = role_file
         self._send = send
         self._tell = tell
+        self._warn = warn
+        self._told_failure = ""
         self._beside = BesideThread()
         self._behind_since_ns: int | None = None
         self.core: EngineCore | None = None
@@ -130,6 +134,10 @@ class Follower:
         self._flush()
         if self.checkpoints is not None and self._end.is_following:  # else a part of a turn may be our last
             self.checkpoints.look(now_ns, time_ns)
+            if (failure := self.checkpoints.failure) != self._told_failure:
+                self._told_failure = failure
+                if failure:
+                    self._warn(NO_CHECKPOINT, failure)
         if self._end.lag == 0:
             self._behind_since_ns = None
         elif self._behind_since_ns is None:
@@ -231,7 +239,7 @@ class Follower:
         """Have what our own journal says."""
         core, journal = make_core(self._settings, self._engine, self._folder, self._mode, epoch)
         self.journal = journal
-        core.recover(self._tell)
+        warn_of(core.recover(self._tell), self._warn)
         self.core = core
         self.checkpoints = make_checkpoints(self._settings, self._engine, core, journal, self._beside)
 

@@ -1,5 +1,6 @@
 """An engine's node in the making: its core, its journal and its checkpoints, as the settings say."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -9,6 +10,7 @@ from engine.matching_engine import make_engine
 from journal.format import JournalMode
 from journal.journal import Journal
 from journal.pruning import Keep, Retention
+from journal.replay import Replay
 from market.clock import NS_PER_MS, NS_PER_SECOND, time_ns
 from nodes.engine.checkpoints import BesideThread, Checkpoints, CheckpointTimes
 from nodes.engine.command_record import COMMANDS, CommandRecord, figures_of, journal_epoch
@@ -67,6 +69,14 @@ def make_checkpoints(
     return Checkpoints(core, journal, times, retention, beside.begin)
 
 
+def warn_of(done: Replay, warn: Callable[[str, str], None]) -> None:
+    """Let a person know what of a journal was not used: `warn` is given what, and why."""
+    for why in done.passed_over:
+        warn("a checkpoint was not used", why)
+    if done.torn_tail is not None:
+        warn("the journal's torn tail was cut off", str(done.torn_tail))
+
+
 def recovered_core(node: Node) -> tuple[EngineCore, Journal[CommandRecord]]:
     """Return a core that has replayed its journal.
 
@@ -75,10 +85,7 @@ def recovered_core(node: Node) -> tuple[EngineCore, Journal[CommandRecord]]:
     plan = node.plan.engines[node.name]
     core, journal = make_core(node.settings, node.name, plan.journal_folder, JournalMode(plan.settings.journal))
     done = core.recover(lambda replay: node.warming(f"replays its journal: {replay} so far"))
-    for why in done.passed_over:
-        node.log.warning("a checkpoint was not used", why=why)
-    if done.torn_tail is not None:
-        node.log.warning("the journal's torn tail was cut off", why=str(done.torn_tail))
+    warn_of(done, lambda what, why: node.log.warning(what, why=why))
     if done.record_count or done.after_sequence:
         node.log.info("the journal was replayed", replayed=str(done), live_orders=core.engine.live_order_count)
     return core, journal

@@ -21,7 +21,7 @@ from journal.journal import Journal
 from market.clock import NS_PER_MS, monotonic_ns, now, time_ns
 from market.whole_file import put_aside
 from nodes.engine.checkpoints import LOOK_MS as CHECKPOINT_LOOK_MS
-from nodes.engine.checkpoints import BesideThread
+from nodes.engine.checkpoints import NO_CHECKPOINT, BesideThread
 from nodes.engine.command_record import CommandRecord
 from nodes.engine.core import EngineCore
 from nodes.engine.followed import TICK_MS as FOLLOWED_TICK_MS
@@ -124,7 +124,7 @@ class EngineNode:
         if (failure := self._checkpoints.failure) != self._told_failure:
             self._told_failure = failure
             if failure:
-                self._node.log.warning("no checkpoint: the next start takes longer", why=failure)
+                self._node.log.warning(NO_CHECKPOINT, why=failure)
 
     def _hold_halts(self) -> None:
         """Halt what the file has halted: said while we were away, or what a resume that crossed it has ended."""

@@ -9,6 +9,7 @@ from desk.role_file import Role, RoleFile
 from desk.run_dir import NodeError, StayDownError
 from desk.wiring import wiring_elsewhere
 from journal.journal import Journal
+from journal.replay import Replay
 from market.clock import monotonic_ns, time_ns
 from nodes.engine.command_record import CommandRecord
 from nodes.engine.core import EngineCore
@@ -59,12 +60,14 @@ class StandbyNode:
         self._loop: PollLoop = node.poll_loop(is_awake=True)
         self._promoted: tuple[EngineCore, Journal[CommandRecord]] | None = None
         self._bad_frame_count = 0
+        self._is_ready = False
         self.follower = Follower(
             node.settings,
             node.name,
             self._role_file,
             lambda frames: self._socket.send([TOPIC, *frames]),
-            lambda replay: node.warming(f"replays its journal: {replay} so far"),
+            self._tell_replay,
+            lambda what, why: node.log.warning(what, why=why),
         )
 
     def run(self) -> tuple[EngineCore, Journal[CommandRecord]] | None:
@@ -72,6 +75,7 @@ class StandbyNode:
         self._loop.on_readable(self._socket, self._on_primary)
         self._loop.every(TICK_MS, self._on_tick)
         self._node.ready(follows=self._socket.endpoint)
+        self._is_ready = True
         self._loop.run()
         return self._promoted
 
@@ -81,6 +85,13 @@ class StandbyNode:
         self._socket.close()
         if self._promoted is None:
             self.follower.close()
+
+    def _tell_replay(self, replay: Replay) -> None:
+        what = f"replays its journal: {replay} so far"
+        if self._is_ready:
+            self._node.log.info(what)  # it began anew, and is a standby all the while
+        else:
+            self._node.warming(what)
 
     def _on_primary(self) -> None:
         for _ in range(FRAMES_MAX):

@@ -79,6 +79,7 @@ class StandbyPair:
         self.ends = {source: SourceEnd(source, incarnation=1) for source in SOURCES}
         self.heard: dict[int, list[Event]] = {source: [] for source in SOURCES}
         self.connection = 0
+        self.warned: list[tuple[str, str]] = []  # what the standby has let a person know, and why
         self.to_standby: deque[list[bytes]] = deque()
         self.to_primary: list[list[bytes]] = []
         self.primary = self.started_primary()
@@ -96,7 +97,14 @@ class StandbyPair:
 
     def started_standby(self, name: str = "standby") -> Follower:
         file = RoleFile(self.folders[name], "engine")
-        return Follower(self.settings[name], "engine", file, self.to_primary.append, lambda _: None)
+        return Follower(
+            self.settings[name],
+            "engine",
+            file,
+            self.to_primary.append,
+            lambda _: None,
+            lambda *news: self.warned.append(news),
+        )
 
     @property
     def standby(self) -> Follower:

@@ -146,6 +146,30 @@ def test_a_turn_that_its_disk_has_a_part_of_is_done_as_one(tmp_path: Path) -> No
     assert [event for frame in told for event in decode_events(frame.payload)] == pair.heard[source]
 
 
+def test_what_is_wrong_with_its_disk_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a primary does: a torn tail, a checkpoint that was not used, one that could not be written."""
+    pair, dice = _level_pair(tmp_path)
+    pair.standby.close()
+    journal = pair.folders["standby"] / "journal"
+    path = COMMANDS.files(journal)[-1]
+    os.truncate(path, path.stat().st_size - 3)
+    (journal / "checkpoint-000000000005.state").write_bytes(b"none")
+    pair.cut()
+    pair.follower = pair.started_standby()
+    assert [what for what, _ in pair.warned] == ["a checkpoint was not used", "the journal's torn tail was cut off"]
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("nodes.engine.checkpoints.write_checkpoint", full)
+    for _ in range(3):
+        pair.now_ns += 40_000_000_000
+        _trade(pair, dice, 10)
+        pair.settle(20)
+    (told,) = [why for what, why in pair.warned if what == "no checkpoint: the next start takes longer"][:1]
+    assert "No space left on device" in told
+
+
 def test_a_primary_without_a_good_checkpoint_goes_on_without_a_standby(tmp_path: Path) -> None:
     """Its next checkpoint may be good; that one asks again until then."""
     pair, dice = StandbyPair(tmp_path, is_awaited=False), Dice(4)
