@@ -34,6 +34,7 @@ from tests.bus.test_tcp import free_ports
 from tests.desk.desk_process import BTCUSDT, CLI, LEAN, Desk, environment, run_here, short_directory, until
 from tests.desk.test_faults import FAST_FILLS
 from tests.one_engine import GATEWAY
+from tests.reliability import FaultRow
 from venues.venue import VenueError
 
 OWNER = first_owner(GATEWAY)
@@ -201,7 +202,9 @@ def check_takeover(standby: Engine, trader: Trader) -> None:
     assert resting(standby.run_dir) == trader.sent
 
 
-def test_a_standby_takes_the_place_of_a_primary_that_was_killed(folder: Path, engines: list[Engine]) -> None:
+def test_a_standby_takes_the_place_of_a_primary_that_was_killed(
+    folder: Path, engines: list[Engine], fault_row: FaultRow
+) -> None:
     """It is refused while it is none; it serves within 2 s; a primary that comes back is told, and ends."""
     primary, standby, trader = a_pair(folder, engines)
     refused = primary.promote()
@@ -223,10 +226,13 @@ def test_a_standby_takes_the_place_of_a_primary_that_was_killed(folder: Path, en
     primary.start()
     assert primary.ended() == 3
     assert "another engine has this one's place, of term 1: set engine.follows" in primary.log
+    fault_row("primary comes back after its standby was promoted", "started again, twice: it ends, exit code 3", 2)
     trader.close()
 
 
-def test_either_may_come_back_and_the_fallen_one_follows(folder: Path, engines: list[Engine]) -> None:
+def test_either_may_come_back_and_the_fallen_one_follows(
+    folder: Path, engines: list[Engine], fault_row: FaultRow
+) -> None:
     """A standby that is away is waited for; a primary goes on; who was primary follows the one that is."""
     primary, standby, trader = a_pair(folder, engines)
     standby.end()
@@ -254,6 +260,7 @@ def test_either_may_come_back_and_the_fallen_one_follows(folder: Path, engines: 
     check_takeover(standby, trader)
     trader.wait("the fallen one has all", partial(follows, primary))
     assert resting(primary.run_dir) == trader.sent
+    fault_row("standby dies, with `must`", "SIGKILL: nothing is acknowledged until it is back", 1)
     trader.close()
 
 
@@ -287,7 +294,7 @@ PARTS, MOMENTS = (20, 10) if os.environ.get("KILLS") == "all" else (1, 4)
 
 @pytest.mark.parametrize("part", range(PARTS))
 def test_whenever_the_primary_is_killed_nothing_acknowledged_is_lost(
-    folder: Path, engines: list[Engine], part: int
+    folder: Path, engines: list[Engine], part: int, fault_row: FaultRow
 ) -> None:
     """The roles change at each: who was killed comes back as the standby of the other, which waits for it."""
     random, seconds = Random(part), list[float]()
@@ -311,10 +318,12 @@ def test_whenever_the_primary_is_killed_nothing_acknowledged_is_lost(
         assert trader.accepted[: len(had)] == had
     check_takeover(primary, trader)
     assert sorted(seconds)[len(seconds) // 2] < 2, seconds
+    cause = "SIGKILL under load, at random; the standby, which it waits for, is promoted, and the roles change"
+    fault_row("primary dies for good", cause, MOMENTS, seconds)
     trader.close()
 
 
-def test_a_whole_desk_goes_on_at_the_standby(folder: Path, engines: list[Engine]) -> None:
+def test_a_whole_desk_goes_on_at_the_standby(folder: Path, engines: list[Engine], fault_row: FaultRow) -> None:
     """Its engine is killed, and comes back as none; exchange, flow and maker go on, and the books agree."""
     own = {"TICKBUS_ENGINE__STANDBY": "must", "TICKBUS_ENGINE__STANDBY_AT": str(folder / "b"), **FAST_FILLS}
     desk = Desk(folder / "run", *LEAN, **own)
@@ -349,6 +358,7 @@ def test_a_whole_desk_goes_on_at_the_standby(folder: Path, engines: list[Engine]
         assert "was promoted instead of this one" not in (found := desk.cli("doctor").stdout)
         assert "another engine has the place of engine, of term 1" in found
         assert "do: set engine.follows to where that one is" in found
+        fault_row("engine of a whole desk dies for good", "SIGKILL; its standby is promoted, and the desk goes on", 1)
         desk.stop()
     finally:
         desk.end()

@@ -92,13 +92,15 @@ def test_a_maker_that_lives_is_left_alone(quoting_desk: Desk) -> None:
     until("it has lived long", lambda: quoting_desk.node("maker")["uptime_s"] > lived_s, 30)
 
 
-def test_a_maker_without_its_watchdog_starts_anew(quoting_desk: Desk) -> None:
+def test_a_maker_without_its_watchdog_starts_anew(quoting_desk: Desk, fault_row: FaultRow) -> None:
     """It quotes with one or not at all."""
-    before = quoting_desk.node("maker")["pid"]
+    before, since_s = quoting_desk.node("maker")["pid"], time.monotonic()
     os.kill(_watchdog_pid(quoting_desk), signal.SIGKILL)
     until("another maker is ready", lambda: _is_another(quoting_desk, before))
     until("it quotes both sides", lambda: len(_own(quoting_desk)) == 2)
+    back_s = time.monotonic() - since_s
     assert "no quotes without it" in quoting_desk.log("maker")
+    fault_row("watchdog dies", "SIGKILL: no quotes without it; back when the maker quotes", 1, [back_s])
 
 
 def _is_another(desk: Desk, pid: int) -> bool:
@@ -118,7 +120,9 @@ def test_signals_to_the_watchdog_do_not_end_it(quoting_desk: Desk) -> None:
 
 
 @pytest.mark.parametrize("end", [_kill_maker, _stop_maker])
-def test_orders_go_though_the_supervisor_is_dead_too(quoting_desk: Desk, end: Callable[[Desk], None]) -> None:
+def test_orders_go_though_the_supervisor_is_dead_too(
+    quoting_desk: Desk, end: Callable[[Desk], None], fault_row: FaultRow
+) -> None:
     """Nobody restarts it; the exchange waits with its own end until the watchdog has ended."""
     if quoting_desk.process is None:
         quoting_desk.start()
@@ -139,9 +143,11 @@ def test_orders_go_though_the_supervisor_is_dead_too(quoting_desk: Desk, end: Ca
 
     until("its orders are gone", are_gone, 20)
     until("all have ended", lambda: not node_processes(quoting_desk.run_dir) and not Path(f"/proc/{pid}").exists())
+    cause = f"SIG{'KILL' if end is _kill_maker else 'STOP'}, SIGKILL: the watchdog alone cancels its orders"
+    fault_row("maker dies or hangs, and its supervisor dies", cause, 1)
 
 
-def test_a_strategy_that_never_returns_is_ended(desk: Desk) -> None:
+def test_a_strategy_that_never_returns_is_ended(desk: Desk, fault_row: FaultRow) -> None:
     """Its loop stands, so that no beat comes; its order goes, and the maker is there again."""
     hangs = desk.run_dir.parent / "hangs"
     strategy = desk.run_dir.parent / "strategy.py"
@@ -153,4 +159,5 @@ def test_a_strategy_that_never_returns_is_ended(desk: Desk) -> None:
     until("its order is gone", lambda: not _own(desk), 20)
     hangs.unlink()
     until("it quotes again", lambda: len(_own(desk)) == 1)
+    fault_row("strategy never returns", "its file waits: the watchdog cancels its order and ends the maker", 1)
     desk.stop()
