@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from flow.book_mirror import BookMirror
 from flow.order_flow import Figure
-from flow.recordings.recording import MALFORMED, MessageParser, Record, RecordedTrade
+from flow.recordings.recording import MALFORMED, BookTicker, DepthUpdate, MessageParser, Record, RecordedTrade, Snapshot
 from flow.recordings.trade_placement import TradePlacement
 from market.backoff import Backoff
 from market.clock import NS_PER_MS, NS_PER_SECOND
@@ -82,6 +82,8 @@ class LiveFlow:
         self._is_withdrawn = False
         self._lost_ns: int | None = None  # since when the book is not followed
         self._snapshot_due_ns: int | None = None  # when the next one may be asked for
+        self._snapshot_id = 0  # the update as of which the book was last taken whole
+        self._streamed_id = 0  # the latest update that the streams have told of, since they began
         self._backoff = Backoff(_RESYNC_PAUSE_NS, _PAUSE_NS_MAX)  # of snapshots
         self._counts = {"message_count": 0, "bad_message_count": 0, "disconnect_count": 0, "resync_count": 0}
         self._last_problem = ""
@@ -157,6 +159,7 @@ class LiveFlow:
         match news:
             case Subscribed():
                 self._is_subscribed = True
+                self._streamed_id = 0
                 self._placement = TradePlacement(self._settings.trade_window_ms * NS_PER_MS)
                 self._resynchronise(now_ns, now_ns)
             case Lost(reason):
@@ -181,7 +184,7 @@ class LiveFlow:
             self._placement.put(record)
 
     def _apply(self, now_ns: int, record: Record) -> None:
-        if not self._mirror.is_built and isinstance(record, RecordedTrade):
+        if self._is_past(record):
             return
         self._mirror.apply(record)
         if self._mirror.is_built:
@@ -195,7 +198,23 @@ class LiveFlow:
                 self._counts["resync_count"] += 1
                 self._resynchronise(now_ns, now_ns + _RESYNC_PAUSE_NS)
 
+    def _is_past(self, record: Record) -> bool:
+        """Say whether the book has already had what a record tells: the streams may come later than a snapshot.
+
+        A trade has no update id: it counts from the first update on that is newer than the snapshot.
+        """
+        match record:
+            case RecordedTrade():
+                return not self._mirror.is_built or self._streamed_id <= self._snapshot_id
+            case Snapshot():
+                self._snapshot_id = record.update_id
+                return False
+            case DepthUpdate() | BookTicker():
+                self._streamed_id = max(self._streamed_id, record.update_id)
+                return isinstance(record, BookTicker) and record.update_id <= self._snapshot_id
+
     def _resynchronise(self, now_ns: int, from_ns: int) -> None:
+        self._snapshot_id = 0
         self._mirror.begin_next()
         self._lost_ns = now_ns if self._lost_ns is None else self._lost_ns
         self._snapshot_due_ns = from_ns

@@ -152,6 +152,20 @@ def test_short_interruption_ends_in_the_new_book_without_ghosts(live: Live) -> N
     assert live.book == ((Level(99, 1),), (Level(101, 2),))
 
 
+@pytest.mark.parametrize(
+    "late", [ticker(39, (97, 1), (102, 5)), trade(7, 101, 2, is_sell=False)], ids=["best prices", "trade"]
+)
+def test_what_a_snapshot_has_already_is_not_had_twice(live: Live, late: str) -> None:
+    """Guards the book of a market that is quiet from then on: the streams may come later than the snapshot."""
+    live.lose(0.1)
+    live.subscribe()
+    assert live.asks_for_snapshot()
+    live.say(snapshot(40, [(99, 5)], [(101, 5)]), late)
+    assert live.book == ((Level(99, 5),), (Level(101, 5),))
+    live.say(update(41, 42, [(98, 1)], []), trade(8, 101, 1, is_sell=False))
+    assert live.book == ((Level(99, 5), Level(98, 1)), (Level(101, 4),))
+
+
 def test_bad_message_is_counted_and_what_it_lost_is_found(live: Live) -> None:
     """Guards the parser's edge: nonsense and empty sides are passed over, a lost update is a gap."""
     live.say("nonsense", json.dumps({"x": "news"}), ticker(13, (0, 0), (102, 5)), update(13, 13, [(100, 4)], []))
