@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from desk.run_dir import holder_pid
-from tests.desk.desk_process import CLI, FREE_PORTS, LEAN, Desk, node_processes, until
+from tests.desk.desk_process import CLI, FREE_PORTS, LEAN, PATIENCE_S, Desk, node_processes, until
 
 
 def _left_over(run_dir: Path) -> list[str]:
@@ -112,7 +112,7 @@ def test_one_node_runs_in_the_foreground_and_only_once(desk: Desk) -> None:
         assert f"engine is already running, pid {process.pid}" in second.stderr
     finally:
         process.terminate()
-        process.communicate(timeout=10)
+        process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 0
     assert _left_over(desk.run_dir) == []
 

@@ -16,7 +16,7 @@ import pytest
 
 from bus.end_signals import END_SIGNALS
 from desk.client import DeskError, desk_pid, desk_status
-from tests.desk.desk_process import CLI, FREE_PORTS, LEAN, Desk, node_processes, until
+from tests.desk.desk_process import CLI, FREE_PORTS, LEAN, PATIENCE_S, Desk, node_processes, until
 
 ALL = os.environ.get("ENDINGS") == "all"
 SIGNALS = END_SIGNALS if ALL else (signal.SIGRTMIN,)
@@ -47,11 +47,11 @@ def _is_ready(run_dir: Path) -> bool:
 
 
 def _quoting(run_dir: Path) -> None:
-    until("both quotes are open", lambda: _is_quoting(run_dir), 60)
+    until("both quotes are open", lambda: _is_quoting(run_dir))
 
 
 def _assert_nothing_is_left(run_dir: Path, files: frozenset[str] = frozenset()) -> None:
-    until("no node is left", lambda: node_processes(run_dir) == [], 40)
+    until("no node is left", lambda: node_processes(run_dir) == [])
     assert _open_orders(run_dir) == []
     left = {path.name for path in run_dir.iterdir() if path.suffix in (".ipc", ".lock")}
     assert left <= files
@@ -74,7 +74,7 @@ def test_ctrl_c_with_a_reader_that_is_gone_is_an_ordered_stop(desk: Desk) -> Non
     _quoting(desk.run_dir)
     desk.process.stdout.close()
     desk.process.send_signal(signal.SIGINT)
-    assert desk.process.wait(30) == 0
+    assert desk.process.wait(PATIENCE_S) == 0
     desk.process = None
     _assert_nothing_is_left(desk.run_dir)
 
@@ -97,15 +97,15 @@ def test_a_closed_terminal_is_an_ordered_stop_and_under_nohup_none(desk: Desk, i
         signal.signal(signal.SIGHUP, handler)
     try:
         os.close(slave)
-        until("it draws", lambda: _read(master), 60)
+        until("it draws", lambda: _read(master))
         until("the desk is ready", lambda: _read(master) is not None and desk_pid(desk.run_dir) == process.pid)
-        until("it quotes", lambda: _read(master) is not None and _is_quoting(desk.run_dir), 60)
-        until("every node is ready", lambda: _read(master) is not None and _is_ready(desk.run_dir), 60)
+        until("it quotes", lambda: _read(master) is not None and _is_quoting(desk.run_dir))
+        until("every node is ready", lambda: _read(master) is not None and _is_ready(desk.run_dir))
         os.close(master)
         if is_ignored:
             desk.kill("flow")  # it says so, and nobody hears it
             assert desk.cli("down").returncode == 0
-        assert process.wait(30) == 0
+        assert process.wait(PATIENCE_S) == 0
     finally:
         process.kill()
         process.wait()
@@ -143,6 +143,6 @@ def test_a_stop_right_after_a_node_was_killed_leaves_nothing(desk: Desk, name: s
     until("its supervisor knows", lambda: desk.node(name)["state"] != "ready")
     assert desk.cli("down").returncode == 0
     assert desk.process is not None
-    desk.process.communicate(timeout=10)
+    desk.process.communicate(timeout=PATIENCE_S)
     desk.process = None
     _assert_nothing_is_left(desk.run_dir)

@@ -149,7 +149,7 @@ def test_a_gateway_survives_with_the_orders_of_all_engines(engines: Desk) -> Non
                     session.send([CancelOrder(each, symbol) for each, symbol in wanted.items() if each not in canceled])
             return canceled >= wanted.keys()
 
-        until("every order but one is canceled", all_canceled, 60)
+        until("every order but one is canceled", all_canceled)
         assert canceled == wanted.keys()
         assert session.state.lost_count == 0
         session.logout(is_final=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from tests.desk.desk_process import CLI, TWO_ENGINES, Desk, environment, until
+from tests.desk.desk_process import CLI, PATIENCE_S, TWO_ENGINES, Desk, environment, until
 
 
 class Book:
@@ -51,7 +51,7 @@ def test_each_engine_has_its_market_and_loses_it_alone(directory: Path) -> None:
         desk.start()
         btc, eth = Book(desk, "BTCUSDT"), Book(desk, "ETHUSDT")
         flows.append(_flow(desk, TICKBUS_SYMBOLS='[{"symbol": "ETHUSDT", "has_flow": true}]'))
-        until("both markets are built", lambda: len(btc.orders() or ()) > 50 and len(eth.orders() or ()) > 50, 60)
+        until("both markets are built", lambda: len(btc.orders() or ()) > 50 and len(eth.orders() or ()) > 50)
         assert 91_000 < median((btc.orders() or {}).values()) < 92_000
         assert 2_950 < median((eth.orders() or {}).values()) < 3_050
         assert not (btc.orders() or {}).keys() & (eth.orders() or {}).keys(), "an order id is used twice"
@@ -61,16 +61,16 @@ def test_each_engine_has_its_market_and_loses_it_alone(directory: Path) -> None:
         until("the one market goes on", btc.goes_on())
         desk.kill("engine2")
         until("the other is back with its orders", lambda: (eth.orders() or {}).keys() & before.keys())
-        until("and goes on", eth.goes_on(), 60)
+        until("and goes on", eth.goes_on())
 
         flows[0].kill()
         flows[0].wait()
         last_id = max(*(btc.orders() or [0]), *(eth.orders() or [0]))
         flows.append(_flow(desk))
-        until("a new market has replaced the old one", lambda: min(btc.orders() or [0]) > last_id, 60)
+        until("a new market has replaced the old one", lambda: min(btc.orders() or [0]) > last_id)
         until("the old one is gone, where none replaces it", lambda: eth.orders() == {})
         flows[1].terminate()
-        assert flows[1].wait(20) == 0
+        assert flows[1].wait(PATIENCE_S) == 0
         until("a flow that is stopped takes all out", lambda: btc.orders() == {})
         desk.stop()
     finally:

@@ -18,14 +18,13 @@ import ccxt.async_support as ccxt
 from paper.access.accounts import KeyPair, load_keys
 from paper.exchange.tape import Bar
 from paper.intervals import DAY_MS
-from tests.desk.desk_process import TWO_ENGINES, Desk, until
+from tests.desk.desk_process import ANSWER_S, TWO_ENGINES, Desk, until
 from tests.paper.clients import ccxt_settings_of
 
 NODES = ("engine", "engine2", "paper", "api")
 PAIRS = {"BTC/USDT": (90_000, 0.0002), "ETH/USDT": (3_000, 0.004)}  # price and quantity of an offer
 BEGAN_WITH = {"BTC": Decimal(1), "ETH": Decimal(1), "USDT": Decimal(10_000)}
 PAUSE_S = 0.02  # between two orders of a trader, so that the history stays short
-WAIT_S = 60.0
 
 
 @dataclass
@@ -94,7 +93,7 @@ async def _clients(desk: Desk, keys: list[KeyPair]) -> AsyncIterator[list[Any]]:
 
 async def _until(what: str, condition: Callable[[], Any]) -> None:
     """Wait as `until` does, while the traders go on."""
-    await asyncio.to_thread(until, what, condition, WAIT_S)
+    await asyncio.to_thread(until, what, condition)
 
 
 def _bids(desk: Desk, pair: str) -> Any:
@@ -104,7 +103,7 @@ def _bids(desk: Desk, pair: str) -> Any:
 
 def _public(desk: Desk, call: str, pair: str) -> Any:
     url = f"{desk.url('paper')}/api/v3/{call}?symbol={pair.replace('/', '')}"
-    with urllib.request.urlopen(url, timeout=5) as response:
+    with urllib.request.urlopen(url, timeout=ANSWER_S) as response:
         return json.load(response)
 
 
@@ -119,7 +118,7 @@ def _check_kept_bars(desk: Desk) -> None:
 
     for pair in PAIRS:
         told = _public(desk, "ticker/24hr", pair)["count"]
-        until(f"{told} trades of {pair} are kept", lambda: kept(pair) == told > 0, WAIT_S)  # noqa: B023 - at once
+        until(f"{told} trades of {pair} are kept", lambda: kept(pair) == told > 0)  # noqa: B023 - at once
     ledger.close()
 
 

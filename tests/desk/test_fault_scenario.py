@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.desk.desk_process import CLI, Desk, short_directory, until
+from tests.desk.desk_process import CLI, PATIENCE_S, Desk, short_directory, until
 from tests.desk.test_venue_faults import armed, status_of
 
 EXCHANGE = ("--only", "engine", "--only", "paper")
@@ -36,7 +36,7 @@ def running(desk: Desk) -> Iterator[subprocess.Popen[str]]:
     yield process
     process.terminate()  # where its test has failed: the next one is to find none of its switches
     try:
-        process.communicate(timeout=30)
+        process.communicate(timeout=PATIENCE_S)
     finally:
         process.kill()
         process.wait()
@@ -72,7 +72,7 @@ def test_tells_each_switch_in_a_line(desk: Desk) -> None:
         {"at_s": 0, "switch": "mute", "for_s": 1},
         {"at_s": 0, "switch": "delay", "value": {"ms": 0, "path": "nowhere"}, "for_s": 2},
     )
-    output, error = started(desk, *rows).communicate(timeout=60)
+    output, error = started(desk, *rows).communicate(timeout=PATIENCE_S)
     assert error == ""
     said = [line.partition(" s  ")[2] for line in output.splitlines()]
     assert said == [
@@ -97,7 +97,7 @@ def test_says_what_is_wrong_before_it_sets_anything(desk: Desk) -> None:
 def test_a_signal_clears_what_is_set(running: subprocess.Popen[str], number: signal.Signals) -> None:
     """And the exit code says that it was interrupted; the fixture looks that nothing is left."""
     running.send_signal(number)
-    output, error = running.communicate(timeout=30)
+    output, error = running.communicate(timeout=PATIENCE_S)
     assert (running.returncode, error) == (130, "")
     assert output.count("is cleared") == 2
 
@@ -106,7 +106,7 @@ def test_a_reader_that_goes_away_clears_what_is_set(running: subprocess.Popen[st
     """`faults run FILE | head -1`: without a word, for there is nobody to hear it."""
     assert running.stdout is not None
     running.stdout.close()
-    assert running.wait(timeout=30) == 1
+    assert running.wait(timeout=PATIENCE_S) == 1
     assert running.stderr is not None
     assert running.stderr.read() == ""
     running.stdout = None
@@ -124,13 +124,13 @@ def test_two_at_once_are_refused(desk: Desk, running: subprocess.Popen[str]) -> 
     assert second.stderr.startswith(f"error: a scenario is already running, pid {running.pid} ")
     assert len(armed(desk)) == 2
     running.terminate()
-    running.wait(timeout=30)
+    running.wait(timeout=PATIENCE_S)
 
 
 def test_an_exchange_that_died_has_no_switch_left(desk: Desk, running: subprocess.Popen[str]) -> None:
     """It forgets its switches; a halt, which its engine keeps, is taken back by the scenario."""
     desk.kill("paper")
-    output, _ = running.communicate(timeout=60)
+    output, _ = running.communicate(timeout=PATIENCE_S)
     assert running.returncode == 0
     assert output.count("is gone with the exchange, which has begun anew") == 2
     assert "row 2  halt  BTCUSDT" in output
@@ -168,7 +168,7 @@ def test_a_desk_that_stops_ends_its_scenario(desk: Desk) -> None:
         until("both are set", lambda: len(armed(desk)) == 2)
     finally:
         desk.end()
-    output, error = process.communicate(timeout=30)
+    output, error = process.communicate(timeout=PATIENCE_S)
     assert (process.returncode, error) == (1, "")
     assert "row 1  mute  is gone with the desk, which has stopped" in output
     assert "row 2  halt  stays, and the desk has stopped; when it is up again: python cli.py resume" in output

@@ -62,7 +62,7 @@ def trading_desk(module_desk: Desk) -> Desk:
     if module_desk.process is None:
         module_desk.start()
     venue = module_desk.venue()
-    until("the maker has traded", lambda: venue.trades(BTCUSDT), 60)
+    until("the maker has traded", lambda: venue.trades(BTCUSDT))
     return module_desk
 
 

@@ -36,11 +36,11 @@ def test_every_row_says_what_the_maker_says(desk: Desk) -> None:
     """Level, model, rule and age of each fill, while the maker and the tracker are killed and come back."""
     desk.environment |= {f"TICKBUS_{name}": value for name, value in MAKER.items()}
     desk.start("--without", "gateway", "--without", "api")
-    until("there are fills", lambda: len(_rows(desk)) >= 10, 120)
+    until("there are fills", lambda: len(_rows(desk)) >= 10)
     for node in ("tracker", "maker"):
         desk.kill(node)
     known = len(_rows(desk))
-    until("there are fills again", lambda: len(_rows(desk)) >= known + 10, 120)
+    until("there are fills again", lambda: len(_rows(desk)) >= known + 10)
     names = {order.order_id: order.client_order_id for order in desk.venue().orders(BTCUSDT, 1_000)}
     desk.stop()
     placed = {each["client_order_id"]: each for each in _lines(desk.run_dir) if each["action"] == "place"}

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from paper.admin import TOKEN_HEADER
-from tests.desk.desk_process import BTCUSDT, CLI, LEAN, Desk, short_directory, until
+from tests.desk.desk_process import ANSWER_S, BTCUSDT, CLI, LEAN, PATIENCE_S, Desk, short_directory, until
 
 QTY = Decimal("0.05")
 FEE = QTY / 1_000  # of the paper exchange, in what was bought
@@ -62,7 +62,7 @@ def _arm(desk: Desk, **fault: Any) -> None:
     token = (desk.run_dir / "paper" / "admin.token").read_text().strip()
     body = json.dumps({"method": "POST", "path": "order", "channel": "rest", **fault}).encode()
     request = urllib.request.Request(f"{desk.url('paper')}/admin/v1/faults", body, {TOKEN_HEADER: token})
-    with urllib.request.urlopen(request, timeout=10) as response:
+    with urllib.request.urlopen(request, timeout=ANSWER_S) as response:
         assert response.status == 200
 
 
@@ -76,13 +76,13 @@ def _assert_flat(desk: Desk) -> None:
 def test_it_asks_for_the_symbol_and_ends_flat(desk: Desk) -> None:
     """Another word does nothing at all; what it would cost is told before, and what was traded as it happens."""
     wrong = _flatten(desk)
-    output, errors = wrong.communicate("yes\n", timeout=60)
+    output, errors = wrong.communicate("yes\n", timeout=PATIENCE_S)
     assert (wrong.returncode, "nothing was done: expected BTCUSDT" in errors) == (1, True), errors
     assert "position 0.04995 BTC" in output
     assert "slippage $" in output
     assert (len(desk.venue().open_orders(BTCUSDT)), _held(desk) - _neutral(desk)) == (2, QTY - FEE)
     right = _flatten(desk, "btcusdt")
-    output, errors = right.communicate("BTCUSDT\n", timeout=60)
+    output, errors = right.communicate("BTCUSDT\n", timeout=PATIENCE_S)
     assert right.returncode == 0, output + errors
     assert output.splitlines()[-1] == "BTCUSDT is flat"
     assert output.count("SELL ") == 5, "1,000 USDT each"
@@ -147,7 +147,7 @@ def test_a_maker_that_has_disconnected_leaves_its_position_to_it() -> None:
             until("it quotes both sides", lambda: len(desk.venue().open_orders(BTCUSDT)) == 2)
             for side in ("buy", "sell", "buy", "sell", "buy"):  # fees of 20 USDT, more than the market may give back
                 assert desk.cli("place", side, str(QTY)).returncode == 0
-            until("it disconnects", lambda: desk.node("maker")["state"] == "failed", 30)
+            until("it disconnects", lambda: desk.node("maker")["state"] == "failed")
             assert _held(desk) > 1, "nothing to end: this proves nothing"
             flat = desk.cli("flatten", "--neutral", "1", "--yes")
             assert (flat.returncode, flat.stderr) == (0, "")

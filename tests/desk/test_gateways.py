@@ -40,7 +40,7 @@ def heard(session: GatewaySession, count: int) -> list[Event]:
         events.extend(session.receive(0.05))
         return len(events) >= count
 
-    until(f"{count} reports", is_enough, 60)
+    until(f"{count} reports", is_enough)
     assert len(events) == count, events
     return events
 
@@ -59,7 +59,7 @@ def answer(session: GatewaySession, side: Side, price_ticks: int) -> Event:
         is_away = isinstance(event, Rejected) and event.reason == RejectReason.ENGINE_UNAVAILABLE
         return None if is_away else event
 
-    event: Event = until("the gateway has its engine", has_engine, 60)
+    event: Event = until("the gateway has its engine", has_engine)
     return event
 
 

@@ -14,7 +14,18 @@ from desk.halted_file import HALTED_FILE
 from desk.run_dir import WATCHDOG, holder_pid
 from market.codes import Side
 from paper.access.accounts import API_KEY_NAME, SECRET_NAME, load_keys
-from tests.desk.desk_process import BTCUSDT, CLI, LEAN, TWO_ENGINES, Desk, node_processes, short_directory, until
+from tests.desk.desk_process import (
+    ANSWER_S,
+    BTCUSDT,
+    CLI,
+    LEAN,
+    PATIENCE_S,
+    TWO_ENGINES,
+    Desk,
+    node_processes,
+    short_directory,
+    until,
+)
 from tests.pairs import default_instruments
 from venues.venue import VenueError, VenueRefusedError
 
@@ -92,7 +103,7 @@ def _shell(desk: Desk, *words: str) -> subprocess.Popen[str]:
 def _statuses(desk: Desk) -> dict[str, str]:
     import urllib.request
 
-    with urllib.request.urlopen(desk.url("paper") + "/api/v3/exchangeInfo", timeout=5) as response:
+    with urllib.request.urlopen(desk.url("paper") + "/api/v3/exchangeInfo", timeout=ANSWER_S) as response:
         return {row["symbol"]: row["status"] for row in json.load(response)["symbols"]}
 
 
@@ -228,7 +239,7 @@ def test_a_halt_of_another_shell_meanwhile_is_no_reason_not_to_be_told(desk: Des
         second = desk.cli("halt", "--symbol", "ETHUSDT")
     finally:
         os.kill(pid, signal.SIGCONT)
-    output, errors = first.communicate(timeout=60)
+    output, errors = first.communicate(timeout=PATIENCE_S)
     assert (first.returncode, second.returncode) == (0, 0), errors + second.stderr
     assert "the maker has no quote at paper" in output
     assert _makers_orders(desk, desk) == []
@@ -243,14 +254,14 @@ def test_a_maker_that_is_killed_while_it_is_halted_confirms_when_it_is_back(desk
         until("it waits for the maker alone", lambda: "BTCUSDT" in _halted(desk, "engine"))
     finally:
         os.kill(pid, signal.SIGKILL)
-    output, errors = halting.communicate(timeout=60)
+    output, errors = halting.communicate(timeout=PATIENCE_S)
     is_told = "the maker has no quote at paper" in output
     assert is_told == (halting.returncode == 0), errors
     assert is_told or "its quotes may be open at paper" in errors
     until("another one is halted", lambda: desk.node("maker")["figures"].get("halted"))
     assert _makers_orders(desk, desk) == []
     resuming = [_shell(desk, "resume") for _ in range(2)]
-    assert [each.communicate(timeout=60)[1] for each in resuming] == ["", ""]
+    assert [each.communicate(timeout=PATIENCE_S)[1] for each in resuming] == ["", ""]
     until("it quotes again", lambda: len(_makers_orders(desk, desk)) == 2)
 
 

@@ -7,7 +7,7 @@ import subprocess
 import pytest
 
 from desk.client import ask_desk
-from tests.desk.desk_process import LEAN, Desk, node_processes, until
+from tests.desk.desk_process import LEAN, PATIENCE_S, Desk, node_processes, until
 from tests.desk.test_endings import _open_orders, _quoting
 from tests.desk.test_venue_faults import arm, armed
 
@@ -16,7 +16,7 @@ def _down(desk: Desk) -> subprocess.CompletedProcess[str]:
     """Stop the desk, which may end as it likes."""
     assert desk.process is not None
     down = desk.cli("down")
-    desk.process.communicate(timeout=30)
+    desk.process.communicate(timeout=PATIENCE_S)
     assert desk.process.returncode == down.returncode, "who waits for `up` is told the same"
     desk.process = None
     until("no node is left", lambda: node_processes(desk.run_dir) == [])

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.desk.desk_process import Desk, short_directory, until
+from tests.desk.desk_process import ANSWER_S, Desk, short_directory, until
 
 NODES = ("--only", "engine", "--only", "paper", "--only", "flow")
 
@@ -32,7 +32,7 @@ def desks() -> Iterator[tuple[Desk, Desk]]:
 
 def public(desk: Desk, path: str) -> Any:
     """Return an answer of the desk's paper exchange."""
-    with urllib.request.urlopen(f"{desk.url('paper')}/api/v3/{path}", timeout=10) as response:
+    with urllib.request.urlopen(f"{desk.url('paper')}/api/v3/{path}", timeout=ANSWER_S) as response:
         return json.load(response)
 
 
@@ -59,7 +59,7 @@ def test_second_book_equals_the_first_s_and_is_so_again_after_the_first_s_exchan
 ) -> None:
     """Guards `--flow live:URL` end to end: snapshot, updates, trades, and the way back after a lost connection."""
     source, follower = desks
-    until("trades of the first are trades of the second", lambda: figures(follower)["traded_lots"] > 0, 60)
+    until("trades of the first are trades of the second", lambda: figures(follower)["traded_lots"] > 0)
     assert figures(follower)["gap_count"] == 0
 
     def stopped_books_agree() -> None:
@@ -67,14 +67,14 @@ def test_second_book_equals_the_first_s_and_is_so_again_after_the_first_s_exchan
         os.kill(pid, signal.SIGSTOP)  # so that there is a moment in which both can be the same
         try:
             assert min(map(len, book(source))) >= 50
-            until("the second book is the first one", lambda: not apart(source, follower), 30)
+            until("the second book is the first one", lambda: not apart(source, follower))
         except AssertionError as error:
             pytest.fail(f"{error}; apart: {apart(source, follower)}; the second: {figures(follower)}")
         finally:
             os.kill(pid, signal.SIGCONT)
 
     stopped_books_agree()
-    until("most best prices agree", lambda: figures(follower)["matching_share"] > 0.9, 30)
+    until("most best prices agree", lambda: figures(follower)["matching_share"] > 0.9)
 
     before = figures(follower)
     source.kill("paper")
@@ -83,12 +83,12 @@ def test_second_book_equals_the_first_s_and_is_so_again_after_the_first_s_exchan
         now = figures(follower)
         return bool(now["is_following"] and now["disconnect_count"] > before["disconnect_count"])
 
-    until("the streams are back", is_back, 60)
+    until("the streams are back", is_back)
     stopped_books_agree()
     assert figures(follower)["last_problem"].startswith("ws://127.0.0.1:")
     source.stop()
-    until("a stale book is known", lambda: figures(follower)["is_withdrawn"], 60)
-    until("a stale book is withdrawn", lambda: book(follower) == ([], []), 60)
+    until("a stale book is known", lambda: figures(follower)["is_withdrawn"])
+    until("a stale book is withdrawn", lambda: book(follower) == ([], []))
     follower.stop()
 
 

@@ -13,7 +13,7 @@ from desk.live_settings import LIVE, live_texts, with_changes
 from desk.settings import SettingsError, load_settings
 from desk.settings_log import settings_set
 from market.codes import Side
-from tests.desk.desk_process import BTCUSDT, CLI, LEAN, ROOT, Desk, short_directory, until
+from tests.desk.desk_process import BTCUSDT, CLI, LEAN, PATIENCE_S, ROOT, Desk, short_directory, until
 
 TOLERANCE = Decimal("0.002")
 
@@ -127,7 +127,7 @@ def test_two_at_once_are_both_in_force(desk: Desk) -> None:
         )
         for key, value in keys
     ]
-    outputs = [process.communicate(timeout=60)[0] for process in processes]
+    outputs = [process.communicate(timeout=PATIENCE_S)[0] for process in processes]
     assert [process.returncode for process in processes] == [0, 0], outputs
     in_force = desk.node("maker")["figures"]["settings"]
     assert all(in_force[key] == value for key, value in keys)

@@ -11,7 +11,7 @@ import pytest
 
 from paper.access.accounts import load_keys
 from paper.admin import TOKEN_HEADER
-from tests.desk.desk_process import Desk, until
+from tests.desk.desk_process import ANSWER_S, Desk, until
 from tests.paper.clients import ccxt_settings_of
 
 CONFIGURATION = """
@@ -80,7 +80,7 @@ def _switch(desk: Desk, method: str, document: object = None) -> Any:
     data = None if document is None else json.dumps(document).encode()
     url = f"{desk.url('paper')}/admin/v1/faults"
     request = urllib.request.Request(url, data, {TOKEN_HEADER: token}, method=method)
-    with urllib.request.urlopen(request, timeout=10) as response:
+    with urllib.request.urlopen(request, timeout=ANSWER_S) as response:
         return json.load(response)
 
 

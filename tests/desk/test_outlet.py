@@ -12,7 +12,7 @@ import pytest
 
 from desk import outlet
 from desk.outlet import LOGS_KEPT, Outlet
-from tests.desk.desk_process import CLI, environment, short_directory, until
+from tests.desk.desk_process import CLI, PATIENCE_S, environment, short_directory, until
 
 
 @contextmanager
@@ -94,9 +94,9 @@ def test_a_node_lives_and_stops_though_its_log_is_full() -> None:
         command = [sys.executable, str(CLI), "node", "engine", "--run-dir", str(run_dir)]
         node = subprocess.Popen(command, env=environment(), stdout=full, stderr=full)
         try:
-            until("it serves", lambda: (run_dir / "orders.ipc").exists() or node.poll() is not None, 60)
+            until("it serves", lambda: (run_dir / "orders.ipc").exists() or node.poll() is not None)
             node.send_signal(signal.SIGTERM)
-            assert node.wait(20) == 0
+            assert node.wait(PATIENCE_S) == 0
         finally:
             node.kill()
             node.wait()

@@ -15,7 +15,7 @@ import pytest
 from flow.recordings.recording import BookTicker, read_recording
 from flow.replay import ReplayFlow, ReplaySettings
 from market.clock import NS_PER_SECOND
-from tests.desk.desk_process import BTCUSDT, CLI, Desk, short_directory, until
+from tests.desk.desk_process import BTCUSDT, CLI, PATIENCE_S, Desk, short_directory, until
 from tests.flow.simulated_market import FLOW_OWNER, SimulatedMarket
 
 
@@ -51,9 +51,9 @@ def test_recording_of_a_desk_is_whole_and_its_replay_is_the_market_again(desk: D
     """Guards streams, files, their order and the signal: Ctrl-C leaves files that follow one on the other."""
     second = tmp_path / "own-2.gz"
     with recorder(desk, tmp_path / "own.gz", "--file-minutes", "0.05") as process:
-        until("a second file has begun", lambda: second.exists() and second.stat().st_size > 0, 60)
+        until("a second file has begun", lambda: second.exists() and second.stat().st_size > 0)
         process.send_signal(signal.SIGINT)
-        told, noted = process.communicate(timeout=30)
+        told, noted = process.communicate(timeout=PATIENCE_S)
         assert process.returncode == 0, noted
     paths = [tmp_path / "own.gz", *sorted(tmp_path.glob("own-*.gz"))]
     assert all(str(path) in told for path in paths)
@@ -85,10 +85,10 @@ def test_exchange_that_dies_leaves_a_mark_and_a_recorder_that_is_killed_a_whole_
     """Guards the gap, and the row of members: neither loses what was written before."""
     path = tmp_path / "own.gz"
     with recorder(desk, path) as process:
-        until("something is written", lambda: path.exists() and path.stat().st_size > 0, 60)
-        until("the first book is written", lambda: info(desk, path)["counts"].get("Snapshot", 0) > 0, 60)
+        until("something is written", lambda: path.exists() and path.stat().st_size > 0)
+        until("the first book is written", lambda: info(desk, path)["counts"].get("Snapshot", 0) > 0)
         desk.kill("paper")
-        until("the book goes on", lambda: info(desk, path)["counts"].get("Snapshot", 0) > 1, 90)
+        until("the book goes on", lambda: info(desk, path)["counts"].get("Snapshot", 0) > 1)
         os.kill(process.pid, signal.SIGKILL)
         process.wait()
     check = desk.cli("recording", "check", str(path))

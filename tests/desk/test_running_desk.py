@@ -18,7 +18,7 @@ from bus.feed import unpack_frame
 from market.codes import Side
 from market.feed_messages import BestPrices
 from paper.access.accounts import load_keys
-from tests.desk.desk_process import BTCUSDT, LEAN, Desk, until
+from tests.desk.desk_process import ANSWER_S, BTCUSDT, LEAN, Desk, until
 
 
 def _book(desk: Desk) -> dict[str, Any]:
@@ -91,7 +91,7 @@ def test_orderbook_holds_the_maker_s_orders_among_many(running_desk: Desk) -> No
 def test_unchanged_book_is_not_sent_again(running_desk: Desk) -> None:
     """An ETag names the state: 304 as long as the sequence is the same, which the second symbol's is."""
     url = running_desk.url("api") + "/api/orderbook?symbol=ETHUSDT"
-    with urllib.request.urlopen(url, timeout=5) as response:
+    with urllib.request.urlopen(url, timeout=ANSWER_S) as response:
         etag = response.headers["ETag"]
         assert json.load(response)["bids"] == []
     statuses = set()
@@ -124,7 +124,7 @@ def test_api_answers_this_machine_s_names_only(running_desk: Desk) -> None:
 
 def test_report_adds_up_by_hand_from_its_history(running_desk: Desk) -> None:
     """FIFO PnL of the history, fees included, is the report's, and the balances moved by the trades alone."""
-    until("buys and sells", lambda: _sides(running_desk) == {"BUY", "SELL"}, 100)
+    until("buys and sells", lambda: _sides(running_desk) == {"BUY", "SELL"})
     result = running_desk.cli("report", "--json")
     assert result.returncode == 0, result.stdout + result.stderr
     day = json.loads(result.stdout, parse_float=Decimal)["day"]
@@ -266,7 +266,7 @@ def test_prints_no_number_that_a_double_cannot_hold(running_desk: Desk, command:
 def test_paper_exchange_gives_no_number_that_a_double_cannot_hold(running_desk: Desk, path: str) -> None:
     """As above; JavaScript clients of Binance use JSON.parse."""
     query = "" if path in ("exchangeInfo", "time") else "?symbol=BTCUSDT" + "&interval=1s" * (path == "klines")
-    with urllib.request.urlopen(f"{running_desk.url('paper')}/api/v3/{path}{query}", timeout=5) as response:
+    with urllib.request.urlopen(f"{running_desk.url('paper')}/api/v3/{path}{query}", timeout=ANSWER_S) as response:
         document = json.load(response)
     assert [number for number in _integers(document) if abs(number) > 2**53] == []
 

@@ -31,14 +31,13 @@ from market.commands import NewOrder
 from market.events import Accepted, Event
 from nodes.engine.making import make_core
 from tests.bus.test_tcp import free_ports
-from tests.desk.desk_process import BTCUSDT, CLI, LEAN, Desk, environment, run_here, short_directory, until
+from tests.desk.desk_process import BTCUSDT, CLI, LEAN, PATIENCE_S, Desk, environment, run_here, short_directory, until
 from tests.desk.test_faults import FAST_FILLS
 from tests.one_engine import GATEWAY
 from tests.reliability import FaultRow
 from venues.venue import VenueError
 
 OWNER = first_owner(GATEWAY)
-WAIT_S = 110  # the first engine of a machine compiles its kernels
 
 
 class Engine:
@@ -69,12 +68,12 @@ class Engine:
         assert self.process is not None
         if self.process.poll() is None:
             self.process.send_signal(number)
-        return self.process.wait(30)
+        return self.process.wait(PATIENCE_S)
 
     def ended(self) -> int:
         """Wait until it has ended by itself, and return its exit code."""
         assert self.process is not None
-        return self.process.wait(WAIT_S)
+        return self.process.wait(PATIENCE_S)
 
     def promote(self) -> Any:
         """Run the command."""
@@ -114,7 +113,7 @@ class Trader:
         self.link.send([NewOrder(each, 0, 0, 1_000 + each % 1_000, 5, owner=OWNER) for each in ids])
         self.sent += ids
 
-    def wait(self, what: str, condition: Callable[[], Any], timeout_s: float = WAIT_S) -> None:
+    def wait(self, what: str, condition: Callable[[], Any], timeout_s: float = PATIENCE_S) -> None:
         """Take what comes until a condition holds."""
 
         def is_so() -> Any:
@@ -273,10 +272,10 @@ def test_a_standby_over_tcp_is_let_in_with_its_key_alone(folder: Path, engines: 
     follows_at = f"127.0.0.1:{first} {keys['a']}"
     standby = Engine(folder / "b", ENGINE__FOLLOWS=follows_at, BUS__PORT=str(second), **listen).start()
     engines += [primary, standby]
-    until("it is refused", lambda: keys["b"] in primary.log, WAIT_S)
+    until("it is refused", lambda: keys["b"] in primary.log)
     for name, other in (("a", keys["b"]), ("b", keys["a"])):
         (folder / name / "bus" / "allowed_keys").write_text(f"{other} the other\n")
-    until("it follows", lambda: follows(standby), WAIT_S)
+    until("it follows", lambda: follows(standby))
     place = f"127.0.0.1:{second} {keys['b']}"
     trader = Trader(folder / "a", ENGINE__STANDBY_AT=place)
     trader.wait("the primary answers", lambda: trader.link.is_connected)

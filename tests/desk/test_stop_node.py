@@ -67,7 +67,7 @@ def test_a_stop_that_leaves_orders_says_so(desk: Desk) -> None:
     assert failed.returncode == 1
     assert failed.stderr.startswith("error: maker did not get ready: ")
     assert desk.cli("start", "paper").returncode == 0
-    until("the supervisor goes on trying", lambda: desk.node("maker")["state"] == "ready", 60)
+    until("the supervisor goes on trying", lambda: desk.node("maker")["state"] == "ready")
     desk.stop()
     assert _open_orders(desk.run_dir) == []
 

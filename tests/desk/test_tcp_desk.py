@@ -16,7 +16,7 @@ from market.clock import monotonic_ns
 from market.codes import Side
 from tests.bus.shown_state import best_of
 from tests.bus.test_tcp import free_ports, listens
-from tests.desk.desk_process import BTCUSDT, CLI, Desk, environment, until
+from tests.desk.desk_process import ANSWER_S, BTCUSDT, CLI, PATIENCE_S, Desk, environment, until
 from tests.desk.gateway_client import accepted
 from tests.nodes.gateway.gateway_process import free_port
 from venues.gateway import GatewaySession
@@ -24,7 +24,7 @@ from venues.gateway import GatewaySession
 
 def _get(port: int, path: str) -> dict[str, Any]:
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=5) as response:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=ANSWER_S) as response:
             document: dict[str, Any] = json.load(response)
             return document
     except urllib.error.HTTPError as error:
@@ -58,7 +58,7 @@ def test_a_desk_trades_over_tcp_and_lets_in_whom_it_knows(desk: Desk) -> None:
             until("the other has the book", lambda: len(_get(api_port, "/api/orderbook").get("bids", [])) == 2)
         finally:
             process.terminate()
-            process.wait(10)
+            process.wait(PATIENCE_S)
     halted = desk.cli("halt")
     assert halted.returncode == 0, halted.stderr
     secret = (desk.run_dir / "bus" / "curve.keys").read_text().split("secret=")[1].strip()

@@ -44,13 +44,13 @@ def test_trading_goes_on_and_every_fill_is_there_once(desk: Desk) -> None:
     desk.environment |= {f"TICKBUS_{name}": value for name, value in MAKER.items()}
     desk.environment["TICKBUS_TRACKER__INTERVAL_S"] = str(INTERVAL_S)
     desk.start("--without", "gateway", "--without", "api")
-    until("there are fills", lambda: len(_ids(desk)) >= FILLS and _kept(desk), 120)
+    until("there are fills", lambda: len(_ids(desk)) >= FILLS and _kept(desk))
     tracker = desk.node("tracker")
     limits = resource.prlimit(tracker["pid"], resource.RLIMIT_FSIZE, (ROOM, resource.RLIM_INFINITY))
     until("the tracker says that its file is behind", lambda: _failing(desk))
     before, kept, sold = _ids(desk), _kept(desk), len(_sold(desk))
     desk.kill("paper")
-    until("the maker trades", lambda: len(_sold(desk)) >= sold + FILLS, 120)
+    until("the maker trades", lambda: len(_sold(desk)) >= sold + FILLS)
     assert (_ids(desk), _kept(desk)) == (before, kept), "the disk took nothing"
     resource.prlimit(tracker["pid"], resource.RLIMIT_FSIZE, limits)
     there = _sold(desk)

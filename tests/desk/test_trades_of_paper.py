@@ -14,9 +14,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
 from paper.money.ledger import TRADE_IDS_PER_EPOCH
-from tests.desk.desk_process import Desk, until
-
-WAIT_S = 40.0
+from tests.desk.desk_process import ANSWER_S, Desk, until
 
 Trade = tuple[float, float]  # price and quantity
 
@@ -41,7 +39,7 @@ def listening(url: str) -> Iterator[list[dict[str, Any]]]:
 
 def recent(url: str) -> list[dict[str, Any]]:
     """Return the last trades by REST."""
-    with urllib.request.urlopen(f"{url}/api/v3/trades?symbol=BTCUSDT&limit=1000", timeout=10) as response:
+    with urllib.request.urlopen(f"{url}/api/v3/trades?symbol=BTCUSDT&limit=1000", timeout=ANSWER_S) as response:
         answer: list[dict[str, Any]] = json.load(response)
     return answer
 
@@ -61,7 +59,7 @@ def test_public_trades_go_on_over_every_restart(directory: Path, journal: str) -
     try:
         url = desk.start().url("paper")
         with listening(url) as told:
-            until("trades", lambda: len(told) > 50, WAIT_S)
+            until("trades", lambda: len(told) > 50)
             desk.kill("engine")
             public, wanted = _next_trades(desk, told)
             heard = {number: trade for number, trade in wanted.items() if number >= told[0]["t"]}
@@ -70,7 +68,7 @@ def test_public_trades_go_on_over_every_restart(directory: Path, journal: str) -
         assert all(before < after for before, after in itertools.pairwise(numbers))
         desk.kill("paper")
         url = desk.url("paper")
-        until("trades of the next exchange", lambda: recent(url)[-1:] and recent(url)[-1]["id"] > numbers[-1], WAIT_S)
+        until("trades of the next exchange", lambda: recent(url)[-1:] and recent(url)[-1]["id"] > numbers[-1])
         again = {trade["id"]: (float(trade["price"]), float(trade["qty"])) for trade in recent(url)}
         assert [*again] == sorted(again)
         assert all(again[number] == public[number] for number in again.keys() & public.keys())
@@ -81,9 +79,9 @@ def test_public_trades_go_on_over_every_restart(directory: Path, journal: str) -
 def _next_trades(desk: Desk, told: list[dict[str, Any]]) -> tuple[dict[int, Trade], dict[int, Trade]]:
     """Wait for trades of an engine that is back; return all public ones and the engine's own, by public number."""
     before = len(told)
-    until("trades of the next engine", lambda: len(told) > before + 20, WAIT_S)
-    truth = until("the api follows", lambda: of_the_engine(desk), WAIT_S)
-    until("all is told", lambda: told[-1]["t"] % TRADE_IDS_PER_EPOCH >= max(truth), WAIT_S)
+    until("trades of the next engine", lambda: len(told) > before + 20)
+    truth = until("the api follows", lambda: of_the_engine(desk))
+    until("all is told", lambda: told[-1]["t"] % TRADE_IDS_PER_EPOCH >= max(truth))
     epoch = told[-1]["t"] // TRADE_IDS_PER_EPOCH
     public = {each["t"]: (float(each["p"]), float(each["q"])) for each in told}
     return public, {epoch * TRADE_IDS_PER_EPOCH + number: trade for number, trade in truth.items()}

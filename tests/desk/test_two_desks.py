@@ -58,7 +58,7 @@ def _await_mirrored(desks: tuple[Desk, Desk], when: str) -> None:
         own = _terms(_own_orders(desks))
         return len(own) == 2 and own == _book_orders(desks[1]) == _terms(_own_orders(desks))
 
-    until(f"the second's book holds exactly its maker's orders {when}", is_mirrored, 30)
+    until(f"the second's book holds exactly its maker's orders {when}", is_mirrored)
 
 
 def test_a_maker_that_is_stopped_leaves_the_venue_safe_and_the_engine_running(desks: tuple[Desk, Desk]) -> None:

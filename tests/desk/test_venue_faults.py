@@ -13,7 +13,7 @@ import pytest
 
 from market.codes import Side
 from paper.admin import TOKEN_HEADER
-from tests.desk.desk_process import BTCUSDT, LEAN, Desk, short_directory, until
+from tests.desk.desk_process import ANSWER_S, BTCUSDT, LEAN, Desk, short_directory, until
 from venues.venue import VenueError
 
 STANDS_S = 2
@@ -25,7 +25,7 @@ def desk() -> Iterator[Desk]:
     """A desk whose maker quotes."""
     with short_directory() as path:
         one = Desk(path / "run", *LEAN, TICKBUS_MAKER__SILENCE_S="60", TICKBUS_FLOW__PRESET="calm").start()
-        until("the maker quotes both sides", lambda: sides(one) == [Side.BUY, Side.SELL], 40)
+        until("the maker quotes both sides", lambda: sides(one) == [Side.BUY, Side.SELL])
         yield one
         one.end()
 
@@ -40,7 +40,7 @@ def ask_admin(desk: Desk, document: dict[str, Any] | None = None, method: str | 
     token = (desk.run_dir / "paper" / "admin.token").read_text().strip()
     body = None if document is None else json.dumps(document).encode()
     request = urllib.request.Request(f"{desk.url('paper')}/admin/v1/faults", body, {TOKEN_HEADER: token}, method=method)
-    with urllib.request.urlopen(request, timeout=10) as response:
+    with urllib.request.urlopen(request, timeout=ANSWER_S) as response:
         return json.load(response)
 
 
@@ -61,7 +61,8 @@ def armed(desk: Desk) -> list[Any]:
 
 def status_of(desk: Desk) -> str:
     """Return what exchangeInfo says of BTCUSDT."""
-    with urllib.request.urlopen(f"{desk.url('paper')}/api/v3/exchangeInfo?symbol=BTCUSDT", timeout=10) as response:
+    url = f"{desk.url('paper')}/api/v3/exchangeInfo?symbol=BTCUSDT"
+    with urllib.request.urlopen(url, timeout=ANSWER_S) as response:
         return str(json.load(response)["symbols"][0]["status"])
 
 
@@ -146,7 +147,7 @@ def test_the_desk_lives_with_a_venue_whose_clock_is_wrong(desk: Desk) -> None:
     """An hour ahead: signed calls are refused meanwhile, and work again after it."""
     before = whole(desk)
     ask_admin(desk, {"kind": "wrong_clock", "offset_ms": HOUR_MS, "for_s": 4})
-    with urllib.request.urlopen(f"{desk.url('paper')}/api/v3/time", timeout=10) as response:
+    with urllib.request.urlopen(f"{desk.url('paper')}/api/v3/time", timeout=ANSWER_S) as response:
         assert json.load(response)["serverTime"] > time.time() * 1_000 + HOUR_MS / 2
     until("it is over", lambda: not armed(desk))
     until("it quotes both sides", lambda: sides(desk) == [Side.BUY, Side.SELL])

@@ -73,7 +73,7 @@ def test_orders_of_a_maker_that_ends_go_and_it_is_back(
     before = quoting_desk.node("maker")
     since_s = time.monotonic()
     end(quoting_desk)
-    until("its orders are gone", lambda: not quoted & {each.order_id for each in _own(quoting_desk)}, 20)
+    until("its orders are gone", lambda: not quoted & {each.order_id for each in _own(quoting_desk)})
     until("it quotes both sides again", lambda: len(_own(quoting_desk)) == 2)
     back_s = time.monotonic() - since_s
     after = quoting_desk.node("maker")
@@ -89,7 +89,7 @@ def test_a_maker_that_lives_is_left_alone(quoting_desk: Desk) -> None:
     settings = kept_settings(quoting_desk.run_dir)
     assert settings is not None
     lived_s = 2 * float(settings.settings["maker.silence_s"]) + 2
-    until("it has lived long", lambda: quoting_desk.node("maker")["uptime_s"] > lived_s, 30)
+    until("it has lived long", lambda: quoting_desk.node("maker")["uptime_s"] > lived_s)
 
 
 def test_a_maker_without_its_watchdog_starts_anew(quoting_desk: Desk, fault_row: FaultRow) -> None:
@@ -141,7 +141,7 @@ def test_orders_go_though_the_supervisor_is_dead_too(
         except VenueError as error:
             raise AssertionError(f"the exchange has ended before: {error}") from None
 
-    until("its orders are gone", are_gone, 20)
+    until("its orders are gone", are_gone)
     until("all have ended", lambda: not node_processes(quoting_desk.run_dir) and not Path(f"/proc/{pid}").exists())
     cause = f"SIG{'KILL' if end is _kill_maker else 'STOP'}, SIGKILL: the watchdog alone cancels its orders"
     fault_row("maker dies or hangs, and its supervisor dies", cause, 1)
@@ -156,7 +156,7 @@ def test_a_strategy_that_never_returns_is_ended(desk: Desk, fault_row: FaultRow)
     desk.start(*LEAN)
     until("it quotes", lambda: len(_own(desk)) == 1)
     hangs.touch()
-    until("its order is gone", lambda: not _own(desk), 20)
+    until("its order is gone", lambda: not _own(desk))
     hangs.unlink()
     until("it quotes again", lambda: len(_own(desk)) == 1)
     fault_row("strategy never returns", "its file waits: the watchdog cancels its order and ends the maker", 1)

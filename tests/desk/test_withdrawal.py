@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.desk.desk_process import BTCUSDT, LEAN, Desk, short_directory, until
+from tests.desk.desk_process import BTCUSDT, LEAN, PATIENCE_S, Desk, short_directory, until
 
 
 @pytest.fixture
@@ -78,7 +78,7 @@ def test_maker_that_has_disconnected_is_named_with_its_number_and_leaves_nothing
     stopped = ruined.cli("down")
     assert (stopped.returncode, stopped.stderr) == (0, ""), stopped.stderr
     assert ruined.process is not None
-    assert ruined.process.wait(30) == 0
+    assert ruined.process.wait(PATIENCE_S) == 0
     after = ruined.cli("why", "--last", "0")
     assert re.fullmatch(pattern + re.escape(f"go on with: {resume}"), after.stdout.splitlines()[1])
     resumed = ruined.cli("resume")

@@ -33,7 +33,7 @@ use constant { ACCEPTED => 16, RESTED => 17, EXECUTED => 18, CANCELED => 19, AME
 use constant { INSTRUMENT_DEFINITION => 35, LOGON => 48, LOGGED_ON => 49, HEARTBEAT => 50, LOGOUT => 51 };
 use constant { UNKNOWN_ORDER => 1, ENGINE_UNAVAILABLE => 20, RATE_LIMIT => 21, IDLE => 31, GATEWAY_STOPS => 33 };
 use constant { LIMIT => 0, MARKET => 1, POST_ONLY => 2 };
-use constant { RECONNECT_S => 0.1, PAUSE_S => 0.2, ANSWER_S => 60, OPEN_MAX => 40, WIDTH_TICKS => 40 };
+use constant { RECONNECT_S => 0.1, PAUSE_S => 0.2, ANSWER_S => 150, OPEN_MAX => 40, WIDTH_TICKS => 40 };
 
 $| = 1;
 $SIG{PIPE} = 'IGNORE';

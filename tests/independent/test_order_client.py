@@ -19,7 +19,6 @@ PRICE_TICKS = 9_000_000
 COUNT = 400
 NAMES = ("left", "right")
 KILLED_AT = {120: "engine", 320: "gateway", 520: "engine"}  # when "left" has had so many reports
-WAIT_S = 90.0
 Line = list[int]
 
 
@@ -57,13 +56,13 @@ def test_orders_are_kept_account_of_through_every_cut_and_kill(pair: Pair, tmp_p
     clients = [Client(tmp_path, pair.port, name, seed) for seed, name in enumerate(NAMES)]
     try:
         for count, victim in KILLED_AT.items():
-            until(f"{count} reports", partial(_has_reports, clients[0], count), WAIT_S)
+            until(f"{count} reports", partial(_has_reports, clients[0], count))
             pair.kill(victim)
             pair.start(victim)
-        until("both have settled", lambda: all(client.lines("settled") for client in clients), WAIT_S)
+        until("both have settled", lambda: all(client.lines("settled") for client in clients))
         for client in clients:  # not before: an order of the one may trade as long as the other goes on
             client.process.terminate()
-        until("both have ended", lambda: all(client.lines("last") for client in clients), WAIT_S)
+        until("both have ended", lambda: all(client.lines("last") for client in clients))
     finally:
         for client in clients:
             client.process.kill()
@@ -118,7 +117,7 @@ def _assert_book_shows(pair: Pair, clients: list[Client]) -> None:
     """The engine's book of each session, with sides, prices and what is shown, is the client's own account."""
     book = EngineBook(pair.run_dir)
     try:
-        until("a snapshot", lambda: book.orders_of(NAMES[0]) is not None, WAIT_S)
+        until("a snapshot", lambda: book.orders_of(NAMES[0]) is not None)
         for client in clients:
             orders = book.orders_of(client.name)
             assert orders is not None

@@ -21,6 +21,7 @@ from nodes.api.live_state import DeskView, LiveSymbol
 from nodes.api.node import add_page, add_routes
 from nodes.http import allow_own_names_only, new_app, serving, url_of
 from nodes.listener import bind
+from tests.desk.desk_process import ANSWER_S, PATIENCE_S
 from tests.one_engine import one_engine
 from tests.pairs import default_instruments
 
@@ -69,7 +70,7 @@ class Api:
         self._ending = asyncio.Event()
         self._thread = threading.Thread(target=self._loop.run_until_complete, args=(self._serve(),))
         self._thread.start()
-        assert self._is_serving.wait(10)
+        assert self._is_serving.wait(PATIENCE_S)
 
     async def _serve(self) -> None:
         app = new_app(f"test_api_{id(self)}")
@@ -89,7 +90,7 @@ class Api:
         """Stand for a command: it says what it was given, and one that asks for it fails."""
         self.given.append(tuple(words))
         tell(f"given {' '.join(words)}")
-        assert self.may_end.wait(30)
+        assert self.may_end.wait(PATIENCE_S)
         if "ETHUSDT" in words:
             raise OSError("no such program")
         return 0
@@ -117,7 +118,7 @@ class Api:
         """Return what is answered."""
         request = urllib.request.Request(self.url + path, body, dict(headers or {}), method=method)
         try:
-            with urllib.request.urlopen(request, timeout=10) as response:
+            with urllib.request.urlopen(request, timeout=ANSWER_S) as response:
                 return Answer(response.status, response.headers, response.read())
         except urllib.error.HTTPError as error:
             with error:

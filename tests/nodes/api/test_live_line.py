@@ -17,7 +17,7 @@ from market.feed_messages import BookOrder
 from nodes.api import live_line
 from tests.nodes.api.served import BTC, ETH, MID, Api
 
-WAIT_S = 20
+WAIT_S = 60
 
 
 @pytest.fixture(scope="module")

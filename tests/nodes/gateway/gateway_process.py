@@ -13,15 +13,17 @@ from desk.run_dir import holder_pid
 from market.codes import Side, TimeInForce
 from market.commands import NewOrder
 from market.events import Accepted, Event
-from tests.desk.desk_process import CLI, environment, until
+from tests.bus.test_tcp import free_ports
+from tests.desk.desk_process import CLI, PATIENCE_S, environment, until
 from venues.gateway import GatewayClient
 
 
 def free_port() -> int:
-    """Return a port that nobody listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port
+    """Return a port that nobody listens on, and none that the system gives to whoever asks for any.
+
+    A gateway that is killed comes back to its port, which another test's process would have been given meanwhile.
+    """
+    return free_ports(1)
 
 
 class Pair:
@@ -62,7 +64,7 @@ class Pair:
         """Stop a node with SIGTERM, and wait until it has ended."""
         process = self._processes.pop(name)
         process.terminate()
-        assert process.wait(30) == 0, self.log(name)
+        assert process.wait(PATIENCE_S) == 0, self.log(name)
 
     def pause(self, name: str) -> None:
         """Stop a node in its tracks."""
@@ -79,7 +81,7 @@ class Pair:
             process.send_signal(signal.SIGCONT)
             process.terminate()
         for process in self._processes.values():
-            process.wait(10)
+            process.wait(PATIENCE_S)
         assert not any(code is not None for code in ended.values()), f"{ended}\n{self.log('gateway')[-3000:]}"
 
     def log(self, name: str) -> str:
@@ -124,10 +126,10 @@ class Pair:
                 nonlocal number
                 number += 1
                 client.send([NewOrder(number, 0, Side.BUY, 1, 1, time_in_force=TimeInForce.IOC)])
-                news = until("an answer", lambda: [m for m in client.receive(0.1) if isinstance(m, Event)], 120)
+                news = until("an answer", lambda: [m for m in client.receive(0.1) if isinstance(m, Event)])
                 return isinstance(news[0], Accepted)
 
-            until("the engine works", is_accepted, 120)
+            until("the engine works", is_accepted)
 
     @contextlib.contextmanager
     def working(self) -> Iterator["Pair"]:

@@ -61,13 +61,13 @@ class Wire:
             assert is_complete or is_going_on, f"expected {number} messages, were {self.heard}"
             return is_complete
 
-        until(f"{number} messages", is_enough, 60)
+        until(f"{number} messages", is_enough)
         taken, self.heard = self.heard[:number], self.heard[number:]
         return taken
 
     def last_words(self) -> list[Any]:
         """Return what is said until the gateway hangs up."""
-        until("the gateway hangs up", lambda: not self.hear(), 60)
+        until("the gateway hangs up", lambda: not self.hear())
         return self.heard
 
 

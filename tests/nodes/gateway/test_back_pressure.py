@@ -82,7 +82,7 @@ def test_a_client_whose_reports_are_forgotten_is_hung_up_on_and_told_when_it_com
                     while other.socket.recv(1 << 20):
                         pass
                 other.socket.settimeout(60)
-        until("the gateway hangs up", lambda: not slow.hear(), 60)
+        until("the gateway hangs up", lambda: not slow.hear())
         assert len(slow.heard) < sent
     with Wire(pair, Logon(name, "", 2), CancelOrder(1, BTC)) as again:
         (head,) = again.next(1)

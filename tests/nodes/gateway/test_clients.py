@@ -32,7 +32,7 @@ def heard(session: GatewaySession, count: int) -> list[Event]:
         events.extend(session.receive(0.05))
         return len(events) >= count
 
-    until(f"{count} reports", is_enough, 60)
+    until(f"{count} reports", is_enough)
     return events
 
 
@@ -75,7 +75,7 @@ def test_client_goes_on_when_a_gateway_is_back_after_all(mortal: Pair) -> None:
     session = GatewaySession("patient", port=mortal.port, reconnect_s=0.1)
     mortal.kill("gateway")
     with pytest.raises(GatewayError, match="no gateway at"):
-        until("the connection is lost", lambda: session.receive(0.1), 60)
+        until("the connection is lost", lambda: session.receive(0.1))
     with pytest.raises(GatewayError, match="no gateway at"):
         session.send([NewOrder(1, 0, Side.BUY, 1_000, 1)])
     with pytest.raises(GatewayError, match="no gateway at"):
@@ -89,7 +89,7 @@ def test_client_goes_on_when_a_gateway_is_back_after_all(mortal: Pair) -> None:
         except GatewayError:
             return []  # it listens, but its past is not in yet
 
-    (event,) = until("the order is accepted", received, 60)
+    (event,) = until("the order is accepted", received)
     assert isinstance(event, Accepted)
     session.logout(is_final=True)
 
@@ -157,6 +157,6 @@ def test_a_gateway_may_listen_on_ipv6() -> None:
                 return probe.connect_ex(("::1", pair.port)) == 0 and len(probe.recv(1)) == 1
 
         try:
-            until("a client is let in", greets, 120)
+            until("a client is let in", greets)
         finally:
             pair.stop()

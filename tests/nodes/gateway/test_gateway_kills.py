@@ -134,6 +134,6 @@ def _assert_book_is(pair: Pair, bot: Bot) -> None:
         return orders is not None and {own_id: order.resting_lots for own_id, order in orders.items()} == bot.open
 
     try:
-        until("the books agree", agrees, 60)
+        until("the books agree", agrees)
     finally:
         book.close()

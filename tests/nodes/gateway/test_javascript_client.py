@@ -44,7 +44,7 @@ def test_javascript_client_keeps_its_session_through_every_cut_and_kill(mortal: 
 
     try:
         for count, victim in KILLED_AT.items():
-            until(f"{count} orders are done", partial(is_done, count), 90)
+            until(f"{count} orders are done", partial(is_done, count))
             mortal.kill(victim)
             mortal.start(victim)
         assert process.wait(120) == 0, output.read_text()

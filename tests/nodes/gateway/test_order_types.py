@@ -26,7 +26,7 @@ def pair(request: pytest.FixtureRequest) -> Iterator[Pair]:
         one = Pair(path, TICKBUS_ENGINE__BOOK=request.param)
         one.start()
         one.until_listening()
-        until("the engine takes orders", lambda: _is_taken(one.port), 90)
+        until("the engine takes orders", lambda: _is_taken(one.port))
         yield one
         one.stop()
 

@@ -44,14 +44,14 @@ class Market:
 
     def quote(self, *prices: tuple[Side, int]) -> None:
         """Leave these orders alone in the book, each of another owner; those that meet trade."""
-        until("the engine takes orders", self._turn, 60)
+        until("the engine takes orders", self._turn)
         owners = [first_owner(Source.FLOW) + n for n in range(10)]
         orders = []
         for owner, (side, price_ticks) in zip(owners, prices, strict=False):
             self._next_id += 1
             orders.append(NewOrder(self._next_id, BTC, side, price_ticks, 1, owner=owner))
         self._source.send([*(MassCancel(owner=owner) for owner in owners), *orders])
-        until("all is done", self._turn, 60)
+        until("all is done", self._turn)
 
     def trade(self, price_ticks: int) -> None:
         """Make this the price of the last trade, with nothing left in the book."""
@@ -90,7 +90,7 @@ class Trader:
     def is_cancel_taken(self) -> bool:
         """Return whether a cancel gets to the engine, which does not know the order."""
         self._client.send([CancelOrder(1, BTC)])
-        (event,) = until("an answer", lambda: [m for m in self._client.receive(0.1) if isinstance(m, Event)], 60)
+        (event,) = until("an answer", lambda: [m for m in self._client.receive(0.1) if isinstance(m, Event)])
         return isinstance(event, Rejected) and event.reason == RejectReason.UNKNOWN_ORDER and event.sequence > 0
 
     def is_in_band(self, side: Side, price_ticks: int) -> bool:
@@ -101,7 +101,7 @@ class Trader:
             is_away = isinstance(event, Rejected) and event.reason == RejectReason.ENGINE_UNAVAILABLE
             return None if is_away else event
 
-        event = until("the gateway has its engine", answered, 60)
+        event = until("the gateway has its engine", answered)
         if isinstance(event, Accepted) or event.reason == RejectReason.POST_ONLY_WOULD_CROSS:
             return True
         assert (event.reason, event.sequence) == (RejectReason.PRICE_BAND, 0), event

@@ -57,7 +57,7 @@ def test_sessions_outlive_an_engine_without_a_journal() -> None:
                 assert answer.sequence == (5 if is_taken else 0), answer
                 return is_taken  # refused by the gateway: it has yet to hear a reference price of the new engine
 
-            until("an order is accepted", is_accepted, 60)
+            until("an order is accepted", is_accepted)
         pair.kill("gateway")
         pair.start("gateway")
         pair.until_listening()
@@ -99,7 +99,7 @@ def test_a_stopped_gateway_says_so_and_a_bot_waits_for_the_next() -> None:
             events.extend(session.receive(0.05))
             return any(isinstance(event, Canceled) for event in events)
 
-        until("the order is cancelled", is_canceled, 60)
+        until("the order is cancelled", is_canceled)
         assert (accepted.sequence, events[0].sequence) == (1, 2)
         with GatewaySession("bot", port=pair.port, last_sequence=2), pytest.raises(SessionRefusedError):
             until("it is told", lambda: session.receive(0.1) and False)

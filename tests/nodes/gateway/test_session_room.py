@@ -36,7 +36,7 @@ def test_the_session_that_is_away_longest_is_forgotten_for_a_new_one() -> None:
             with Wire(pair, Logon("new")) as wire:
                 return isinstance(wire.next(1)[0], LoggedOn)
 
-        until("it is let in", is_let_in, 60)
+        until("it is let in", is_let_in)
         assert "client=client-1 " in pair.log("gateway").replace("'", "").partition("a session is forgotten")[2]
         with Wire(pair, Logon("client-0", "", 1)) as wire:
             assert wire.next(1)[0].open_orders == 1
@@ -59,7 +59,7 @@ def test_an_address_that_takes_all_it_can_is_refused_and_told_why() -> None:
 
         welcome: list[tuple[type, int]] = [(LoggedOn, 0), (Logout, 0)]
         refusal: list[tuple[type, int]] = [(Rejected, RejectReason.RATE_LIMIT)]
-        until("it may connect again", lambda: answers(0) == welcome, 60)
+        until("it may connect again", lambda: answers(0) == welcome)
         said = [answers(number % 2) for number in range(1, 100)]
         assert said[0] == welcome
         assert refusal in said, "each change of the flag is synced"

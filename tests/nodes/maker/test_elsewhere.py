@@ -163,7 +163,7 @@ def test_a_halt_is_confirmed_once_nothing_is_left_in_any_pair(
         quoting.maker.confirm_halt()
         return bool(figures(quoting)["halted"])
 
-    until("the halt is confirmed", is_confirmed, 10)
+    until("the halt is confirmed", is_confirmed)
     assert venue.orders == {}
 
 

@@ -21,6 +21,7 @@ from nodes.maker.decisions import WatchdogDecisions
 from nodes.maker.ids import SENT_FILE, Note, SentOrder, SentOrders, write_note
 from nodes.maker.watchdog import BEAT, OUT, STOPPING, Watchdog, end_earlier
 from nodes.maker.watching import GIVE_UP_NS, LOOK_NS, Silence, await_end, take_away
+from tests.desk.desk_process import PATIENCE_S
 from tests.nodes.maker.makers import AWAY, PREFIX, Told, lines
 from tests.nodes.maker.scripted_venue import ScriptedVenue
 from venues.venue import ARRIVAL_MS_MAX, VenueBusyError
@@ -215,7 +216,7 @@ def test_no_quotes_where_it_does_not_start(run_dir: Path) -> None:
     try:
         with pytest.raises(NodeError, match="the watchdog does not start"):
             watchdog.await_ready()
-        watchdog._process.wait(30)
+        watchdog._process.wait(PATIENCE_S)
         assert not watchdog.beat()
         assert watchdog.has_failed
     finally:
