@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from desk.run_dir import holder_pid
-from tests.desk.desk_process import CLI, FREE_PORTS, LEAN, PATIENCE_S, Desk, node_processes, until
+from tests.desk.desk_process import CLI, FREE_PORTS, LEAN, PATIENCE_S, Desk, node_processes
 
 
 def _left_over(run_dir: Path) -> list[str]:
@@ -87,17 +87,6 @@ def _lives(pid: int) -> bool:
         return b"cli.py" in Path(f"/proc/{pid}/cmdline").read_bytes()  # of one that nobody has waited for it is empty
     except FileNotFoundError:
         return False
-
-
-def test_killed_supervisor_takes_its_nodes_along(desk: Desk) -> None:
-    """kill -9 of the supervisor is an ordinary event: the kernel ends the nodes, and the next start is clean."""
-    desk.start("--only", "engine", "--only", "gateway")
-    assert desk.process is not None
-    desk.process.kill()
-    desk.process.communicate()
-    until("all nodes are gone", lambda: node_processes(desk.run_dir) == [])
-    desk.start("--only", "engine", "--only", "gateway")
-    desk.stop()
 
 
 def test_one_node_runs_in_the_foreground_and_only_once(desk: Desk) -> None:

@@ -90,11 +90,3 @@ def test_second_book_equals_the_first_s_and_is_so_again_after_the_first_s_exchan
     until("a stale book is known", lambda: figures(follower)["is_withdrawn"])
     until("a stale book is withdrawn", lambda: book(follower) == ([], []))
     follower.stop()
-
-
-def test_live_market_that_nobody_serves_ends_the_start_in_one_line(desk: Desk) -> None:
-    """Guards the start: an error a person can mend, not a market without orders."""
-    desk.arguments = (*NODES, "--flow", "live:ws://127.0.0.1:9")
-    with pytest.raises(AssertionError, match=r"cannot follow the market: http://127.0.0.1:9: .*refused"):
-        desk.start()
-    desk.process = None  # it has ended, and its output is read

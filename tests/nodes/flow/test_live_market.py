@@ -4,6 +4,7 @@ from itertools import count
 
 import pytest
 
+from desk.run_dir import NodeError
 from flow.live import LiveFlow, LiveSettings, Received, StreamNews
 from nodes.flow.live_market import LiveMarket
 from tests.pairs import default_instruments
@@ -41,3 +42,10 @@ def test_messages_wait_in_the_streams_while_the_engine_is_away(monkeypatch: pyte
     flow.step(0, (), 0)
     market.pump(0)
     assert flow.waiting_count == 1
+
+
+def test_a_market_that_nobody_serves_ends_the_start_in_one_line() -> None:
+    """Guards the start: an error a person can mend, which `up` says as any node's, not a market without orders."""
+    flow = LiveFlow(default_instruments()[0], LiveSettings("ws://127.0.0.1:9"), 1, count(1))
+    with pytest.raises(NodeError, match=r"^cannot follow the market: http://127.0.0.1:9: .*refused.*$"):
+        LiveMarket(flow, "ws://127.0.0.1:9", "BTCUSDT")
