@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.cases import IS_NIGHT
 from tests.desk.desk_process import CLI
 from tests.recordings import KEPT
 
@@ -64,9 +65,14 @@ def run(folder: Path, words: list[str], stdout: int) -> subprocess.CompletedProc
 
 @pytest.mark.parametrize("words", COMMANDS, ids=lambda words: " ".join(word for word in words if word != str(KEPT)))
 def test_output_that_is_not_taken_is_one_line_at_most(words: list[str], reported: Path) -> None:
-    """What is printed may only fail when the process ends: Python told of that itself, with a traceback."""
-    full = "error: cannot write the output: No space left on device\n"
-    for output, said in ((full_disk, full), (left_pipe, "")):
+    """What is printed may only fail when the process ends: Python told of that itself, with a traceback.
+
+    Of what takes long the text meets the full disk by day, and the document the pipe; by night each meets both.
+    """
+    outputs = {full_disk: "error: cannot write the output: No space left on device\n", left_pipe: ""}
+    if words[0] in ("simulate", "backtest") and not IS_NIGHT:
+        del outputs[full_disk if "--json" in words else left_pipe]
+    for output, said in outputs.items():
         with output() as descriptor:
             done = run(reported, words, descriptor)
         assert (done.returncode, done.stderr) == (1, said)

@@ -33,15 +33,15 @@ def ran(*words: str, code: int = 0) -> str:
 
 @pytest.fixture(autouse=True)
 def _short_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Half a minute instead of a minute: an interval takes eight blocks, and each of these tests trades them again."""
-    monkeypatch.setattr("simulation.whatif.BLOCK_NS_MIN", 30 * NS_PER_SECOND)
+    """A quarter of a minute, not a minute: an interval takes eight blocks, which each of these tests trades again."""
+    monkeypatch.setattr("simulation.whatif.BLOCK_NS_MIN", 15 * NS_PER_SECOND)
 
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Four minutes of a desk, which are eight blocks here."""
+    """Two minutes of a desk, which are eight blocks here."""
     folder = tmp_path_factory.mktemp("runs") / "a"
-    ran("simulate", "--seconds", "240", "--jitter-ms", "3", "--out", str(folder))
+    ran("simulate", "--seconds", "120", "--jitter-ms", "3", "--out", str(folder))
     return folder
 
 
@@ -59,7 +59,7 @@ def test_change_is_told_with_an_interval_from_the_blocks(run: Path) -> None:
     document = json.loads(ran("whatif", str(run), "--json", "--set", "maker.half_spread=0.0005"))
     assert (document["was"], document["set"]) == ({"maker.half_spread": "0.002"}, {"maker.half_spread": "0.0005"})
     difference = document["difference"]
-    assert (difference["blocks"], difference["block_s"], difference["why"]) == (8, 30, None)
+    assert (difference["blocks"], difference["block_s"], difference["why"]) == (8, 15, None)
     assert difference["low"] < difference["pnl"] < difference["high"]
     assert difference["pnl"] == pytest.approx(document["changed"]["pnl"] - document["again"]["pnl"])
 
@@ -121,7 +121,7 @@ def test_day_of_a_desk_comes_near_and_says_how_near(run_dir: Path) -> None:
     words = ("--date", "2026-01-01", "--run-dir", str(run_dir), "--set", "maker.half_spread=0.0005")
     document = loads(ran("whatif", *words, "--json"))
     assert document["is_identical"] is None
-    assert (document["from"], document["to"]) == ("2026-01-01T00:00:00.000Z", "2026-01-01T00:04:00.000Z")
+    assert (document["from"], document["to"]) == ("2026-01-01T00:00:00.000Z", "2026-01-01T00:02:00.000Z")
     assert float(document["actual"]["fills"]) == pytest.approx(float(document["again"]["fills"]), rel=0.1)
     assert 0.5 < document["same_fills"] <= 1
     text = whatif_text(document)
@@ -138,11 +138,11 @@ def test_day_on_which_something_was_set_is_set_likewise(
     logs = tmp_path / "run" / "logs"
     logs.mkdir()
     log = "timestamp='{}' level='warning' node='maker' event='set' key='{}' before='{}' now='{}'\n"
-    first = log.format("2026-01-01T00:02:00.000000Z", "maker.half_spread", "0.0005", "0.001")
+    first = log.format("2026-01-01T00:01:00.000000Z", "maker.half_spread", "0.0001", "0.0005")
     (logs / "api+maker.log.1").write_text(first)
-    later = log.format("2026-01-01T00:03:15.000000Z", "maker.half_spread", "0.001", "0.002")
+    later = log.format("2026-01-01T00:01:37.500000Z", "maker.half_spread", "0.0005", "0.002")
     (logs / "api+maker.log").write_text(later + log.format("2026-01-02T00:00:00.000000Z", "maker.skew", "0", "0.1"))
-    (logs / "desk.log").write_text(log.format("2026-01-01T00:01:00.000000Z", "maker.half_spread", "9", "9"))
+    (logs / "desk.log").write_text(log.format("2026-01-01T00:00:30.000000Z", "maker.half_spread", "9", "9"))
     asked: list[tuple[str, str]] = []
     model_of = strategies.quoting_model
 
@@ -154,25 +154,25 @@ def test_day_on_which_something_was_set_is_set_likewise(
     words = ("whatif", "--run-dir", str(tmp_path / "run"), "--set", "maker.skew=0.0001", "--json")
     document = loads(ran(*words))
     assert [(row["time"], row["before"], row["now"]) for row in document["settings_changes"]] == [
-        ("2026-01-01T00:02:00.000Z", "0.0005", "0.001"),
-        ("2026-01-01T00:03:15.000Z", "0.001", "0.002"),
+        ("2026-01-01T00:01:00.000Z", "0.0001", "0.0005"),
+        ("2026-01-01T00:01:37.500Z", "0.0005", "0.002"),
     ]
     assert document["was"] == {"maker.skew": "0"}
     assert document["again"]["fills"] > 1.2 * document["actual"]["fills"], "nearer quotes for half of it are hit more"
-    assert asked == [("0.001", "0"), ("0.002", "0"), ("0.001", "0.0001"), ("0.002", "0.0001")]
-    assert "set at 00:02:00, and here as well: maker.half_spread 0.0005 -> 0.001" in whatif_text(document)
+    assert asked == [("0.0005", "0"), ("0.002", "0"), ("0.0005", "0.0001"), ("0.002", "0.0001")]
+    assert "set at 00:01:00, and here as well: maker.half_spread 0.0001 -> 0.0005" in whatif_text(document)
 
 
 def test_start_in_the_middle_of_a_journal_goes_on_with_its_book(run_dir: Path) -> None:
     """The day as seen from the middle on: what was before makes the book, and is not traded again."""
     settings = load_settings({"run_dir": run_dir}).settings
     whole = desk_day(settings, None)
-    half = whole._replace(start_ns=whole.start_ns + 120 * NS_PER_SECOND)
+    half = whole._replace(start_ns=whole.start_ns + 60 * NS_PER_SECOND)
     with tempfile.TemporaryDirectory() as folder:
         ends_ns = block_ends(half.start_ns, half.end_ns)
         played = play(settings, half.start_ns, ends_ns, half.delays, half.records(), Path(folder), SimulatedDesk.run)
     rows = [row for row in whole.rows if row.trade.time_ms * NS_PER_MS >= half.start_ns]
-    assert len(rows) > 5
+    assert len(rows) >= 5
     assert len(played.rows) == pytest.approx(len(rows), rel=0.4)
     assert all(row.trade.time_ms * NS_PER_MS >= half.start_ns for row in played.rows)
     assert None not in played.mids

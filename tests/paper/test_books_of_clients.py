@@ -23,6 +23,7 @@ from paper.faults import Faults
 from paper.money.ledger import Ledger
 from paper.streams.hub import StreamHub
 from tests.bus.feed_model import INSTRUMENTS, SYMBOLS, TOPICS, FeedEngine, Flow, pack_frame
+from tests.cases import some
 from tests.one_engine import one_engine
 from tests.paper.desk import ONE_ENGINE
 
@@ -137,7 +138,7 @@ class Exchange:
         assert self.books.setdefault(key, sides_of(snapshot)) == sides_of(snapshot), key
 
 
-@pytest.fixture(params=range(3))
+@pytest.fixture(params=some(range(3), 1))
 def exchange(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Exchange]:
     """An exchange with listeners to every stream of the books, some from the start and some that come later."""
     print(f"seed {request.param}")

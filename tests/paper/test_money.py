@@ -20,6 +20,7 @@ from paper.money.order_list import Contingency
 from paper.money.orders import Order, OrderKind
 from paper.money.starting_assets import STARTING_ASSETS
 from paper.money.wallets import FEES
+from tests.cases import IS_NIGHT
 from tests.paper.desk import ALICE, BNBUSDT, BOB, CAROL, Desk
 from tests.paper.money_model import UNIT, MoneyModel
 
@@ -349,4 +350,4 @@ class Market(RuleBasedStateMachine):
 
 
 TestMarket = Market.TestCase
-TestMarket.settings = settings(max_examples=40, stateful_step_count=40, deadline=None)
+TestMarket.settings = settings(max_examples=400 if IS_NIGHT else 20, stateful_step_count=40, deadline=None)

@@ -5,8 +5,8 @@ import pytest
 from tests.engine.model.pair import Pair
 from tests.engine.model.random_commands import MARKETS, RandomCommands
 
-COMMANDS = 15_000  # each; the nightly run takes millions
-THOROUGH_COMMANDS = 1_000
+COMMANDS = 6_000  # each; the night takes millions: tests/engine/model/nightly.py
+THOROUGH_COMMANDS = 500
 SEED = 20_240_808
 
 
