@@ -161,9 +161,9 @@ def test_what_a_snapshot_has_already_is_not_had_twice(live: Live, late: str) -> 
     live.subscribe()
     assert live.asks_for_snapshot()
     live.say(snapshot(40, [(99, 5)], [(101, 5)]), late)
-    assert live.book == ((Level(99, 5),), (Level(101, 5),))
+    assert list(map(list, live.book)) == [[Level(99, 5)], [Level(101, 5)]]
     live.say(update(41, 42, [(98, 1)], []), trade(8, 101, 1, is_sell=False))
-    assert live.book == ((Level(99, 5), Level(98, 1)), (Level(101, 4),))
+    assert list(map(list, live.book)) == [[Level(99, 5), Level(98, 1)], [Level(101, 4)]]
 
 
 def test_bad_message_is_counted_and_what_it_lost_is_found(live: Live) -> None:
