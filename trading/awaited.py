@@ -1,11 +1,15 @@
 """Actions on their way: what is marked as they leave, which have no answer yet, and what is taken back of them."""
 
+from collections import deque
 from collections.abc import Iterable
+from typing import Final
 
 from trading.actions import Action, AskBalances, Cancel, Place, apart
 from trading.guard import Guard
 from trading.own_orders import OwnOrders
 from trading.position import Position
+
+ANSWER_TIMES_MAX: Final = 1_024
 
 
 class Awaited:
@@ -19,7 +23,8 @@ class Awaited:
         self._orders = orders
         self._guard = guard
         self._position = position
-        self._unanswered: set[tuple[type[Action], str]] = set()
+        self._unanswered: dict[tuple[type[Action], str], int] = {}  # and when it left
+        self.answer_times: deque[int] = deque(maxlen=ANSWER_TIMES_MAX)  # ns, until somebody takes them
 
     def __bool__(self) -> bool:
         return bool(self._unanswered)
@@ -27,7 +32,7 @@ class Awaited:
     def send(self, actions: Iterable[Action], now_ns: int) -> None:
         """Wait for the answers of what leaves now, or for those of its halves."""
         for action in apart(actions):
-            self._unanswered.add(_key(action))
+            self._unanswered[_key(action)] = now_ns
             match action:
                 case Place(client_order_id=name):
                     self._orders.send(name, action.quote)
@@ -37,16 +42,18 @@ class Awaited:
                 case AskBalances():
                     self._position.ask(now_ns)
 
-    def answer(self, kind: type[Action], client_order_id: str) -> bool:
+    def answer(self, kind: type[Action], client_order_id: str, now_ns: int) -> bool:
         """Take an answer; return whether it was waited for."""
-        is_awaited = (kind, client_order_id) in self._unanswered
-        self._unanswered.discard((kind, client_order_id))
-        return is_awaited
+        sent_ns = self._unanswered.pop((kind, client_order_id), None)
+        if sent_ns is None:
+            return False
+        self.answer_times.append(now_ns - sent_ns)
+        return True
 
     def undo(self, actions: Iterable[Action], now_ns: int) -> None:
         """Wait no more for what will not be carried out: it is as if it had not left."""
         for action in apart(actions):
-            self._unanswered.discard(_key(action))
+            self._unanswered.pop(_key(action), None)
             match action:
                 case Place(client_order_id=name):
                     self._orders.drop(name)

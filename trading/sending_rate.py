@@ -46,10 +46,13 @@ class SendingRate:
     """What one trader has sent.
 
     Any 10 s are looked at, not only those that begin with the clock: so its own count is never below the venue's.
+
+    Attributes:
+        limits: what it may.
     """
 
     def __init__(self, limits: SendingLimits) -> None:
-        self._limits = limits
+        self.limits = limits
         self._sent_ns: dict[str, int] = {}  # of the last 10 s, by client order id, the oldest first
         self._day = 0
         self._of_day: set[str] = set()  # the orders of the UTC day that have not traded
@@ -59,6 +62,11 @@ class SendingRate:
     def day_count(self) -> int:
         """How many orders of the UTC day have not traded."""
         return self._earlier_count + len(self._of_day)
+
+    def short_count(self, now_ns: int) -> int:
+        """Return how many orders of the last 10 s have not traded."""
+        self._roll(now_ns)
+        return len(self._sent_ns)
 
     def to_leave(self) -> SentLately:
         """Return what a successor must count as well."""
@@ -86,7 +94,7 @@ class SendingRate:
     def room(self, now_ns: int) -> int | None:
         """Return how many more may be sent now; None: as many as one likes."""
         self._roll(now_ns)
-        short, long = self._limits
+        short, long = self.limits
         rooms = [] if short is None else [short - len(self._sent_ns)]
         rooms += [] if long is None else [long - self.day_count]
         return max(0, min(rooms)) if rooms else None
@@ -94,7 +102,7 @@ class SendingRate:
     def room_ns(self, now_ns: int) -> int:
         """Return when there is room again, if there is none now."""
         self._roll(now_ns)
-        _, long = self._limits
+        _, long = self.limits
         if long is not None and self.day_count >= long:
             return (self._day + 1) * DAY_NS
         return next(iter(self._sent_ns.values()), now_ns) + SHORT_NS

@@ -107,6 +107,12 @@ class Trader:
         """Whether surely no order of ours is anywhere since `leave`: no list that was asked for since then has one."""
         return bool(self.why_out) and self._is_clear and self.orders.is_none and not self._awaited
 
+    def take_answer_times(self) -> list[int]:
+        """Return and forget how long the answers took that have come since this was last asked, ns."""
+        taken = list(self._awaited.answer_times)
+        self._awaited.answer_times.clear()
+        return taken
+
     def take_over(self, orders: Mapping[str, Left], lately: SentLately, now_ns: int) -> None:
         """Know what an earlier run has left, and count what it and this start have sent and spent."""
         self.orders.take_over(orders, now_ns)
@@ -306,7 +312,7 @@ class Trader:
                 self._begin_anew()
 
     def _answered(self, kind: type[Action], client_order_id: str = "") -> None:
-        if self._awaited.answer(kind, client_order_id):
+        if self._awaited.answer(kind, client_order_id, self._now_ns):
             self._is_clear &= kind not in {Place, Cancel}
 
     def _hear(self, order: VenueOrder) -> None:

@@ -8,14 +8,14 @@ says how far it has come by sending the `v` of a message now and then; one that 
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from sanic.request import Request
 
 from market.clock import monotonic_ns, time_ns
 from market.instrument import venue_spelling
-from nodes.api.live_state import DeskView, LiveSymbol
+from nodes.api.live_state import DeskView, LiveSymbol, Source
 from nodes.http import HttpApp
 from paper.http_bounds import ERROR_FORMAT
 
@@ -51,7 +51,7 @@ class LiveLine:
         self._symbols = symbols
         self._hello = hello
         self._default_symbol = default_symbol
-        self._desk = desk
+        self.desk = desk
         self._watched: dict[str, int] = dict.fromkeys(symbols, 0)
         self._tick = asyncio.Event()
 
@@ -59,6 +59,11 @@ class LiveLine:
     def browser_count(self) -> int:
         """How many look."""
         return sum(self._watched.values())
+
+    def sources(self) -> dict[str, Sequence[Source]]:
+        """Return, by symbol, what is shown and how old that is."""
+        desk = self.desk()
+        return {symbol: state.sources(monotonic_ns(), time_ns(), desk) for symbol, state in self._symbols.items()}
 
     def add_to(self, app: HttpApp) -> None:
         """Serve the line on `app`."""
@@ -72,7 +77,7 @@ class LiveLine:
             is_all = idle_s >= IDLE_TICK_S
             for symbol, state in self._symbols.items():
                 if is_all or self._watched[symbol]:
-                    state.look(monotonic_ns(), time_ns(), self._desk())
+                    state.look(monotonic_ns(), time_ns(), self.desk())
                     await asyncio.sleep(0)  # the feed and requests come in turn
             idle_s = 0.0 if is_all else idle_s
             self._tick.set()
@@ -109,7 +114,7 @@ class LiveLine:
     async def _tell(self, socket: Socket, symbol: str, sent: "deque[int]") -> None:
         """Tell all, and then what changes, no faster than may be."""
         state, seen = self._symbols[symbol], 0
-        state.look(monotonic_ns(), time_ns(), self._desk())
+        state.look(monotonic_ns(), time_ns(), self.desk())
         await socket.send(self._hello[symbol])
         while True:
             text = state.message(seen) if len(sent) < UNSEEN_MAX else None

@@ -232,7 +232,7 @@ class LiveSymbol:
             self._fills.put(key, _plain_json({"id": key, **fill}), self.version)
 
     def _take_sources(self, now_ns: int, time_ns: int, desk: DeskView) -> None:
-        sources = list(self._sources(now_ns, time_ns, desk))
+        sources = self.sources(now_ns, time_ns, desk)
         troubles = [[source.name, source.trouble] for source in sources if source.trouble]
         self._put("troubles", _plain_json(troubles))
         if now_ns - self._ages_ns >= AGES_NS:
@@ -242,7 +242,8 @@ class LiveSymbol:
             feed = {"sequence": replica.sequence, "gaps": replica.gap_count, "at": self._time_ms}
             self._put("sources", _plain_json({"ages_ms": ages, "feed": feed}))
 
-    def _sources(self, now_ns: int, time_ns: int, desk: DeskView) -> Sequence[Source]:
+    def sources(self, now_ns: int, time_ns: int, desk: DeskView) -> Sequence[Source]:
+        """Return what is shown of this symbol and how old that is; as `look`."""
         feed = self._feed(now_ns, desk.status)
         if desk.status is None:
             return [feed, Source("desk", None, "no supervisor has answered: nothing is known of the nodes")]

@@ -23,6 +23,7 @@ from nodes.api.commands import DeskCommands, run_command
 from nodes.api.hello import hello_text
 from nodes.api.live_line import LiveLine
 from nodes.api.live_state import DeskView, LiveSymbol
+from nodes.api.metrics_route import add_metrics
 from nodes.http import HttpApp, allow_own_names_only, new_app, serving, url_of
 from nodes.listener import bind
 from nodes.node import Node, run_async
@@ -152,6 +153,7 @@ async def _serve(node: Node) -> None:
     commands.add_to(app)
     line = live_line(node, subscriber, lambda: told[-1]._replace(command=commands.told), is_elsewhere=is_elsewhere)
     line.add_to(app)
+    add_metrics(app, line, subscriber)
 
     async def follow_feed() -> None:
         with AsyncWaiter(subscriber.sockets) as waiter:

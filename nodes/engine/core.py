@@ -30,6 +30,7 @@ from market.kernels.rows import read_event, write_command
 from market.limits import BATCH_MESSAGES_MAX
 from nodes.engine.command_record import COMMANDS, CommandRecord
 from nodes.engine.core_state import CoreState, decode_state
+from nodes.engine.counting import EventCounts
 from nodes.engine.feed import EngineFeed
 
 
@@ -62,6 +63,7 @@ class EngineCore:
         self.epoch = epoch
         self.command_count = 0
         self.malformed_count = 0
+        self.counts = EventCounts()  # of what was told, not of what was replayed
         self.halted_symbols: set[int] = set()
         self._journal = journal
         self._router = EventRouter(engine.events)
@@ -247,7 +249,9 @@ class EngineCore:
         events = self.engine.events
         if count := len(events):
             self._feed_frames.extend(self.feed.take(int(events.positions[CONSUMED]), count, time_ns))
-            events.consume(count)
+            while len(rows := events.readable()):  # in two parts where the ring ends between
+                self.counts.take(rows)
+                events.consume(len(rows))
 
     def _follow_events(self) -> None:
         """Let the feed take in the events that still lie in their ring without telling anybody, and make room."""
@@ -289,6 +293,8 @@ class EngineCore:
             return 0
         if refused:
             reports.append((self._refusals.encode(0, refused), refused))
+            if not self._is_replaying:
+                self.counts.take(self._decoder.refusals[:refused])
         if kept + refused != batch.size - batch.skip:
             self._tell_malformed(time_ns, reports)
         return last_order_id

@@ -11,7 +11,7 @@ from journal.format import JournalMode
 from journal.journal import Journal
 from journal.pruning import Keep, Retention
 from journal.replay import Replay
-from market.clock import NS_PER_MS, NS_PER_SECOND, time_ns
+from market.clock import NS_PER_MS, NS_PER_SECOND, monotonic_ns, time_ns
 from nodes.engine.checkpoints import BesideThread, Checkpoints, CheckpointTimes
 from nodes.engine.command_record import COMMANDS, CommandRecord, figures_of, journal_epoch
 from nodes.engine.core import EngineCore
@@ -84,7 +84,10 @@ def recovered_core(node: Node) -> tuple[EngineCore, Journal[CommandRecord]]:
     """
     plan = node.plan.engines[node.name]
     core, journal = make_core(node.settings, node.name, plan.journal_folder, JournalMode(plan.settings.journal))
+    began_ns = monotonic_ns()
     done = core.recover(lambda replay: node.warming(f"replays its journal: {replay} so far"))
+    recovery_s = (monotonic_ns() - began_ns) / NS_PER_SECOND
+    node.show(recovery_s=round(recovery_s, 3), recovered_records=done.record_count)
     warn_of(done, lambda what, why: node.log.warning(what, why=why))
     if done.record_count or done.after_sequence:
         node.log.info("the journal was replayed", replayed=str(done), live_orders=core.engine.live_order_count)

@@ -221,6 +221,10 @@ class EngineNode:
             bad_frames=self._bad_frame_count + self._core.malformed_count,
             role="primary",
             term=self._core.links.term,
+            journal_records=self._journal.sequence,
+            journal_waiting=self._journal.sequence - self._journal.acknowledged_sequence,
+            latencies={"engine": self._turns.handling.figure()},
+            **self._core.counts.figures(),
         )
         if self._followed is not None:
             self._node.show(**self._followed.figures(monotonic_ns()))

@@ -21,6 +21,7 @@ from market.limits import BATCH_MESSAGES_MAX
 from nodes.engine.command_record import CommandRecord
 from nodes.engine.core import EngineCore
 from nodes.engine.followed import Followed
+from nodes.latencies import Latencies
 
 TURNS_MAX = 8  # batches of orders in a row; then timers and requests for snapshots get their turn
 ASKED_TOPICS_MAX = 256  # at once; whoever asks for more waits in the socket
@@ -39,6 +40,9 @@ class EngineTurns:
         now: this moment.
         on_bad_frame: is told why a frame of an order link is none.
         followed: tells a standby what is journaled, if one may follow.
+
+    Attributes:
+        handling: how long commands take from where they are received to where their reports are sent, or held back.
     """
 
     def __init__(
@@ -61,6 +65,7 @@ class EngineTurns:
         self._now = now
         self._on_bad_frame = on_bad_frame
         self._held: deque[tuple[int, ChannelSocket, Frames]] = deque()  # until its record is kept
+        self.handling = Latencies()
         self._askers: dict[bytes, dict[tuple[bytes, ...], list[bytes]]] = {}  # by topic: the envelopes of the answers
 
     @property
@@ -91,6 +96,7 @@ class EngineTurns:
             self._core.handle(batches, now.time_ns, now.monotonic_ns)
             self._tell_standby(now.monotonic_ns)
             self._send_reports()
+            self.handling.add(self._now().monotonic_ns - now.monotonic_ns, sum(batch.size for batch in batches))
             self.publish(self._core.tell(now.time_ns))
             if room - sum(batch.size for batch in batches) >= BATCH_MESSAGES_MAX:
                 break  # all that waited is done

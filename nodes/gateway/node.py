@@ -19,6 +19,8 @@ from market.http_names import in_url
 from nodes.gateway.connection import ClientConnection
 from nodes.gateway.limits import client_rules, session_limits
 from nodes.gateway.references import GatewayReferences
+from nodes.gateway.round_trips import RoundTrips
+from nodes.latencies import Latencies
 from nodes.listener import bind
 from nodes.node import Node
 from sessions.client import Client
@@ -56,6 +58,8 @@ class GatewayNode:
         self._listener = bind(settings.host, settings.port)
         self._listener.setblocking(False)
         self._is_listening = False
+        self._to_engine = Latencies()
+        self._round_trips = {link.engine: RoundTrips(self._to_engine) for link in self._links}
 
     def run(self) -> None:
         """Serve until stopped."""
@@ -109,6 +113,8 @@ class GatewayNode:
 
     def _look_after_changed(self, moment: Now) -> None:
         """Send what the sockets take, and wait for what comes next, or let them go."""
+        for link in self._links:
+            self._round_trips[link.engine].sent(link.sent, moment.monotonic_ns)
         while self._core.changed:
             client, _ = self._core.changed.popitem()
             if (connection := self._connections.get(client)) is None:
@@ -138,10 +144,12 @@ class GatewayNode:
     def _take_news(self, link: LinkEnd, news: Connected | RawReports, moment: Now) -> None:
         if isinstance(news, Connected):
             new_epoch = Position(news.epoch, news.report_sequence) if news.is_new_epoch else None
+            self._round_trips[link.engine].begin(link.sent)
             self._core.engine_connected(link.engine, new_epoch, moment)
             return
         numbers = (news.epoch, news.first_sequence, news.size, news.skip)
         self._core.take_reports(ReportRecord(link.engine.encode(), *numbers, news.payload), moment)
+        self._round_trips[link.engine].acknowledged(link.acknowledged, moment.monotonic_ns)
         self._listen_when_ready()
 
     def _listen_when_ready(self) -> None:
@@ -161,7 +169,11 @@ class GatewayNode:
         self._links.tick(moment.monotonic_ns)
         self._core.tick(moment, lambda client: self._connections[client].has_input())
         self._look_after_changed(moment)
-        self._node.show(**self._core.figures())
+        self._node.show(
+            **self._core.figures(),
+            in_flight=sum(link.in_flight for link in self._links),
+            latencies={"gateway": self._to_engine.figure()},
+        )
 
 
 def run(node: Node) -> None:

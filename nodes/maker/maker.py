@@ -22,6 +22,7 @@ from nodes.maker.ids import SentOrders, client_order_ids
 from nodes.maker.log import MakerLog
 from nodes.maker.quality import MakerQuality
 from nodes.maker.risk import MakerRisk
+from nodes.maker.traffic import VenueTraffic
 from nodes.maker.tuning import MakerTuning
 from nodes.maker.watchdog import Watchdog
 from nodes.node import BEAT_MS, Node
@@ -83,6 +84,7 @@ class Maker:
         )
         self._trader.take_over(sent.orders, sent.lately, clock())
         self._risk = MakerRisk(node, self._trader.guard.escalation, of, clock())
+        self._traffic = VenueTraffic(node, self._trader)
 
     def run(self, watchdog: Watchdog) -> None:
         """Quote until stopped, then cancel what is ours.
@@ -133,6 +135,7 @@ class Maker:
             VenueKeysError: if the venue does not accept our keys.
             MendableError: if nothing of these settings can be quoted, or the strategy fails.
         """
+        began_ns = self._clock()
         said = self._line.take()
         now_ns = self._clock()
         outbox = self._trader.step(now_ns, said)
@@ -140,6 +143,7 @@ class Maker:
         self._risk.keep(now_ns)
         if outbox.actions:
             self._line.act(outbox.actions)
+        self._traffic.take(said, outbox, self._clock() - began_ns)
         self._log.take(outbox, self._trader.orders)
         self._quality.take(now_ns, outbox, self._trader.orders)
         for note in outbox.notes:
@@ -203,6 +207,7 @@ class Maker:
         self._quality.see(seen)
         self._node.show(neutral=None if trader.neutral is None else str(trader.neutral))
         self._risk.show()
+        self._traffic.show(self._clock())
         if trader.is_started:
             self._node.ready()
         if trader.why_out == HALTED:

@@ -5,11 +5,14 @@ import signal
 import time
 from collections.abc import Iterator
 from typing import Any
+from urllib.request import urlopen
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page
+from prometheus_client.parser import text_string_to_metric_families
 
+from nodes.api.metrics import FIGURES
 from tests.desk.desk_process import Desk, short_directory, until
 from tests.pages.browser import chromium, needs_chromium
 
@@ -18,6 +21,8 @@ SHOWN_S_MAX = 1.0  # from a fill to its place on the screen
 STALE_S_MAX = 2.0
 TRIES = 3  # a browser on a busy machine may be late: not each time
 SERIOUS = {"serious", "critical"}
+# Metrics of what this desk has not: a standby, limits of its venue on a maker that has not come near them.
+UNCOMMON = {"standby_lag_records", "standby_follows", "venue_errors", "engine_rejects"}
 
 # What the page does, with the time of day: its state, our newest fill, position and result.
 _WATCH = """() => {
@@ -175,6 +180,21 @@ def test_a_fill_is_on_the_screen_within_a_second(opened: Opened, desk: Desk) -> 
     until("a fill is shown within a second", lambda: min(shown_s(), default=9) < SHOWN_S_MAX, 240)
     assert opened.page.locator("#candles canvas").count() > 0
     assert opened.page.locator("#near canvas").count() == 1
+
+
+def test_metrics_have_every_figure_that_is_promised(opened: Opened, desk: Desk) -> None:
+    """Of nodes that this desk has, with a fill behind it; and the times of every stage but the gateway's."""
+
+    def missing() -> set[str]:
+        with urlopen(f"{opened.url}/metrics", timeout=30) as response:
+            text = response.read().decode()
+        families = {one.name: one.samples for one in text_string_to_metric_families(text)}
+        has = {name for name, samples in families.items() if samples}
+        stages = {sample.labels["stage"] for sample in families["tickbus_latency_seconds"] if sample.value}
+        promised = {f"tickbus_{each.name.removesuffix('_total')}" for each in FIGURES if each.kind != "gateway"}
+        return (promised - has - {f"tickbus_{name}" for name in UNCOMMON}) | ({"engine", "decision", "venue"} - stages)
+
+    until("all is told", lambda: not missing(), 60)
 
 
 def test_keys_change_the_colours_and_tell_the_words(opened: Opened) -> None:

@@ -18,6 +18,7 @@ from nodes.api.book_views import BookViews, RenderedBook
 from nodes.api.commands import DeskCommands
 from nodes.api.live_line import LiveLine
 from nodes.api.live_state import DeskView, LiveSymbol
+from nodes.api.metrics_route import add_metrics
 from nodes.api.node import add_page, add_routes
 from nodes.http import allow_own_names_only, new_app, serving, url_of
 from nodes.listener import bind
@@ -80,6 +81,7 @@ class Api:
         add_page(app, [BTC, ETH], BTC.symbol, "a market of <practice>")
         self.commands.add_to(app)
         self.line.add_to(app)
+        add_metrics(app, self.line, self.subscriber)
         looking = asyncio.create_task(self.line.run())
         async with serving(app, self._listener):
             self._is_serving.set()

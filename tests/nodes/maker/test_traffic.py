@@ -1,0 +1,60 @@
+"""What a maker counts of its venue: requests, errors by code, what waits for a trade, and how long answers take."""
+
+from typing import Any
+
+from market.clock import NS_PER_MS, NS_PER_SECOND
+from nodes.latencies import BOUNDS_NS
+from nodes.maker.traffic import CODES_MAX
+from tests.nodes.maker.makers import LOST, ScriptedMaker
+from tests.nodes.maker.scripted_venue import ScriptedVenue
+from venues.venue import VenueRefusedError
+
+
+def _counts(figures: dict[str, Any], stage: str) -> dict[int, int]:
+    counts = figures["latencies"][stage]["counts"]
+    return {bound: count for bound, count in zip(BOUNDS_NS, counts, strict=False) if count}
+
+
+def test_counts_requests_errors_and_what_has_not_traded(
+    quoting: ScriptedMaker, venue: ScriptedVenue, now: list[int]
+) -> None:
+    """One order is refused with a code, and the fate of another is unknown: both may count at the venue."""
+    quoting.cycle()
+    shown = quoting.figures()
+    assert shown["venue"]["requests"]["Place"] == 2
+    assert shown["venue"]["errors"] == {}
+    assert shown["venue"]["unfilled"] == {"10s": 2, "day": 2}
+    assert sum(_counts(shown, "venue").values()) == sum(shown["venue"]["requests"].values())
+    now[0] += 11 * NS_PER_SECOND
+    venue.mid_ticks = 9_338_500
+    venue.fates["place"] = [VenueRefusedError("no", -2010), LOST]
+    quoting.cycle()
+    shown = quoting.figures()
+    assert shown["venue"]["errors"] == {"-2010": 1, "unknown": 1}
+    assert shown["venue"]["unfilled"]["10s"] <= 2
+    assert shown["venue"]["unfilled"]["day"] >= 3
+
+
+def test_an_answer_takes_as_long_as_it_took(quoting: ScriptedMaker, venue: ScriptedVenue, now: list[int]) -> None:
+    """Each question of the first round is answered 40 ms later."""
+
+    def late() -> None:
+        now[0] += 40 * NS_PER_MS
+
+    for call in ("open_orders", "account", "place", "depth"):
+        venue.before[call] = late
+    quoting.cycle()
+    counts = _counts(quoting.figures(), "venue")
+    assert max(counts) >= 50 * NS_PER_MS
+    assert sum(_counts(quoting.figures(), "decision").values()) == sum(quoting.figures()["venue"]["requests"].values())
+
+
+def test_codes_are_bounded(quoting: ScriptedMaker, venue: ScriptedVenue, now: list[int]) -> None:
+    """A venue that says no in ever other words makes no more labels than there may be."""
+    for code in range(2 * CODES_MAX):
+        venue.fates["place"] = [VenueRefusedError("no", code), VenueRefusedError("no", code)]
+        now[0] += 3_600 * NS_PER_SECOND
+        quoting.cycle()
+    errors = quoting.figures()["venue"]["errors"]
+    assert len(errors) == CODES_MAX + 1
+    assert errors["other"] > 0
