@@ -6,8 +6,6 @@
 import os
 import shutil
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -31,13 +29,15 @@ from market.commands import NewOrder
 from market.events import Accepted, Event
 from nodes.engine.making import make_core
 from tests.bus.test_tcp import free_ports
-from tests.desk.desk_process import BTCUSDT, CLI, LEAN, PATIENCE_S, Desk, environment, run_here, short_directory, until
+from tests.desk.copies import NodeProcess, begin
+from tests.desk.desk_process import BTCUSDT, LEAN, PATIENCE_S, Desk, environment, run_here, short_directory, until
 from tests.desk.test_faults import FAST_FILLS
 from tests.one_engine import GATEWAY
 from tests.reliability import FaultRow
 from venues.venue import VenueError
 
 OWNER = first_owner(GATEWAY)
+TRADERS: list["Trader"] = []  # whose sockets are open
 
 
 class Engine:
@@ -47,15 +47,12 @@ class Engine:
         self.run_dir = run_dir
         self.settings = {f"TICKBUS_{name}": value for name, value in settings.items()}
         self.log_path = run_dir.parent / f"{run_dir.name}.log"
-        self.process: subprocess.Popen[bytes] | None = None
+        self.process: NodeProcess | None = None
         run_dir.mkdir(mode=0o700, exist_ok=True)
 
     def start(self) -> "Engine":
         """Start it; it may not be ready yet."""
-        with self.log_path.open("ab") as log:
-            words = [sys.executable, str(CLI), "node", "engine", "--run-dir", str(self.run_dir)]
-            settings = environment(**self.settings)
-            self.process = subprocess.Popen(words, env=settings, cwd=self.run_dir.parent, stdout=log, stderr=log)
+        self.process = begin("engine", {"TICKBUS_RUN_DIR": str(self.run_dir), **self.settings}, self.log_path)
         return self
 
     @property
@@ -91,6 +88,7 @@ class Trader:
         self.sent: list[int] = []
         self.heard: list[Event] = []
         self.epochs: set[int] = set()
+        TRADERS.append(self)
 
     @property
     def accepted(self) -> list[int]:
@@ -132,7 +130,16 @@ class Trader:
 
     def close(self) -> None:
         """Close the socket."""
+        TRADERS.remove(self)
         self.link.close()
+
+
+@pytest.fixture(autouse=True)
+def _closed() -> Iterator[None]:
+    """Close what a test has left that has failed: else the next one would be told of it."""
+    yield
+    for trader in TRADERS[:]:
+        trader.close()
 
 
 @pytest.fixture
@@ -153,12 +160,21 @@ def engines() -> Iterator[list[Engine]]:
 def resting(run_dir: Path) -> list[int]:
     """Return the orders that an engine has open, as its journal says: none of them ever trades."""
     copy = run_dir.parent / "copy"
-    shutil.rmtree(copy, ignore_errors=True)
-    shutil.copytree(run_dir / "journal", copy)
+    until("the journal is copied", partial(_is_copied, run_dir / "journal", copy))
     core, journal = make_core(load_settings({"run_dir": run_dir}).settings, "engine", copy, JournalMode.WRITE)
     core.recover(lambda _: None)
     journal.close()
     return sorted(core.engine.orders(0)[:, 0].tolist())
+
+
+def _is_copied(journal: Path, copy: Path) -> bool:
+    """Copy the journal of an engine that may live: a checkpoint may take another's place meanwhile."""
+    shutil.rmtree(copy, ignore_errors=True)
+    try:
+        shutil.copytree(journal, copy, ignore=shutil.ignore_patterns("*.tmp"))
+    except shutil.Error:
+        return False
+    return True
 
 
 def took_s(told: str) -> float:

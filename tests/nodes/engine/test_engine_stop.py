@@ -1,7 +1,6 @@
 """What a clean stop of the engine's node leaves behind."""
 
 import signal
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -16,8 +15,8 @@ from desk.halted_file import HaltedFile
 from market.clock import monotonic_ns
 from market.commands import CancelOrder, Command, HaltSymbol, MassCancel, NewOrder
 from market.events import Event, Executed, Halted, Rejected
+from tests.desk.copies import begin
 from tests.desk.desk_process import until
-from tests.docs.programs import ROOT, WAIT_S, Running
 from tests.one_engine import GATEWAY
 
 OWNER, ORDER_ID = first_owner(GATEWAY), first_order_id(GATEWAY) + 1
@@ -36,7 +35,8 @@ class Life:
 
     def __init__(self, folder: Path) -> None:
         self._place = folder / "run"
-        self._engine = Running(folder, sys.executable, "-u", str(ROOT / "cli.py"), "node", "engine")
+        self._log = folder / "engine.log"
+        self._engine = begin("engine", {"TICKBUS_RUN_DIR": str(self._place)}, self._log)
         self._sources: list[LinkEnd] = []
         self.epoch = 0
 
@@ -46,7 +46,8 @@ class Life:
     def __exit__(self, *_: object) -> None:
         for source in self._sources:
             source.close()
-        self._engine.stop()
+        self._engine.kill()
+        self._engine.wait()
 
     def source(self, source: int, resume: tuple[int, int] = (0, 0)) -> tuple[LinkEnd, list[Event]]:
         """Let a source come, and return it with what it hears of its orders."""
@@ -69,8 +70,8 @@ class Life:
         """End the engine with a signal, and return its epoch."""
         for source in self._sources:
             source.close()
-        self._engine.process.send_signal(number)
-        assert self._engine.process.wait(WAIT_S) == (0 if number == signal.SIGTERM else -number), self._engine.lines()
+        self._engine.send_signal(number)
+        assert self._engine.wait() == (0 if number == signal.SIGTERM else -number), self._log.read_text()
         return self.epoch
 
     def _wait(self, what: str, source: LinkEnd, heard: list[Event], condition: Callable[[], bool]) -> None:
@@ -78,7 +79,7 @@ class Life:
             self._turn(source, heard)
             return condition()
 
-        until(what, is_so, 110)  # the first engine of a machine compiles its kernels
+        until(what, is_so)
 
     def _turn(self, source: LinkEnd, heard: list[Event]) -> None:
         for news in source.receive():

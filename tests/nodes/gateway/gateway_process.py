@@ -14,6 +14,7 @@ from market.codes import Side, TimeInForce
 from market.commands import NewOrder
 from market.events import Accepted, Event
 from tests.bus.test_tcp import free_ports
+from tests.desk.copies import NodeProcess, begin
 from tests.desk.desk_process import CLI, PATIENCE_S, environment, until
 from venues.gateway import GatewayClient
 
@@ -37,22 +38,15 @@ class Pair:
     def __init__(self, folder: Path, **settings: str) -> None:
         self.run_dir = folder / "run"
         self.port = free_port()
-        self._environment = environment(
-            TICKBUS_RUN_DIR=str(self.run_dir), TICKBUS_GATEWAY__PORT=str(self.port), **settings
-        )
+        own = {"TICKBUS_RUN_DIR": str(self.run_dir), "TICKBUS_GATEWAY__PORT": str(self.port)}
+        self._settings = own | settings
         self._folder = folder
-        self._processes: dict[str, subprocess.Popen[bytes]] = {}
+        self._processes: dict[str, NodeProcess] = {}
 
     def start(self, *names: str, **settings: str) -> None:
         """Start nodes, by default both, with more settings of their own if wanted; they come up when they can."""
         for name in names or ("engine", "gateway"):
-            with (self._folder / f"{name}.log").open("ab") as log:
-                self._processes[name] = subprocess.Popen(
-                    [sys.executable, str(CLI), "node", name],
-                    env={**self._environment, **settings},
-                    cwd=self._folder,
-                    stderr=log,
-                )
+            self._processes[name] = begin(name, {**self._settings, **settings}, self._folder / f"{name}.log")
 
     def kill(self, name: str) -> None:
         """Kill a node with SIGKILL."""
@@ -97,7 +91,7 @@ class Pair:
         """Run another command of the command line with the same settings."""
         return subprocess.run(
             [sys.executable, str(CLI), *arguments],
-            env=self._environment,
+            env=environment(**self._settings),
             cwd=self._folder,
             capture_output=True,
             text=True,
