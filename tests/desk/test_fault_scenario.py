@@ -1,11 +1,11 @@
 """`faults run` at a real desk: a line for each switch, and none that outlives its scenario, whatever ends what."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -31,15 +31,11 @@ def desk() -> Iterator[Desk]:
 def running(desk: Desk) -> Iterator[subprocess.Popen[str]]:
     """A scenario that has set a switch for ten minutes and BTCUSDT's halt for as long."""
     halt = {"at_s": 0, "switch": "halt", "value": {"symbol": "BTCUSDT"}, "for_s": 600}
-    process = started(desk, LONG, halt)
-    until("both are set", lambda: len(armed(desk)) == 2)
-    yield process
-    process.terminate()  # where its test has failed: the next one is to find none of its switches
-    try:
+    with started(desk, LONG, halt) as process:
+        until("both are set", lambda: len(armed(desk)) == 2)
+        yield process
+        process.terminate()  # where its test has failed: the next one is to find none of its switches
         process.communicate(timeout=PATIENCE_S)
-    finally:
-        process.kill()
-        process.wait()
     assert armed(desk) == []
     until("BTCUSDT trades again", lambda: status_of(desk) == "TRADING")
 
@@ -57,12 +53,17 @@ def _toml(value: Any) -> str:
     return json.dumps(value)
 
 
-def started(desk: Desk, *rows: dict[str, Any]) -> subprocess.Popen[str]:
-    """Start a scenario."""
+@contextmanager
+def started(desk: Desk, *rows: dict[str, Any]) -> Iterator[subprocess.Popen[str]]:
+    """Start a scenario, and leave none behind: another test would be told of its pipes."""
     command = [sys.executable, str(CLI), "faults", "run", str(written(desk, *rows)), "--run-dir", str(desk.run_dir)]
-    return subprocess.Popen(
+    with subprocess.Popen(
         command, env=desk.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, bufsize=1
-    )
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 def test_tells_each_switch_in_a_line(desk: Desk) -> None:
@@ -72,7 +73,8 @@ def test_tells_each_switch_in_a_line(desk: Desk) -> None:
         {"at_s": 0, "switch": "mute", "for_s": 1},
         {"at_s": 0, "switch": "delay", "value": {"ms": 0, "path": "nowhere"}, "for_s": 2},
     )
-    output, error = started(desk, *rows).communicate(timeout=PATIENCE_S)
+    with started(desk, *rows) as process:
+        output, error = process.communicate(timeout=PATIENCE_S)
     assert error == ""
     said = [line.partition(" s  ")[2] for line in output.splitlines()]
     assert said == [
@@ -139,10 +141,8 @@ def test_an_exchange_that_died_has_no_switch_left(desk: Desk, running: subproces
 def test_a_scenario_that_is_killed_leaves_nothing_for_longer_than_it_said(desk: Desk) -> None:
     """The exchange clears by itself, a halt at the engine, too; and another scenario can be run."""
     halt = {"at_s": 0, "switch": "halt", "value": {"symbol": "BTCUSDT"}, "for_s": 3}
-    process = started(desk, LONG | {"for_s": 3}, halt)
-    until("both are set", lambda: len(armed(desk)) == 2)
-    os.kill(process.pid, signal.SIGKILL)
-    process.communicate()
+    with started(desk, LONG | {"for_s": 3}, halt):
+        until("both are set", lambda: len(armed(desk)) == 2)
     until("both are over", lambda: armed(desk) == [])
     until("BTCUSDT trades again", lambda: status_of(desk) == "TRADING")
     assert desk.cli("faults", "run", str(written(desk, {"at_s": 0, "switch": "mute", "for_s": 1}))).returncode == 0
@@ -163,12 +163,12 @@ def test_a_halt_of_the_operator_is_no_scenario_s_to_take_back(desk: Desk) -> Non
 def test_a_desk_that_stops_ends_its_scenario(desk: Desk) -> None:
     """The last test of the module: it ran on to its last row, and set none; a halt that nobody takes back is said."""
     halt = {"at_s": 0, "switch": "halt", "value": {"symbol": "BTCUSDT"}, "for_s": 600}
-    process = started(desk, LONG, halt, {"at_s": 500, "switch": "mute", "for_s": 1})
-    try:
-        until("both are set", lambda: len(armed(desk)) == 2)
-    finally:
-        desk.end()
-    output, error = process.communicate(timeout=PATIENCE_S)
+    with started(desk, LONG, halt, {"at_s": 500, "switch": "mute", "for_s": 1}) as process:
+        try:
+            until("both are set", lambda: len(armed(desk)) == 2)
+        finally:
+            desk.end()
+        output, error = process.communicate(timeout=PATIENCE_S)
     assert (process.returncode, error) == (1, "")
     assert "row 1  mute  is gone with the desk, which has stopped" in output
     assert "row 2  halt  stays, and the desk has stopped; when it is up again: python cli.py resume" in output
