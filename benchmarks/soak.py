@@ -15,11 +15,13 @@ is killed with SIGKILL, drawn from a seed; the supervisor brings it back. Checke
 """
 
 import argparse
+import gc
 import json
 import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
 from collections import defaultdict
@@ -32,8 +34,9 @@ import numpy as np
 
 from benchmarks.desk_process import running_desk
 from benchmarks.engine_process import ROOT, settings_of
+from benchmarks.soak_account import PIECE
 from benchmarks.soak_client import SoakClient
-from benchmarks.soak_measures import BINS, MB, Counts, Death, Sample, bins_of, quantile_ms, slope_mb_per_hour
+from benchmarks.soak_measures import BINS, MB, Counts, Death, Sample, Silence, quantile_ms, slope_mb_per_hour
 from bus.feed import Topic
 from bus.subscriber import FeedSubscriber
 from bus.topology import first_order_id
@@ -50,7 +53,11 @@ KILL_S: Final = 90.0  # between two deaths, on average
 CALM_S: Final = 10
 SAMPLE_S: Final = 10.0
 FIRST_SAMPLES: Final = 12  # of a process
-PIECE: Final = 400  # commands to one client at once
+UNANSWERED_MAX: Final = 4_096  # orders of a client, which then waits: what is due is timed from then all the same
+PAUSE_S: Final = 0.000_2  # between two looks at what is due and what has come
+LOOK_S: Final = 0.05  # between two looks of the one beside
+SWITCH_S: Final = 0.000_2
+SILENT_NS: Final = 20_000_000  # without a report, from which on it counts
 SETTLE_S: Final = 60.0
 SLOPE_MAX: Final = 1.0  # MB an hour
 P99_RATIO_MAX: Final = 1.2
@@ -78,9 +85,11 @@ class Soak:
         self.clients = [SoakClient(f"soak-{number}", gateway.settings.port, seed + number) for number in range(CLIENTS)]
         self._mid_ticks = 0
         self._start_ns = 0
+        self._is_over = False
         self.seconds = np.zeros((1, BINS), np.int32)  # of each second, how many orders took how long
         self.samples: dict[tuple[str, int], list[Sample]] = defaultdict(list)  # by node and pid
-        self.deaths: list[Death] = []
+        self.silences: list[Silence] = []
+        self._killed: list[tuple[float, str]] = []
 
     def run(self, seconds: float) -> None:
         """Send and kill for so long, and then wait until all is answered.
@@ -93,26 +102,45 @@ class Soak:
         self._look()
         assert self._mid_ticks, "the api shows no book"
         self._start_ns = monotonic_ns()
-        sent, turn, end_ns = 0, 0, self._start_ns + round(seconds * NS_PER_SECOND)
-        next_kill_s, next_sample_s = self._dice.expovariate(1 / KILL_S) + CALM_S, 0.0
+        for client in self.clients:
+            client.account.start_ns, client.account.seconds = self._start_ns, self.seconds
+        beside = threading.Thread(target=self._watch, args=(seconds,), name="watch")
+        switching_s = sys.getswitchinterval()
+        sys.setswitchinterval(SWITCH_S)  # or orders would wait for what reads the status
+        beside.start()
+        gc.freeze()
+        try:
+            self._send(self._start_ns + round(seconds * NS_PER_SECOND))
+        finally:
+            self._is_over = True
+            beside.join()
+            sys.setswitchinterval(switching_s)
+        self._settle()
+
+    def _send(self, end_ns: int) -> None:
+        """Send what is due until then, and take what comes."""
+        sent, turn, heard_ns = 0, 0, self._start_ns
         step_ns = NS_PER_SECOND // self._rate
-        heard_ns = self._start_ns
         while (now_ns := monotonic_ns()) < end_ns:
             due = min((now_ns - self._start_ns) // step_ns, sent + PIECE * CLIENTS)
-            while sent < due:
-                until = min(due, sent + PIECE)
-                self.clients[turn].act(
-                    [self._start_ns + each * step_ns for each in range(sent, until)], self._mid_ticks
-                )
-                sent, turn = until, (turn + 1) % CLIENTS
-            heard = sum(client.take() for client in self.clients)
-            at_s = (now_ns - self._start_ns) / NS_PER_SECOND
-            if heard:
-                self._break_silence(at_s, heard_ns)
-                heard_ns = monotonic_ns()
-            else:
-                time.sleep(0.000_2)
-            self._count()
+            while sent < due and self.clients[turn].unanswered_count < UNANSWERED_MAX:
+                count = min(due - sent, PIECE)
+                self.clients[turn].act(self._start_ns + sent * step_ns, step_ns, count, self._mid_ticks)
+                sent, turn = sent + count, (turn + 1) % CLIENTS
+            heard = [client.take() for client in self.clients]
+            if any(heard):
+                heard_at_ns = monotonic_ns()
+                if heard_at_ns - heard_ns > SILENT_NS:
+                    at_s = (now_ns - self._start_ns) / NS_PER_SECOND
+                    self.silences.append(Silence(at_s, (heard_at_ns - heard_ns) / NS_PER_SECOND))
+                heard_ns = heard_at_ns
+            time.sleep(PAUSE_S)
+
+    def _watch(self, seconds: float) -> None:
+        """Kill and sample beside, until all was sent."""
+        next_kill_s, next_sample_s = self._dice.expovariate(1 / KILL_S) + CALM_S, 0.0
+        while not self._is_over:
+            at_s = (monotonic_ns() - self._start_ns) / NS_PER_SECOND
             if at_s >= next_sample_s:
                 next_sample_s += SAMPLE_S
                 self._sample(at_s)
@@ -120,21 +148,23 @@ class Soak:
             if at_s >= next_kill_s and at_s < seconds - 2 * CALM_S:
                 next_kill_s = at_s + CALM_S + self._dice.expovariate(1 / KILL_S)
                 self._kill(at_s)
-        self._settle()
+            time.sleep(LOOK_S)
 
     def _settle(self) -> None:
         deadline = time.monotonic() + SETTLE_S
-        while sum(client.take(0.01) for client in self.clients) or not all(each.is_quiet for each in self.clients):
-            unanswered = {client.name: client.session.state.unanswered_count for client in self.clients}
+        while sum(client.take() for client in self.clients) or not all(one.account.is_quiet for one in self.clients):
+            unanswered = {client.name: client.unanswered_count for client in self.clients}
             assert time.monotonic() < deadline, f"orders without an answer: {unanswered}"
-        self._count()
+            time.sleep(LOOK_S)
 
-    def _count(self) -> None:
-        for client in self.clients:
-            if client.took_ns:
-                due_ns, took_ns = np.array(client.took_ns, np.int64).T
-                client.took_ns.clear()
-                np.add.at(self.seconds, ((due_ns - self._start_ns) // NS_PER_SECOND, bins_of(took_ns)), 1)
+    @property
+    def deaths(self) -> list[Death]:
+        """Who was killed when, and how long it was silent then."""
+        found = []
+        for at_s, node in self._killed:
+            silent = [each.lasted_s for each in self.silences if at_s <= each.ended_s < at_s + CALM_S + 1]
+            found.append(Death(at_s, node, max(silent, default=0.0)))
+        return found
 
     def _look(self) -> None:
         """Take the mid from the api; while it is away the last one is as good."""
@@ -173,13 +203,7 @@ class Soak:
             os.kill(row["pid"], signal.SIGKILL)
         except ProcessLookupError:
             return
-        self.deaths.append(Death(at_s, row["node"], 0.0))
-
-    def _break_silence(self, at_s: float, heard_ns: int) -> None:
-        """Take note of how long nothing was heard, if somebody died lately."""
-        if self.deaths and at_s - self.deaths[-1].at_s < CALM_S + 1:
-            silent_s = (monotonic_ns() - heard_ns) / NS_PER_SECOND
-            self.deaths[-1] = self.deaths[-1]._replace(silent_s=max(silent_s, self.deaths[-1].silent_s))
+        self._killed.append((at_s, row["node"]))
 
     def calm(self, first: int, until: int) -> Counts:
         """Return how many orders of the calm ones of these seconds took how long."""
@@ -218,7 +242,7 @@ def _apart(run_dir: Path, orders: Any, clients: Sequence[SoakClient]) -> int:
             for order in orders
             if 0 < order.order_id - begin < ORDER_IDS_PER_SESSION
         }
-        apart += len(book.items() ^ client.resting.items())
+        apart += len(book.items() ^ client.account.resting.items())
     return apart
 
 
@@ -253,8 +277,8 @@ def figures(soak: Soak, run_dir: Path, seconds: float) -> dict[str, Any]:
     }
     return {
         **totals,
-        "lost_reports": sum(client.session.state.lost_count for client in soak.clients),
-        "resting": sum(len(client.resting) for client in soak.clients),
+        "lost_reports": sum(client.lost_count for client in soak.clients),
+        "resting": sum(len(client.account.resting) for client in soak.clients),
         "orders_apart": apart,
         "journal_verified": verified.returncode == 0,
         "journal": (verified.stdout + verified.stderr).strip(),

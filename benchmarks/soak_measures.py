@@ -32,6 +32,13 @@ class Death(NamedTuple):
     silent_s: float
 
 
+class Silence(NamedTuple):
+    """A time without a report: when it ended, s since the beginning, and how long it had lasted."""
+
+    ended_s: float
+    lasted_s: float
+
+
 def bins_of(took_ns: Counts) -> Counts:
     """Return the bin of each time."""
     bins = np.log(np.maximum(took_ns, BIN_FIRST_NS) / BIN_FIRST_NS) / np.log(BIN_RATIO)
