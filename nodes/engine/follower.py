@@ -49,6 +49,8 @@ class Follower:
         send: takes what is to go to the primary.
         tell: is told how far a replay of its own journal has come.
         warn: is told what a person should know of its disk, and why.
+        make: a core and its journal, as `make_core`; a simulation has a journal that may die.
+        beside: does what is done beside, which is to write checkpoints.
 
     Attributes:
         core: that has done what the journal says; None before there was anything to follow.
@@ -69,6 +71,10 @@ class Follower:
         send: Callable[[Frames], object],
         tell: Callable[[Replay], None],
         warn: Callable[[str, str], None],
+        make: Callable[[Settings, str, Path, JournalMode, int | None], tuple[EngineCore, Journal[CommandRecord]]] = (
+            make_core
+        ),
+        beside: BesideThread | None = None,
     ) -> None:
         plan = settings.plan.engines[engine]
         self._settings = settings
@@ -81,7 +87,8 @@ class Follower:
         self._tell = tell
         self._warn = warn
         self._told_failure = ""
-        self._beside = BesideThread()
+        self._make = make
+        self._beside = beside or BesideThread()
         self._behind_since_ns: int | None = None
         self.core: EngineCore | None = None
         self.journal: Journal[CommandRecord] | None = None
@@ -237,7 +244,7 @@ class Follower:
 
     def _start(self, epoch: int | None) -> None:
         """Have what our own journal says."""
-        core, journal = make_core(self._settings, self._engine, self._folder, self._mode, epoch)
+        core, journal = self._make(self._settings, self._engine, self._folder, self._mode, epoch)
         self.journal = journal
         warn_of(core.recover(self._tell), self._warn)
         self.core = core

@@ -7,9 +7,8 @@ from random import Random
 from typing import Final, NamedTuple
 
 from desk.settings import Settings
-from journal.format import JournalMode
 from market.clock import NS_PER_MS, NS_PER_SECOND
-from simulation.faults.desk import VICTIMS, MortalDesk
+from simulation.faults.desk import MortalDesk
 from simulation.faults.network import Trouble
 from simulation.faults.truths import check
 
@@ -26,13 +25,21 @@ class Outcome(NamedTuple):
     deaths: dict[str, int]
     orders: int
     fills: int
+    promotions: int
 
 
 class FaultError(AssertionError):
     """Something that must hold does not; the text says what, after which deaths, and from which seed it comes again."""
 
 
-def campaign(settings: Settings, folder: Path, seed: int, rounds: int, victims: tuple[str, ...] = VICTIMS) -> Outcome:
+def campaign(
+    settings: Settings,
+    folder: Path,
+    seed: int,
+    rounds: int,
+    victims: tuple[str, ...] | None = None,
+    make: type[MortalDesk] = MortalDesk,
+) -> Outcome:
     """Kill processes, round after round.
 
     Args:
@@ -40,24 +47,25 @@ def campaign(settings: Settings, folder: Path, seed: int, rounds: int, victims: 
         folder: an empty one, or none yet, for its disk.
         seed: of everything that is drawn.
         rounds: of a death, sometimes two, and a check.
-        victims: who is killed.
+        victims: who is killed; None: anybody.
+        make: the desk.
 
     Raises:
         FaultError: if what must hold does not.
     """
     folder.mkdir(exist_ok=True)
     dice = Random(seed)  # noqa: S311 - drawn again from the same seed
-    mode = dice.choice(list(JournalMode))
-    desk = MortalDesk(settings, seed, folder, mode)
+    mode = dice.choice(make.modes)
+    desk = make(settings, seed, folder, mode)
     try:
         with told(desk, f"seed {seed}, warming up, journal {mode}"):
             desk.run(WARM_UP_NS)
         for number in range(rounds):
-            _round(desk, dice, victims, f"seed {seed}, round {number}, journal {mode}")
+            _round(desk, dice, victims or desk.victims, f"seed {seed}, round {number}, journal {mode}")
     finally:
         desk.close()
     filled = [*desk.told.filled.values(), *(qty for crowd in desk.crowds for qty in crowd.filled.values())]
-    return Outcome(desk.deaths, len(filled), sum(qty > 0 for qty in filled))
+    return Outcome(desk.deaths, len(filled), sum(qty > 0 for qty in filled), desk.promotions)
 
 
 def _round(desk: MortalDesk, dice: Random, victims: tuple[str, ...], which: str) -> None:
@@ -67,6 +75,7 @@ def _round(desk: MortalDesk, dice: Random, victims: tuple[str, ...], which: str)
         _suffer(desk, dice, victims)
         settle(desk)
         check(desk)
+        desk.check_more()
     desk.be_still(False)
 
 

@@ -49,7 +49,14 @@ class MortalDesk:
     Attributes:
         told: what the trader was told.
         deaths: how often each process has died.
+        promotions: how often a standby has taken the place of the engine.
+        victims: the processes that may die.
+        modes: of the journal, that such a desk may have.
     """
+
+    promotions = 0
+    victims: tuple[str, ...] = VICTIMS
+    modes: tuple[JournalMode, ...] = tuple(JournalMode)
 
     def __init__(self, settings: Settings, seed: int, folder: Path, mode: JournalMode) -> None:
         self.settings = settings
@@ -59,7 +66,7 @@ class MortalDesk:
         self.mode = mode
         self.folder = folder
         self.told = Told()
-        self.deaths = dict.fromkeys(VICTIMS, 0)
+        self.deaths = dict.fromkeys(self.victims, 0)
         self.last_words: list[str] = []
         self.engine: EngineProcess | None = None
         self.flow: FlowProcess | None = None
@@ -77,7 +84,7 @@ class MortalDesk:
         self._is_connected = False
         self._cut_until_ns = 0
         self.is_still = False
-        for name in VICTIMS:
+        for name in self.victims:
             self._start(name)
 
     @property
@@ -120,7 +127,7 @@ class MortalDesk:
     @property
     def is_whole(self) -> bool:
         """Whether all processes live."""
-        return all(self._lives[name].is_alive for name in VICTIMS)
+        return all(self._lives[name].is_alive for name in self.victims)
 
     def hasten(self) -> None:
         """Let those who have still to die do so now."""
@@ -144,6 +151,9 @@ class MortalDesk:
             self.flow.is_still = is_still
         if self.trader is not None:
             self.trader.strategy.is_still = is_still
+
+    def check_more(self) -> None:
+        """Check what must hold of such a desk alone, once all that was on its way has arrived."""
 
     def close(self) -> None:
         """Let go of the files."""
@@ -235,6 +245,10 @@ class MortalDesk:
             return 0
         return (self.engine.core.engine.depth(self.settings.instrument.symbol_id, 1).mid_ticks_x2 or 0) // 2
 
+    def _has_power(self) -> bool:
+        """Draw whether the engine's machine goes on when the engine dies."""
+        return not self.mode.is_synced or self.dice.random() < 0.5
+
     def _is_last(self, life: Life, what: str) -> bool:
         dooms = self._doomed.get(life.name)
         if dooms is None or dooms[0].what not in (None, what):
@@ -252,7 +266,7 @@ class MortalDesk:
         self.deaths[name] += 1
         self.network.forget(life)
         if name == ENGINE and self.engine is not None:
-            has_power = not self.mode.is_synced or self.dice.random() < 0.5
+            has_power = self._has_power()
             self.engine.leave(self.journal_folder, self.dice, has_power=has_power)
             self.engine = None
         elif name == "flow":

@@ -20,6 +20,7 @@ from market.clock import NS_PER_MS, NS_PER_SECOND, NS_PER_US
 from nodes.engine.checkpoints import Checkpoints, CheckpointTimes, Work
 from nodes.engine.command_record import COMMANDS, CommandRecord, journal_epoch
 from nodes.engine.core import EngineCore
+from nodes.engine.followed import Followed
 from nodes.engine.making import engine_capacity, engine_figures
 from nodes.engine.turns import EngineTurns
 from nodes.flow.market import Market, OrderIds
@@ -50,43 +51,61 @@ _ALL: Final = Retention(Keep.ALL, 0, 0)  # who checks a desk wants to replay all
 
 
 class EngineProcess:
-    """The engine, with its journal on the disk."""
+    """The engine, with its journal on the disk.
 
-    def __init__(self, life: Life, network: Network, settings: Settings, folder: Path, mode: JournalMode) -> None:
+    Args:
+        term: of one that waits for a standby; None: nobody may follow.
+        promoted: what it goes on with if it was a standby until now.
+    """
+
+    def __init__(
+        self,
+        life: Life,
+        network: Network,
+        settings: Settings,
+        folder: Path,
+        mode: JournalMode,
+        *,
+        term: int | None = None,
+        promoted: tuple[EngineCore, MortalJournal] | None = None,
+    ) -> None:
         plan = settings.plan.engines[ENGINE]
-        started_ns = life.time_ns()
         capacity = engine_capacity(settings, ENGINE)
         self._life = life
-        self.journal = MortalJournal(
-            folder,
-            COMMANDS,
-            engine_figures(settings, ENGINE),
-            journal_epoch(folder) or started_ns,
-            mode,
-            file_bytes_max=_JOURNAL_BYTES_MAX,
-        )
+        self.core, self.journal = promoted or mortal_core(settings, folder, mode, life)
         self.journal.life = life
-        self.core = new_core(settings, self.journal, journal_epoch(folder) or started_ns, started_ns)
-        with left_by_the_dead(self.journal.leave):
-            self.core.recover(lambda _: None)
+        if promoted is None:
+            with left_by_the_dead(self.journal.leave):
+                self.core.recover(lambda _: None)
+        self.core.links.term = term or 0
         self._is_due = False
         orders = network.bind(ORDERS, ENGINE, life, self._take_soon)
         feed = network.bind(FEED, ENGINE, life, self._welcome)
         snapshots = network.bind(SNAPSHOTS, ENGINE, life, self._answer)
-        self.turns = EngineTurns(self.core, self.journal, orders, feed, snapshots, life.now, _refuse_frame)
+        self.followed: Followed | None = None
+        if term is not None:
+            self.followed = Followed(self.core, self.journal, snapshots, term, _refuse_frame, is_awaited=True)
+            life.every(_TICK_NS, self._tick)
+        self.turns = EngineTurns(
+            self.core, self.journal, orders, feed, snapshots, life.now, _refuse_frame, self.followed
+        )
         publish, told = self.turns.publish, self.core.feed
         life.every(_HEARTBEAT_NS, lambda: publish(told.heartbeat(life.time_ns(), self.core.health())))
         life.every(_CONFLATED_NS, lambda: publish(told.depth(life.time_ns())))
         life.every(_CONFLATED_NS, lambda: publish(told.references(life.time_ns())))
         if mode is JournalMode.GROUP:
             life.every(_SYNC_NS, self.turns.sync)
-        self.checkpoints = Checkpoints(self.core, self.journal, _CHECKPOINT_TIMES, _ALL, self._write_checkpoint)
+        # A standby that began behind one could not be replayed from its first record, as who checks a desk wants to.
+        times = _CHECKPOINT_TIMES if term is None else CheckpointTimes(0, 0)
+        self.checkpoints = Checkpoints(self.core, self.journal, times, _ALL, self._write_checkpoint)
         life.every(_CHECKPOINT_LOOK_NS, lambda: self.checkpoints.look(life.now_ns, life.time_ns()))
         assert capacity.symbol_count == len(plan.symbol_ids), "one engine has all symbols"
 
     def leave(self, folder: Path, dice: Random, *, has_power: bool) -> None:
         """Be dead: what was written stays, or without power what was synced."""
         self.journal.leave()
+        if self.followed is not None:
+            self.followed.close()
         if not has_power:
             lose_power(folder, dice)
 
@@ -97,6 +116,12 @@ class EngineProcess:
             note_synced(path)
         assert not self.checkpoints.failure, self.checkpoints.failure
         self._life.point("have written a checkpoint")
+
+    def _tick(self) -> None:
+        assert self.followed is not None, "expected that a standby may follow"
+        self.followed.tick(self._life.now_ns)
+        self.turns.release()
+        self._take_soon()
 
     def _take_soon(self) -> None:
         if not self._is_due:
@@ -114,6 +139,17 @@ class EngineProcess:
         self.turns.take_questions()
         while self.turns.is_asked:
             self.turns.answer()
+
+
+def mortal_core(
+    settings: Settings, folder: Path, mode: JournalMode, life: Life, epoch: int | None = None
+) -> tuple[EngineCore, MortalJournal]:
+    """Return an engine that has still to recover, and its journal, as `make_core` does; `epoch` is of a new journal."""
+    started_ns = life.time_ns()
+    epoch, figures = journal_epoch(folder) or epoch or started_ns, engine_figures(settings, ENGINE)
+    journal = MortalJournal(folder, COMMANDS, figures, epoch, mode, file_bytes_max=_JOURNAL_BYTES_MAX)
+    journal.life = life
+    return new_core(settings, journal, epoch, started_ns), journal
 
 
 def new_core(

@@ -1,5 +1,7 @@
 """Kills each node of a desk a thousand times; a failure is told with the seed, and `--seed` runs that one again.
 
+Every second desk has a standby, which dies, too, and may be promoted when the engine has died.
+
 `--pairs N` kills two processes instead, at each pair of points of their stores, N times.
 """
 
@@ -12,8 +14,9 @@ from tempfile import TemporaryDirectory
 
 from desk.settings import load_settings
 from simulation.faults.campaign import FaultError, campaign
-from simulation.faults.desk import VICTIMS
+from simulation.faults.desk import VICTIMS, MortalDesk
 from simulation.faults.pairs import PAIRS, try_pairs
+from simulation.faults.standby import StandbyDesk
 
 ROUNDS = 25
 PAIRS_A_DESK = 12
@@ -71,7 +74,8 @@ def _pairs(times: int) -> int:
 def _run(seed: int) -> dict[str, int]:
     settings = load_settings({}).settings
     with TemporaryDirectory(dir=IN_MEMORY) as folder:
-        return campaign(settings, Path(folder), seed, ROUNDS).deaths
+        make = StandbyDesk if seed % 2 else MortalDesk
+        return campaign(settings, Path(folder), seed, ROUNDS, make=make).deaths
 
 
 if __name__ == "__main__":
