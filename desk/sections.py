@@ -15,6 +15,7 @@ from pydantic import (
 )
 
 from bus.wiring import BUS_PORTS
+from desk.alerts import Severity
 from desk.engine_place import PlaceText
 from desk.safety_sections import LimitSettings, StageSettings
 from desk.section import Section
@@ -363,6 +364,14 @@ class MakerSettings(Section):
     silence_s: Annotated[float, Field(ge=1, le=60)] = 4.0
     limits: LimitSettings = LimitSettings()
     stages: StageSettings = StageSettings()
+
+
+class AlertSettings(Section):
+    """Who is told of what goes wrong, besides the log of alerts; `least` is how bad it has to be for that."""
+
+    least: Severity = "warning"
+    webhook_file: HomePath | None = None
+    command: Annotated[str, Field(max_length=4_096)] = ""
 
 
 class TrackerSettings(Section):

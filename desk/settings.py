@@ -54,6 +54,7 @@ class Settings(Section):
     venue: section.VenueSettings = section.VenueSettings()
     maker: section.MakerSettings = section.MakerSettings()
     tracker: section.TrackerSettings = section.TrackerSettings()
+    alerts: section.AlertSettings = section.AlertSettings()
 
     @field_validator("run_dir")
     @classmethod

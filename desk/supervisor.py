@@ -12,6 +12,7 @@ from bus.channel import ChannelSocket, close_all
 from bus.end_signals import on_end_signals
 from bus.poll_loop import PollLoop
 from bus.topology import CONTROL, SUPERVISOR
+from desk.alerting import DeskAlerts
 from desk.desk_file import DESK_FILE, write_desk_file
 from desk.halted_file import HaltedFile
 from desk.lifecycle import Child, Lifecycle, NodeState, Tell
@@ -24,9 +25,11 @@ from desk.source_numbers import with_source_numbers
 from desk.stopping import WAVE_COUNT, StopBudget, wave_of
 from desk.template import Beginner
 from market.clock import NS_PER_SECOND, monotonic_ns
+from market.mendable import MendableError
 from screens.desk import day_lines
 
 TICK_MS = 50
+ALERTS_MS = 1_000
 STOP_LOOK_S = 0.01
 STOP_WORD_NS = 2 * NS_PER_SECOND  # a stop that takes longer says what it waits for
 BEAT_NS_MAX = 10 * NS_PER_SECOND  # a node that is silent for longer is called so
@@ -62,6 +65,11 @@ class Supervisor:
         logs.mkdir(mode=0o700, exist_ok=True)
         if is_closed_now:
             self._tell(f"others could read {self._run_dir}: its mode is 0700 now")
+        try:
+            self._alerts = DeskAlerts(settings, self._run_dir, self._tell)
+        except MendableError:
+            self._lock.release()
+            raise
         self._await_earlier_nodes()
         for stale in self._run_dir.glob("*.ipc"):
             stale.unlink()  # from a desk that was killed: we hold its lock
@@ -91,6 +99,7 @@ class Supervisor:
         loop.on_readable(self._control, self._on_control)
         loop.every(TICK_MS, lambda: self._tick(loop))
         loop.every(500, show)
+        loop.every(ALERTS_MS, lambda: self._alerts.look(self.status(), monotonic_ns()))
         with on_end_signals(loop.stop):  # also while it stops: nothing cuts a stop short
             try:
                 loop.run()
@@ -324,6 +333,7 @@ class Supervisor:
         self._control.close()
         close_all()
         self._lives.close()
+        self._alerts.close()
         for name in self._nodes:
             (self._run_dir / f"{name}.lock").unlink(missing_ok=True)
         for left in self._run_dir.glob("*.ipc"):

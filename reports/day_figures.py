@@ -6,6 +6,7 @@ from typing import Any
 
 from market.exact_json import JsonObject
 from market.instrument import Instrument, format_decimal
+from reports.performance import is_sound
 from reports.trade_history import HistoryRow
 
 
@@ -37,6 +38,7 @@ def day_figures(head: JsonObject, rows: Sequence[HistoryRow], instrument: Instru
         "base": instrument.base,
         "quote": instrument.quote,
         "last_fill": _fill(rows[-1]) if rows else None,
+        "is_sound": is_sound(head),
     }
 
 

@@ -1,0 +1,131 @@
+"""What a person is to be told of a desk: what has begun, what is over, and what has happened, each of them once."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final, Literal, NamedTuple
+
+from market.clock import NS_PER_SECOND
+
+Severity = Literal["info", "warning", "critical"]
+SEVERITIES: Final[tuple[Severity, ...]] = ("info", "warning", "critical")
+NODE_S: Final = 5.0  # a node that is killed is back within a second: that is told as a restart
+IDLE_S: Final = 60.0  # a side without a quote has a pause now and then
+Status = Mapping[str, Any]
+
+
+class Condition(NamedTuple):
+    """Something that should not be, for as long as it is.
+
+    Attributes:
+        key: which, the same from its beginning to its end.
+        text: one line for a person, which may change.
+        after_s: how long it has to be before anybody is told.
+    """
+
+    key: str
+    severity: Severity
+    text: str
+    after_s: float = 0.0
+
+
+class Alert(NamedTuple):
+    """What is told, once.
+
+    Attributes:
+        state: `begins` and `ends` of a condition, `happens` of what has no length.
+    """
+
+    state: Literal["begins", "ends", "happens"]
+    key: str
+    severity: Severity
+    text: str
+
+
+def conditions(status: Status) -> Iterator[Condition]:
+    """Yield what should not be of a desk that has been ready, from the status of its supervisor."""
+    for symbol in status["halted"]:
+        text = f"{symbol} is halted; go on with: python cli.py resume --symbol {symbol}"
+        yield Condition(f"halted {symbol}", "warning", text)
+    if status["withdrawn"]:
+        yield Condition("withdrawn", "critical", "a limit has made the maker withdraw: python cli.py status")
+    for row in status["nodes"]:
+        yield from _of_node(row)
+
+
+def _of_node(row: Mapping[str, Any]) -> Iterator[Condition]:
+    name, figures = row["node"], row["figures"]
+    if row["state"] == "stopped":
+        text = f"{name} is stopped by hand; go on with: python cli.py start {name}"
+        yield Condition(f"stopped {name}", "warning", text)
+    elif row["state"] != "ready":
+        why = f": {row['why']}" if row["why"] else ""
+        yield Condition(f"down {name}", "critical", f"{name} is {row['state']}{why}", NODE_S)
+    if row["state"] != "ready":
+        return  # what it last said of itself is old
+    if failing := figures.get("failing"):
+        text = failing["why"] if isinstance(failing, Mapping) else failing
+        severity: Severity = "critical" if row["kind"] == "maker" else "warning"
+        yield Condition(f"failing {name}", severity, f"{name}: {text}", NODE_S)
+    if figures.get("is_sound") is False:
+        text = "what the trades moved is not what the account has: python cli.py report says by how much"
+        yield Condition(f"identity {name}", "critical", text)
+    if figures.get("standby_follows") is False:
+        yield Condition(f"standby {name}", "critical", f"no standby follows {name}", NODE_S)
+    for side in ("bid", "ask") if row["kind"] == "maker" and not figures.get("halted") else ():
+        if why := figures.get(f"{side}_idle"):
+            yield Condition(f"idle {name} {side}", "warning", f"{name} has no {side}: {why}", IDLE_S)
+
+
+class Watch:
+    """What stands at one desk, and which of it was told.
+
+    Args:
+        told: the conditions that were told to have begun and not to have ended, by key, as `told` was at the last end.
+    """
+
+    def __init__(self, told: Mapping[str, Condition]) -> None:
+        self.told = dict(told)
+        self._since_ns: dict[str, int] = {}
+        self._restarts: dict[str, int] = {}
+        self._fills: dict[str, tuple[int, int]] = {}  # by node: of which process, and the number of the last one
+
+    def look(self, status: Status, now_ns: int) -> list[Alert]:
+        """Return what is to be told now.
+
+        Args:
+            status: the supervisor's.
+            now_ns: monotonic.
+        """
+        alerts = [*self._happened(status["nodes"])]
+        if status["is_ready"]:  # nodes that start for the first time are not down, and what was told may stand still
+            alerts += self._changed({each.key: each for each in conditions(status)}, now_ns)
+        return alerts
+
+    def _changed(self, standing: Mapping[str, Condition], now_ns: int) -> Iterator[Alert]:
+        self._since_ns = {key: self._since_ns.get(key, now_ns) for key in standing}
+        for key, one in standing.items():
+            if key not in self.told and now_ns - self._since_ns[key] >= one.after_s * NS_PER_SECOND:
+                self.told[key] = one
+                yield Alert("begins", key, one.severity, one.text)
+        for key in [key for key in self.told if key not in standing]:
+            one = self.told.pop(key)
+            yield Alert("ends", key, one.severity, f"over: {one.text}")
+
+    def _happened(self, rows: Sequence[Mapping[str, Any]]) -> Iterator[Alert]:
+        for row in rows:
+            name, count = row["process"], row["restarts"]  # of several nodes, perhaps: told once
+            if count > self._restarts.get(name, 0):
+                text = f"{name} ended and is started again ({count})" + (f": {row['why']}" if row["why"] else "")
+                yield Alert("happens", f"restart {name}", "warning", text)
+            self._restarts[name] = count
+            yield from self._filled(row)
+
+    def _filled(self, row: Mapping[str, Any]) -> Iterator[Alert]:
+        last_pid, last = self._fills.get(row["node"], (0, 0))
+        for fill in row["figures"].get("recent_fills", ()):
+            if row["pid"] != last_pid:
+                last_pid, last = row["pid"], 0
+            if fill["number"] > last:
+                last = fill["number"]
+                text = f"{row['node']}: {fill['side']} {fill['qty']} at {fill['price']}"
+                yield Alert("happens", f"fill {row['node']}", "info", text)
+        self._fills[row["node"]] = last_pid, last

@@ -1,0 +1,63 @@
+"""Alerts of a desk that runs: a node that dies, a halt that outlives the desk, and what cannot be delivered at all."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from desk.alerting import FILE, DeskAlerts, read_told
+from desk.alerts import Condition
+from desk.settings import load_settings
+from tests.desk.desk_process import Desk, short_directory, until
+
+STATUS: dict[str, Any] = {"halted": ["BTCUSDT"], "withdrawn": None, "is_ready": True, "nodes": []}
+
+
+def test_a_halt_is_told_once_over_a_restart_of_the_desk() -> None:
+    """As are a killed node, and the resume, to a command that was started for each."""
+    with short_directory() as path:
+        kept = path / "kept"
+        desk = Desk(
+            path / "run", "--without", "gateway", "--without", "flow", TICKBUS_ALERTS__COMMAND=f"tee -a {kept}"
+        ).start()
+
+        def told() -> list[tuple[str, str]]:
+            lines = map(json.loads, kept.read_text().splitlines() if kept.exists() else [])
+            pairs = [(line["state"], line["key"]) for line in lines]
+            return [pair for pair in pairs if not pair[1].startswith("idle")]  # on a market that stands still
+
+        try:
+            desk.kill("tracker")
+            assert desk.cli("halt", "--symbol", "BTCUSDT").returncode == 0
+            until("both are told", lambda: len(told()) == 2, 60)
+            desk.stop()
+            desk.start()
+            assert desk.cli("resume", "--symbol", "BTCUSDT").returncode == 0
+            until("the resume is told", lambda: len(told()) == 3, 60)
+            assert "BTCUSDT is halted" in desk.cli("logs", "alerts").stdout
+        finally:
+            desk.end()
+        assert told() == [("happens", "restart tracker"), ("begins", "halted BTCUSDT"), ("ends", "halted BTCUSDT")]
+
+
+def test_what_was_told_is_kept_when_the_disk_takes_it_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Meanwhile it is told once all the same; and a file that is damaged is as none."""
+    (tmp_path / "logs").mkdir()
+    alerts = DeskAlerts(load_settings({"run_dir": tmp_path}).settings, tmp_path, lambda _: None)
+
+    def full(*_: Any, **__: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("desk.alerting.write_whole", full)
+        alerts.look(STATUS, 0)
+    assert not (tmp_path / FILE).exists()
+    alerts.look(STATUS, 1)
+    alerts.close()
+    text = "BTCUSDT is halted; go on with: python cli.py resume --symbol BTCUSDT"
+    assert read_told(tmp_path / FILE) == {"halted BTCUSDT": Condition("halted BTCUSDT", "warning", text)}
+    assert len((tmp_path / "logs" / "alerts.log").read_text().splitlines()) == 1
+    for damaged in (b"", b"[", b"7", b"[7]", b'[{"key": 1}]', b'[{"key": "a", "severity": "bad", "text": ""}]'):
+        (tmp_path / FILE).write_bytes(damaged)
+        assert read_told(tmp_path / FILE) == {}
