@@ -51,7 +51,8 @@ class Followed:
         self._socket = socket
         self._on_bad_frame = on_bad_frame
         self._past = JournalPast(journal.folder, journal.figures)
-        self._end = PrimaryEnd(core.epoch, self._past, self._position, term, is_awaited=is_awaited)
+        self._told = NOWHERE  # so far the standby may be told
+        self._end = PrimaryEnd(core.epoch, self._past, self._tellable(), term, is_awaited=is_awaited)
         self._hashed_sequence = 0
         self._hashed_ns = 0
         self._has = 0  # at the last tick
@@ -82,12 +83,12 @@ class Followed:
         self._send(_PIECES_PER_WORD)
 
     def journaled(self, now_ns: int) -> None:
-        """Send on what was just journaled.
+        """Send on what was just journaled, or synced.
 
         Raises:
             OSError: if the journal cannot be read.
         """
-        self._end.journaled(self._position, now_ns)
+        self._end.journaled(self._tellable(), now_ns)
         self._send(1)
 
     def tick(self, now_ns: int) -> None:
@@ -104,7 +105,8 @@ class Followed:
         self._end.tick(now_ns)
         self._send(1)
         sequence = self._journal.sequence
-        if self._end.is_level and sequence != self._hashed_sequence and now_ns - self._hashed_ns > HASH_NS:
+        is_level = self._end.is_level and self._told.sequence == sequence
+        if is_level and sequence != self._hashed_sequence and now_ns - self._hashed_ns > HASH_NS:
             self._hashed_sequence, self._hashed_ns = sequence, now_ns
             self._end.hashed(sequence, self._core.engine.state_hash())
             self._send(1)
@@ -124,10 +126,16 @@ class Followed:
         """Let go of the journal's files."""
         self._past.close()
 
-    @property
-    def _position(self) -> Position:
-        last = self._journal.last
-        return NOWHERE if last is None else Position(self._journal.sequence, last.crc)
+    def _tellable(self) -> Position:
+        """Return where what may be told ends: of a journal that is synced, what the disk has.
+
+        Else a power failure here would leave the standby with more than we have, and it follows nobody who lacks that.
+        """
+        journal = self._journal
+        if journal.acknowledged_sequence == journal.sequence and journal.last is not None:
+            self._told = Position(journal.sequence, journal.last.crc)
+            self._past.last_sequence = journal.sequence
+        return self._told
 
     def _send(self, pieces: int) -> None:
         """Send what there is to say, and so many times some records."""

@@ -15,6 +15,7 @@ from journal.checkpoint import Checkpoint, checkpoint_path, checkpoint_paths, go
 from journal.format import HEADER_SIZE, PREFIX_SIZE, JournalError, Schema, read_prefix
 from journal.format import record_crc as crc_of
 from journal.reader import Place
+from market.limits import ID_MAX
 from nodes.engine.command_record import COMMANDS, CommandRecord
 
 _TIME = Struct("<q")
@@ -65,9 +66,13 @@ class JournalPast:
     Args:
         folder: of the journal.
         figures: the engine's.
+
+    Attributes:
+        last_sequence: of the record, the last of a turn, behind which nothing is told yet.
     """
 
     def __init__(self, folder: Path, figures: tuple[int, ...]) -> None:
+        self.last_sequence = ID_MAX
         self._folder = folder
         self._figures = figures
         self._schema: Schema[CommandRecord] = COMMANDS
@@ -107,7 +112,7 @@ class JournalPast:
         while True:
             data = os.pread(self._file, size, self._place.offset)
             is_end = len(data) < size
-            if (found := _whole_turns(data, is_end=is_end)) is not None:
+            if (found := _whole_turns(data, self.last_sequence, is_end=is_end)) is not None:
                 break
             if not is_end:
                 size *= 2  # a turn that is larger
@@ -201,7 +206,7 @@ class JournalPast:
         return self._is_readable and self._prefix() is not None
 
 
-def _whole_turns(data: bytes, *, is_end: bool) -> tuple[int, int, int] | None:
+def _whole_turns(data: bytes, last_sequence: int, *, is_end: bool) -> tuple[int, int, int] | None:
     """Return where the last whole turn ends in what follows a record, and its last record's sequence and CRC.
 
     A turn is whole if a record of another one follows, or the file ends; where damage follows it is not known to be.
@@ -214,6 +219,8 @@ def _whole_turns(data: bytes, *, is_end: bool) -> tuple[int, int, int] | None:
         is_cut = len(head) < _HEAD_SIZE
         record_crc, length, record_sequence = (0, 0, 0) if is_cut else read_prefix(head)
         end = at + PREFIX_SIZE + length
+        if at and sequence == last_sequence:
+            return at, sequence, crc
         if is_cut or end > len(data):
             return found or (_DAMAGED if is_end else None)
         if crc_of(head, data[at + _HEAD_SIZE : end]) != record_crc:

@@ -114,8 +114,9 @@ class EngineTurns:
 
     def sync(self) -> None:
         """Bring to the disk what has waited for it long enough, and send what was held back for it."""
-        if self._journal.sync_due(self._now().monotonic_ns):
+        if self._journal.sync_due(now_ns := self._now().monotonic_ns):
             self._journal.sync()
+            self._tell_standby(now_ns)
         self.release()
 
     def release(self) -> None:

@@ -17,7 +17,7 @@ from nodes.engine.checkpoints import BesideThread, Work
 from nodes.engine.core import EngineCore
 from nodes.engine.follower import Follower
 from simulation.faults.desk import VICTIMS, MortalDesk
-from simulation.faults.disk import MortalJournal
+from simulation.faults.disk import MortalJournal, lose_power
 from simulation.faults.life import Killed, Life
 from simulation.faults.network import Network
 from simulation.faults.nodes import ENGINE, EngineProcess, mortal_core
@@ -53,6 +53,7 @@ class StandbyProcess:
 
     def __init__(self, life: Life, network: Network, settings: Settings, run_dir: Path, mode: JournalMode) -> None:
         self.life = life
+        self.run_dir = run_dir
         self._journals: list[MortalJournal] = []
         socket = network.connect(SNAPSHOTS, ENGINE, life, self._take)
         self._socket = socket
@@ -140,9 +141,6 @@ class StandbyDesk(MortalDesk):
     def _other(self) -> Path:
         return next(self.folder / name for name in _MACHINES if self.folder / name != self._ruling)
 
-    def _has_power(self) -> bool:
-        return True  # else the engine lacks what its standby has, and a person has to act
-
     def _build(self, life: Life) -> None:
         if life.name == STANDBY:
             self.standby = None
@@ -163,6 +161,8 @@ class StandbyDesk(MortalDesk):
     def _bury(self, life: Life) -> None:
         if life.name == STANDBY and self.standby is not None:
             self.standby.leave()
+            if not self._has_power():
+                lose_power(self.standby.run_dir / "journal", self.dice)
             self.standby = None
         if life.name == ENGINE:
             if self._promoted is not None:  # it has died as it began

@@ -46,6 +46,6 @@ def test_nothing_that_was_promised_is_lost_with_the_engine_or_its_standby(
 def test_what_a_standby_has_not_kept_is_lost_if_it_is_acknowledged(disk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Else the one above could not fail: it is told now and then, and sources are told at once."""
     monkeypatch.setattr(Followed, "acknowledged_sequence", property(lambda followed: followed._journal.sequence))
-    monkeypatch.setattr(Followed, "journaled", lambda own, now_ns: own._end.journaled(own._position, now_ns))
+    monkeypatch.setattr(Followed, "journaled", lambda own, now_ns: own._end.journaled(own._tellable(), now_ns))
     with pytest.raises(FaultError):
         campaign(SETTINGS, disk, 1, 1, (ENGINE,), StandbyDesk)

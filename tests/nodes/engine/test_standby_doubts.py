@@ -10,6 +10,7 @@ from bus import standby_link
 from bus.order_link import LinkError, SupersededError
 from bus.standby_frames import Kind, Position, header_of, standby_frames, term_frames
 from journal.checkpoint import checkpoint_paths
+from journal.format import JournalMode
 from market.codec import decode_events
 from nodes.engine.checkpoints import BesideThread
 from nodes.engine.command_record import COMMANDS
@@ -207,3 +208,42 @@ def test_a_primary_that_nobody_may_follow_hears_of_a_higher_term_all_the_same(tm
     primary.snapshots.inbox.append([b"x", b"standby", *term_frames(1)])
     with pytest.raises(SupersededError, match="with term 1"):
         turns.take_questions()
+
+
+def test_a_standby_has_nothing_that_the_disk_of_its_primary_may_lose(tmp_path: Path) -> None:
+    """After a power failure it would have more than the primary, and stay down until a person acts, for nothing."""
+    pair, dice = StandbyPair(tmp_path, mode=JournalMode.GROUP), Dice(4)
+    pair.settle(20)
+    receive, ahead = pair.standby.receive, []
+
+    def watched(frames: list[bytes]) -> None:
+        receive(frames)
+        assert pair.standby.journal is not None
+        ahead.append(pair.standby.journal.sequence - pair.primary.journal.synced_sequence)
+
+    pair.standby.receive = watched  # type: ignore[method-assign]
+    for step in range(40):
+        for source in SOURCES:
+            pair.give(dice, source)
+            pair.primary.orders.inbox.extend([b"%d" % source, *frames] for frames in pair.ends[source].outgoing())
+        pair.primary.turns.take_orders()
+        pair.pass_on()
+        if step % 3 == 0:
+            pair.step()
+    assert max(ahead) <= 0
+    synced = pair.primary.journal.synced_sequence
+    pair.give(dice, SOURCES[0])
+    pair.primary.orders.inbox.extend([b"%d" % SOURCES[0], *frames] for frames in pair.ends[SOURCES[0]].outgoing())
+    pair.primary.turns.take_orders()
+    pair.pass_on()
+    assert pair.primary.journal.sequence > synced
+    pair.primary.kill()
+    path = COMMANDS.files(pair.folders["primary"] / "journal")[-1]
+    os.truncate(path, path.stat().st_size - 3)
+    pair.cut()
+    pair._lose_orders()
+    pair.primary = pair.started_primary()
+    pair.settle()
+    assert pair.standby.journal is not None
+    assert pair.standby.journal.sequence == pair.primary.journal.sequence > synced
+    assert pair.standby.refusal() == ""
