@@ -15,37 +15,13 @@ def _left_over(run_dir: Path) -> list[str]:
     return sorted(path.name for path in run_dir.iterdir() if path.suffix in (".ipc", ".lock"))
 
 
-def test_a_second_up_refuses_in_one_line_naming_the_pid(running_desk: Desk) -> None:
-    """Two desks cannot share a run directory."""
-    assert running_desk.process is not None
-    result = running_desk.cli("up", *FREE_PORTS)
-    assert result.returncode == 1
-    assert result.stderr.splitlines() == [
-        f"error: the desk is already running, pid {running_desk.process.pid} ({running_desk.run_dir}/desk.lock)"
-    ]
-
-
-def test_status_json_tells_all_endpoints(running_desk: Desk) -> None:
-    """Several desks can live side by side because each tells where it can be reached."""
-    endpoints = {row["node"]: row["endpoints"] for row in running_desk.cli_json("status")["nodes"]}
-    assert set(endpoints["engine"]) == {"orders", "feed", "snapshots"}
-    assert endpoints["gateway"]["tcp"].startswith("127.0.0.1:")
-    assert endpoints["api"]["http"].startswith("http://127.0.0.1:")
-    assert endpoints["paper"]["http"].startswith("http://127.0.0.1:")
-
-
-def test_ctrl_c_leaves_no_process_socket_or_lock(running_desk: Desk) -> None:
-    """It stops everything in reverse order; no test after it finds this desk running."""
-    assert len(node_processes(running_desk.run_dir)) == 7
-    _assert_stops(running_desk, signal.SIGINT)
-
-
 def test_a_service_manager_s_stop_is_the_same(desk: Desk) -> None:
     """SIGTERM."""
-    _assert_stops(desk.start(*LEAN), signal.SIGTERM)
+    assert_stops(desk.start(*LEAN), signal.SIGTERM)
 
 
-def _assert_stops(desk: Desk, number: int) -> None:
+def assert_stops(desk: Desk, number: int) -> None:
+    """Stop a desk with a signal: no process, socket or lock of it is left."""
     output = desk.stop(number)
     assert "ready in" in output
     assert node_processes(desk.run_dir) == []

@@ -19,9 +19,9 @@ from tests.desk.desk_process import BTCUSDT, CLI, PATIENCE_S, Desk, short_direct
 from tests.flow.simulated_market import FLOW_OWNER, SimulatedMarket
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def desk() -> Iterator[Desk]:
-    """A market without anybody but its flow."""
+    """A market without anybody but its flow, which goes on whatever records it."""
     with short_directory() as path:
         one = Desk(path / "run", *(word for node in ("engine", "paper", "flow") for word in ("--only", node)))
         try:
@@ -106,7 +106,7 @@ def test_disk_that_takes_no_more_ends_it_with_one_line_and_a_whole_file(desk: De
         ["/bin/sh", "-c", 'ulimit -f 40; exec "$@"', "sh", sys.executable, str(CLI), *words],
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=PATIENCE_S,
         check=False,
     )
     assert done.returncode == 1

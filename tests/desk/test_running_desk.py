@@ -2,6 +2,7 @@
 
 import json
 import re
+import signal
 import socket
 import urllib.error
 import urllib.request
@@ -18,7 +19,8 @@ from bus.feed import unpack_frame
 from market.codes import Side
 from market.feed_messages import BestPrices
 from paper.access.accounts import load_keys
-from tests.desk.desk_process import ANSWER_S, BTCUSDT, LEAN, Desk, until
+from tests.desk.desk_process import ANSWER_S, BTCUSDT, FREE_PORTS, LEAN, Desk, node_processes, until
+from tests.desk.test_desk_life import assert_stops
 
 
 def _book(desk: Desk) -> dict[str, Any]:
@@ -295,3 +297,28 @@ def test_token_is_what_the_api_has_made(running_desk: Desk) -> None:
     path = running_desk.run_dir / "api.token"
     assert running_desk.cli("token").stdout == path.read_text()
     assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_second_up_refuses_in_one_line_naming_the_pid(running_desk: Desk) -> None:
+    """Two desks cannot share a run directory."""
+    assert running_desk.process is not None
+    result = running_desk.cli("up", *FREE_PORTS)
+    assert result.returncode == 1
+    assert result.stderr.splitlines() == [
+        f"error: the desk is already running, pid {running_desk.process.pid} ({running_desk.run_dir}/desk.lock)"
+    ]
+
+
+def test_status_json_tells_all_endpoints(running_desk: Desk) -> None:
+    """Several desks can live side by side because each tells where it can be reached."""
+    endpoints = {row["node"]: row["endpoints"] for row in running_desk.cli_json("status")["nodes"]}
+    assert set(endpoints["engine"]) == {"orders", "feed", "snapshots"}
+    assert endpoints["gateway"]["tcp"].startswith("127.0.0.1:")
+    assert endpoints["api"]["http"].startswith("http://127.0.0.1:")
+    assert endpoints["paper"]["http"].startswith("http://127.0.0.1:")
+
+
+def test_ctrl_c_leaves_no_process_socket_or_lock(running_desk: Desk) -> None:
+    """It stops everything in reverse order; no test after it finds this desk running."""
+    assert len(node_processes(running_desk.run_dir)) == 7
+    assert_stops(running_desk, signal.SIGINT)
