@@ -42,7 +42,7 @@ nightly: setup
 	@$(PY) -m tests.simulation.nightly --pairs 8
 	@$(PY) -m tests.reports.evidence_nightly
 	@SWITCHES=all $(PY) -m pytest -q tests/simulation/test_switches.py
-	@CASES=all $(PY) -m pytest -q tests/bus/test_feed.py tests/bus/test_feed_replica.py tests/bus/test_order_link_model.py tests/commands/test_output.py tests/nodes/tracker/test_bookkeeper_days.py tests/paper/test_books_of_clients.py tests/paper/test_money.py tests/simulation/test_moves.py tests/trading/test_escalation.py tests/trading/test_flows.py tests/trading/test_guard.py
+	@CASES=all $(PY) -m pytest -q tests/bus/test_feed.py tests/bus/test_feed_replica.py tests/bus/test_order_link_model.py tests/commands/test_output.py tests/engine/wire/test_feed.py tests/nodes/engine/test_core.py tests/nodes/tracker/test_bookkeeper_days.py tests/paper/test_books_of_clients.py tests/paper/test_money.py tests/simulation/test_moves.py tests/trading/test_escalation.py tests/trading/test_flows.py tests/trading/test_guard.py
 	@BITS=all MOMENTS=all REPLAYED=all ROUGH=all SAME=all $(PY) -m pytest -q tests/engine/wire/test_mutations.py tests/reports/test_folder.py tests/independent tests/simulation/test_backtest.py tests/flow/test_replay.py tests/desk/test_replay_desk.py tests/flow/test_mirror.py tests/flow/test_same_commands.py tests/trading/test_rough_venue.py tests/venues/test_trader_over_sockets.py
 	@$(PY) -m tests.planted
 	@TICKBUS_TEST_BOOKS_S=60 $(PY) -m pytest -q tests/paper/test_books_of_real_clients.py
