@@ -1,13 +1,18 @@
 """What was earned: `report`."""
 
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer.core import TyperCommand
 
 from commands.options import Json, RunDir, VenueName, settings_of
+
+if TYPE_CHECKING:
+    from desk.settings import Settings
+    from nodes.tracker.desk_orders import ClockedVenue
 
 app = typer.Typer()
 
@@ -41,6 +46,13 @@ class ReportCommand(TyperCommand):
         return super().parse_args(ctx, given)
 
 
+def _venue_of(settings: "Settings") -> "ClockedVenue":
+    """Return the venue for a report of today; who reads the files of other days need not load what asks it."""
+    from commands.actions.account import command_venue
+
+    return command_venue(settings)
+
+
 @app.command(cls=ReportCommand, epilog="Example: python cli.py report --date yesterday --html")
 def report(
     day: Day = None,
@@ -56,9 +68,9 @@ def report(
     replay: Replay = False,
 ) -> None:
     """Bring today's performance file up to date and print the day and the week, or print the days asked for."""
-    from commands.actions.account import command_venue
     from commands.actions.report import period_of, print_report
     from desk.client import UsageError
+    from market.collecting import uncollected
 
     period = period_of(day, days, first, last)
     if replay and (compare is not None or (period.is_given and period.count == 1)):
@@ -69,12 +81,13 @@ def report(
         raise typer.Exit(print_comparison(*compare, period, symbol, as_json=as_json))
     settings = settings_of(run_dir, venue, symbol)
     page = None if html is None else Path(html)
-    venue_of = lambda: command_venue(settings)  # noqa: E731
+    venue_of = partial(_venue_of, settings)
     if replay:
         from commands.actions.replayed import replay_recommendations
 
         tried = replay_recommendations
         code = print_report(settings, venue_of, period, as_json=as_json, html=page, replay=tried, symbol=symbol)
     else:
-        code = print_report(settings, venue_of, period, as_json=as_json, html=page, symbol=symbol)
+        with uncollected():  # of a long day to the end of its output: it would be looked through again and again
+            code = print_report(settings, venue_of, period, as_json=as_json, html=page, symbol=symbol)
     raise typer.Exit(code)

@@ -5,7 +5,7 @@ import re
 import secrets
 from collections.abc import Callable, Coroutine
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Any
 
 from sanic import Sanic
 from sanic.request import Request
@@ -13,16 +13,13 @@ from sanic.response import HTTPResponse
 from sanic.response import json as json_response
 
 from paper.access.account_folder import AccountFolder
-from paper.access.accounts import Accounts, KeyFileError
+from paper.access.accounts import ADMIN_PREFIX, TOKEN_HEADER, Accounts, KeyFileError
 from paper.calls import documents
 from paper.exchange.exchange import Exchange
 from paper.http_bounds import ERROR_FORMAT
 from paper.money.ledger import BooksError
 from paper.money.wallets import OUTSIDE
 from paper.units import UNITS_MAX, format_units, parse_units
-
-TOKEN_HEADER: Final = "X-Admin-Token"  # noqa: S105 - the name of a header
-ADMIN_PREFIX: Final = "/admin/v1"
 
 _ASSET = re.compile(r"[A-Z0-9]{1,20}", re.ASCII)
 _Handler = Callable[..., Coroutine[Any, Any, Any]]

@@ -18,8 +18,14 @@ from market.account import Balance, VenueOrder, VenueTrade
 from market.exact_json import JsonObject
 from market.http_names import connectable
 from market.instrument import Instrument
-from paper.access.accounts import FIRST_ACCOUNT, TOKEN_FILE, KeyFileError, load_token
-from paper.admin import ADMIN_PREFIX, TOKEN_HEADER
+from paper.access.accounts import (
+    ADMIN_PREFIX,
+    FIRST_ACCOUNT,
+    TOKEN_FILE,
+    TOKEN_HEADER,
+    KeyFileError,
+    load_token,
+)
 from screens import account as screen
 from venues.binance_account import BinanceAccount
 from venues.binance_documents import account_of, order_of, trade_of

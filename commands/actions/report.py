@@ -7,21 +7,16 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from commands.actions.out_file import refuse_kept
 from commands.output import columns
 from desk.client import DeskError, UsageError
-from desk.quoting_file import quoting_document
 from desk.settings import Settings
 from market.account import VenueOrder, VenueTrade
 from market.clock import NS_PER_MS, day_bounds_ns, now, utc_date
 from market.exact_json import JsonObject, dumps
 from market.whole_file import write_whole
-from nodes.tracker.bookkeeper import Bookkeeper
-from nodes.tracker.desk_orders import ClockedVenue, desk_orders
-from pages.day import day_page
-from pages.week import week_page
 from reports.by_order import realized_by_order
 from reports.daily_file import SealedHistory
 from reports.folder import FolderBusyError, ReportsFolder
@@ -35,6 +30,9 @@ from screens.fold import folded
 from screens.report import day_text
 from screens.week import week_text
 from venues.venue import HistoricalVenue, VenueError
+
+if TYPE_CHECKING:
+    from nodes.tracker.desk_orders import ClockedVenue
 
 Row = TypeVar("Row", VenueOrder, VenueTrade)
 DAYS_MAX: Final = 366
@@ -138,7 +136,7 @@ class Found:
 
 def print_report(
     settings: Settings,
-    venue_of: Callable[[], ClockedVenue],
+    venue_of: Callable[[], "ClockedVenue"],
     period: Period,
     *,
     as_json: bool,
@@ -197,7 +195,7 @@ def print_report(
     return found.code
 
 
-def _found(settings: Settings, venue_of: Callable[[], ClockedVenue], period: Period, symbol: str | None) -> Found:
+def _found(settings: Settings, venue_of: Callable[[], "ClockedVenue"], period: Period, symbol: str | None) -> Found:
     folder = ReportsFolder(settings.reports_dir)
     reason, notes = _updated(settings, venue_of, folder) if period.last >= utc_date(now().time_ns) else (None, ())
     shown = period.last if period.count == 1 else None
@@ -227,6 +225,9 @@ def _found(settings: Settings, venue_of: Callable[[], ClockedVenue], period: Per
 
 
 def _write_page(found: Found, file: Path) -> Path:
+    from pages.day import day_page
+    from pages.week import week_page
+
     source = str(found.file if found.shown else found.folder)
     if found.shown is None and found.week is not None:
         text = week_page(found.week, source, found.warnings)
@@ -244,9 +245,13 @@ def _write_page(found: Found, file: Path) -> Path:
 
 
 def _updated(
-    settings: Settings, venue_of: Callable[[], ClockedVenue], folder: ReportsFolder
+    settings: Settings, venue_of: Callable[[], "ClockedVenue"], folder: ReportsFolder
 ) -> tuple[str | None, tuple[str, ...]]:
     """Bring today's file up to date; return why that could not be, if it could not, and what there is to note."""
+    from desk.quoting_file import quoting_document
+    from nodes.tracker.bookkeeper import Bookkeeper
+    from nodes.tracker.desk_orders import desk_orders
+
     try:
         pairs, quoting = settings.instruments, partial(quoting_document, settings)
         venue = venue_of()

@@ -20,6 +20,8 @@ API_KEY_NAME: Final = "TICKBUS_VENUE__API_KEY"
 SECRET_NAME: Final = "TICKBUS_VENUE__SECRET"  # noqa: S105 - the name of a variable, not a secret
 FIRST_ACCOUNT: Final = 1
 TOKEN_FILE: Final = "admin.token"  # noqa: S105 - the name of a file
+TOKEN_HEADER: Final = "X-Admin-Token"  # noqa: S105 - the name of a header
+ADMIN_PREFIX: Final = "/admin/v1"
 
 _KEY_LENGTH: Final = 64
 _KEY_ALPHABET: Final = string.ascii_letters + string.digits

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from paper.admin import TOKEN_HEADER
+from paper.access.accounts import TOKEN_HEADER
 from tests.desk.desk_process import ANSWER_S, BTCUSDT, CLI, LEAN, PATIENCE_S, Desk, short_directory, until
 
 QTY = Decimal("0.05")

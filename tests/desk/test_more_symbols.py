@@ -9,8 +9,7 @@ from typing import Any
 import ccxt
 import pytest
 
-from paper.access.accounts import load_keys
-from paper.admin import TOKEN_HEADER
+from paper.access.accounts import TOKEN_HEADER, load_keys
 from tests.desk.desk_process import ANSWER_S, Desk, until
 from tests.paper.clients import ccxt_settings_of
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from market.codes import Side
-from paper.admin import TOKEN_HEADER
+from paper.access.accounts import TOKEN_HEADER
 from tests.desk.desk_process import ANSWER_S, BTCUSDT, LEAN, Desk, short_directory, until
 from venues.venue import VenueError
 

@@ -18,9 +18,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from market.clock import time_ns
 from paper.access.account_folder import AccountFolder
-from paper.access.accounts import KeyFileError, load_keys, load_or_create_token
+from paper.access.accounts import TOKEN_HEADER, KeyFileError, load_keys, load_or_create_token
 from paper.access.signing import authenticate, sign
-from paper.admin import TOKEN_HEADER
 from paper.errors import ErrorKind, ExchangeError
 from tests.paper.clients import ccxt_settings, listening
 from tests.paper.desk import ALICE, BOB
