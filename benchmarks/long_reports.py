@@ -5,11 +5,14 @@ their mids) and a year of ordinary days of 200, each of which begins with the lo
 tracker writes them. Then each is read as `report` reads a day, checked against its trades, and all are made into the
 lines of `report --days`, each way in a process of its own: processor seconds, and the most memory that it ever had.
 Beside them stands the floor, `json.loads` of the same bytes with its numbers as text, which finds no figure and checks
-none. All ways must tell the same PnL.
+none. All ways must tell the same PnL. `command` is the whole of `python cli.py report --date` of the long day, and of
+`report --days` of the year, with the start of Python; `to floor` how many times the floor each way takes, which says
+more of a machine that has other work than seconds do.
 """
 
 import argparse
 import json
+import resource
 import subprocess
 import sys
 import tempfile
@@ -184,7 +187,20 @@ def measure(path: Path, days: int) -> Figures:
         ]
         found[way] = json.loads(subprocess.run(words, check=True, capture_output=True, text=True).stdout)
     assert len({found[way]["pnl"] for way in WAYS}) == 1, "all ways tell the same"
-    return found
+    return found | {"command": {"cpu_s": _command_s(path, days)}}
+
+
+def _command_s(path: Path, days: int) -> float:
+    """Return the processor seconds of the whole command, which exits with 0: the books agree, and no file is damaged.
+
+    Text is what a person sees, so neither `--json` nor a page is made.
+    """
+    period = ["--from", str(FIRST_DAY), "--to", str(FIRST_DAY + timedelta(days=days - 1))]
+    words = [sys.executable, "cli.py", "report", *period, "--run-dir", str(path.parent)]
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run(words, check=True, capture_output=True, cwd=Path(__file__).parents[1])
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
 def _run(way: str, path: Path, days: int) -> Figures:
@@ -215,15 +231,19 @@ def main() -> None:
     found = {}
     for name, days, trades in (("a day", 1, arguments.trades), ("a year", arguments.days, TRADES_A_DAY)):
         with tempfile.TemporaryDirectory() as path:
-            make(Path(path), days, trades)
-            found[name] = measure(Path(path), days) | {"trades": days * trades}
+            folder = Path(path) / "reports"
+            make(folder, days, trades)
+            found[name] = measure(folder, days) | {"trades": days * trades}
     if arguments.json:
         print(json.dumps(found))
         return
-    print(f"             trades      MB  {'  '.join(f'{way:>9} CPU s   peak MB' for way in WAYS)}")
+    print("                        trades      MB     CPU s  to floor   peak MB")
     for name, row in found.items():
-        ways = "  ".join(f"{row[way]['cpu_s']:15.2f}  {row[way]['peak_mb']:8.0f}" for way in WAYS)
-        print(f"{name:8}  {row['trades']:9,}  {row['mb']:6.1f}  {ways}")
+        for way in (*WAYS, "command"):
+            spent_s, peak_mb = row[way]["cpu_s"], row[way].get("peak_mb")
+            peak = "" if peak_mb is None else f"{peak_mb:8.0f}"
+            ratio = spent_s / row["floor"]["cpu_s"]
+            print(f"{name:8}  {way:8}  {row['trades']:10,}  {row['mb']:6.1f}  {spent_s:8.2f}  {ratio:8.1f}  {peak}")
 
 
 if __name__ == "__main__":

@@ -90,8 +90,10 @@ class _Course:
         self._marks[symbol] = mark
         self.count += 1
         worth = self._worth(self._marks)
-        self._peak = max(self._peak, worth)
-        self._fall = max(self._fall, self._peak - worth)
+        if worth > self._peak:
+            self._peak = worth
+        elif self._peak - worth > self._fall:
+            self._fall = self._peak - worth
 
     def drawdown(self, marks: dict[str, int]) -> int | Fraction:
         """Return the largest fall, that to the worth at these last marks included."""

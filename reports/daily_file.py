@@ -46,8 +46,12 @@ class SealedHistory:
         Raises:
             ValueError: if they are not JSON: no program of ours has sealed them.
         """
-        for piece in _pieces(self._text, 0, len(self._text)):
-            yield from exact_json.loads(b"[" + piece + b"]")
+        for piece in self.pieces():
+            yield from entries_of(piece)
+
+    def pieces(self) -> Iterator[bytes]:
+        """Yield the text of the entries, some of them at a time, with a comma and a new line between two."""
+        return _pieces(self._text, 0, len(self._text))
 
     def in_floats(self) -> Iterator[JsonObject]:
         """Yield the entries, their numbers as the nearest floats: for statistics, in a third of the time.
@@ -55,8 +59,18 @@ class SealedHistory:
         Raises:
             ValueError: as to go through them.
         """
-        for piece in _pieces(self._text, 0, len(self._text)):
+        for piece in self.pieces():
             yield from json.loads(b"[" + piece + b"]")
+
+
+def entries_of(piece: bytes) -> list[Any]:
+    """Return the entries of a piece of a `SealedHistory`.
+
+    Raises:
+        ValueError: if they are not JSON.
+    """
+    found: list[Any] = exact_json.loads(b"[" + piece + b"]")
+    return found
 
 
 class HistoryLines:

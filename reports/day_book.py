@@ -190,13 +190,14 @@ class DayBook:
             ValueError: if one of them stands there twice.
         """
         told = list(rows)
-        keys = [row.key for row in told]
+        keys = [key_of(row.trade) for row in told]
         if len(set(keys)) != len(keys):
             twice = next(
                 row.trade for row, count in zip(told, map(Counter(keys).__getitem__, keys), strict=True) if count > 1
             )
             raise ValueError(f"trade {twice.trade_id} of order {twice.order_id} stands twice")
-        self._take([row for row, key in zip(told, keys, strict=True) if key not in self._by_key])
+        known = self._by_key
+        self._take([row for row, key in zip(told, keys, strict=True) if key not in known] if known else told)
 
     def add(
         self,
@@ -368,7 +369,7 @@ class DayBook:
         symbol, instrument = trade.symbol, self._instrument_of(trade)
         book = self.symbols[symbol]
         self.rows.append(row)
-        self._by_key[row.key] = row
+        self._by_key[symbol, trade.trade_id, trade.order_id] = row
         if self._by_number is not None:
             self._by_number.setdefault((symbol, trade.trade_id), []).append(row)
         newest = self.newest.get(symbol)
@@ -376,13 +377,14 @@ class DayBook:
             self.newest[symbol] = row
         mid = row.detail.mid if row.detail else None
         mid_units = None if mid is None else units_of(mid)
-        self.realized.take(book.add(row, mid_units))
+        units = book.units_of_fill(row)
+        self.realized.take(book.add(row, units, mid_units))
         self.curve.take(symbol, book.worth_line, mid_units)
         if row.fee_in_quote is None and fee_value(row, instrument) is None:
             self._unvalued[row.key] = row
             self.unvalued_fees.add((trade.fee_asset, instrument.quote))
         if self._books is not None:
-            self._books.add(trade, instrument)
+            self._books.add(trade, instrument, units)
 
 
 def _name_of(row: HistoryRow) -> JsonObject:

@@ -13,6 +13,8 @@ UNIT: Final = 10**60  # of quantities, prices and money: JSON has no number with
 VALUE: Final = UNIT**2  # of a quantity x a price
 VALUE_PLACES: Final = 120
 _PARTS_MAX: Final = 16
+_FACTORS: Final[dict[int, int]] = {}  # of UNIT by those of its divisors that were met, 61 x 61 at most
+_SIZES: Final = tuple(10 ** (VALUE_PLACES - places) for places in range(VALUE_PLACES + 1))  # of units of 10^-places
 
 
 class ExactSum:
@@ -60,6 +62,11 @@ class ExactSum:
         self.add(*divided(value.numerator * VALUE, value.denominator))
 
     @property
+    def is_whole(self) -> bool:
+        """Whether it has nothing beside its whole units."""
+        return not self.parts and self._settled is None
+
+    @property
     def units(self) -> int | Fraction:
         """The sum in units of 10^-120."""
         if not self.parts and self._settled is None:
@@ -82,7 +89,7 @@ class ExactSum:
 
     def nearest(self, places: int) -> tuple[int, bool]:
         """Return the sum in units of 10^-places, rounded half to even, and whether it is surely just that."""
-        size = 10 ** (VALUE_PLACES - places)
+        size = _SIZES[places]
         if not self.parts and self._settled is None:
             units, rest = divmod(self.whole, size)
             return units + (2 * rest > size or (2 * rest == size and units % 2)), not rest
@@ -103,10 +110,13 @@ class ExactSum:
 
 
 def _added(whole: int, parts: dict[int, int]) -> Fraction:
-    numerator, denominator = whole, 1
-    for one, part in parts.items():
-        numerator, denominator = numerator * one + part * denominator, denominator * one
-    return Fraction(numerator, denominator)
+    """Return whole units and shares together; two by two, so that few of the sums have a long denominator."""
+    sums = [Fraction(part, one) for one, part in parts.items()]
+    while len(sums) > 1:
+        odd = sums.pop() if len(sums) % 2 else None
+        sums = [one + other for one, other in zip(sums[::2], sums[1::2], strict=True)]
+        sums += [] if odd is None else [odd]
+    return sum(sums, Fraction(whole))
 
 
 def divided(numerator: int, denominator: int) -> tuple[int, int, int]:
@@ -124,7 +134,10 @@ def units_of(value: Decimal) -> int:
         ValueError: if it has more decimals.
     """
     numerator, denominator = value.as_integer_ratio()
-    factor, rest = divmod(UNIT, denominator)
-    if rest:
-        raise ValueError(f"expected at most 60 decimals, was {value}")
+    factor = _FACTORS.get(denominator)
+    if factor is None:
+        factor, rest = divmod(UNIT, denominator)
+        if rest:
+            raise ValueError(f"expected at most 60 decimals, was {value}")
+        _FACTORS[denominator] = factor
     return numerator * factor

@@ -21,11 +21,15 @@ class FillUnits(NamedTuple):
 
     Attributes:
         qty, money: what was traded, base and quote, in 10^-60.
-        fee_units: what its fee cost in quote, in 10^-120, `fee_divisor` times as much where that is no decimal.
+        fee: what was charged, in its own asset, in 10^-60.
+        fee_value: what that cost in quote, None where nobody knows.
+        fee_units: the same in 10^-120, `fee_divisor` times as much where it is no decimal.
     """
 
     qty: int
     money: int
+    fee: int
+    fee_value: Fraction | Decimal | None
     fee_units: int
     fee_divisor: int
 
@@ -46,8 +50,13 @@ def fill_units(trade: VenueTrade, fee_value: Fraction | Decimal | None) -> FillU
     Raises:
         ValueError: if it has no quantity.
     """
-    _check_qty(trade)
-    return FillUnits(units_of(trade.qty), units_of(trade.quote_qty), *_value_units(fee_value))
+    qty = units_of(trade.qty)
+    if qty <= 0:
+        raise ValueError(f"qty of trade {trade.trade_id} must be positive, was {trade.qty}")
+    money, fee = units_of(trade.quote_qty), units_of(trade.fee)
+    if fee_value is trade.fee:  # it is in quote, as nearly all are
+        return FillUnits(qty, money, fee, fee_value, fee * UNIT, 1)
+    return FillUnits(qty, money, fee, fee_value, *_value_units(fee_value))
 
 
 class Lot:
@@ -79,10 +88,8 @@ class Lot:
         "trade",
     )
 
-    def __init__(
-        self, trade: VenueTrade, sign: int, size_units: int, fill: FillUnits, fee_value: Fraction | Decimal | None
-    ) -> None:
-        self.trade, self.fee_value, self.is_unvalued = trade, fee_value, fee_value is None
+    def __init__(self, trade: VenueTrade, sign: int, size_units: int, fill: FillUnits) -> None:
+        self.trade, self.fee_value, self.is_unvalued = trade, fill.fee_value, fill.fee_value is None
         self.sign, self.size_units, self.left_units, self.opened_units = sign, size_units, size_units, 0
         self.price_units, self.price_divisor = fill.price
         self.fee_units, self.fee_divisor = fill.fee_units, fill.fee_divisor
@@ -136,7 +143,7 @@ class Lot:
     def copied(self) -> "Lot":
         """Return the same lot for another book, which will change it."""
         fill = fill_units(self.trade, self.fee_value)
-        lot = Lot(self.trade, self.sign, self.size_units, fill, self.fee_value)
+        lot = Lot(self.trade, self.sign, self.size_units, fill)
         lot.left_units, lot.opened_units, lot.is_unvalued = self.left_units, self.opened_units, self.is_unvalued
         lot.gross_sum.add_sum(self.gross_sum)
         lot.fees_sum.add_sum(self.fees_sum)
@@ -149,17 +156,17 @@ def lot_of(trade: VenueTrade, base: str, fee_value: Fraction | Decimal | None) -
     Raises:
         ValueError: if the fill has no quantity.
     """
-    return lot_of_units(trade, base, fee_value, fill_units(trade, fee_value))
+    return lot_of_units(trade, base, fill_units(trade, fee_value))
 
 
-def lot_of_units(trade: VenueTrade, base: str, fee_value: Fraction | Decimal | None, fill: FillUnits) -> Lot | None:
+def lot_of_units(trade: VenueTrade, base: str, fill: FillUnits) -> Lot | None:
     """Return what `lot_of` does of a fill whose units are known."""
     units = fill.qty if trade.side is Side.BUY else -fill.qty
     if trade.fee_asset == base:
-        units -= units_of(trade.fee)
+        units -= fill.fee
     if units > 0:
-        return Lot(trade, 1, units, fill, fee_value)
-    return Lot(trade, -1, -units, fill, fee_value) if units else None
+        return Lot(trade, 1, units, fill)
+    return Lot(trade, -1, -units, fill) if units else None
 
 
 def arrived(trade: VenueTrade, base: str) -> Fraction:
@@ -190,8 +197,3 @@ def _value_units(value: Fraction | Decimal | None) -> tuple[int, int]:
     numerator, denominator = value.as_integer_ratio()
     factor, rest = divmod(VALUE, denominator)
     return (numerator * VALUE, denominator) if rest else (numerator * factor, 1)
-
-
-def _check_qty(trade: VenueTrade) -> None:
-    if not trade.qty > 0:
-        raise ValueError(f"qty of trade {trade.trade_id} must be positive, was {trade.qty}")

@@ -42,7 +42,7 @@ from market.exact_json import JsonObject
 from market.instrument import Instrument
 from reports import json_fields as fields
 from reports.carried import Carried, carried_from_json
-from reports.daily_file import SCHEMA, SealedHistory
+from reports.daily_file import SCHEMA, SealedHistory, entries_of
 from reports.day_book import DayBook
 from reports.exact import amount
 from reports.identity import identity_and_equity
@@ -52,6 +52,7 @@ from reports.pnl import FifoBook
 from reports.reconciliation import balances_to_json, flow_from_json, flow_to_json, opening_of
 from reports.trade_history import FillDetail, HistoryRow, TradeKey, fee_value, row_from_json
 from reports.trips import last_trips
+from reports.usual_entries import usual_rows
 
 _REPEATED: Final = ("symbol", "side", "fee_asset", "model", "rule")
 
@@ -281,11 +282,23 @@ def told_history(document: JsonObject | None) -> Iterator[tuple[HistoryRow, Any]
     if document is None or "trade_history" not in document:
         return
     told = document["trade_history"]
-    entries = told if isinstance(told, SealedHistory) else fields.array(document, "trade_history")
-    is_kept = entries is told and not isinstance(told, SealedHistory)
-    for index, entry in enumerate(entries):
-        if is_kept:
-            _share_texts(entry)
+    if isinstance(told, SealedHistory):
+        count = 0
+        for piece in told.pieces():
+            rows = usual_rows(piece)
+            for row in _told_rows(entries_of(piece), count) if rows is None else rows:
+                count += 1
+                yield row
+        return
+    entries = fields.array(document, "trade_history")
+    for entry in entries:
+        _share_texts(entry)
+    yield from _told_rows(entries, 0)
+
+
+def _told_rows(entries: Iterable[Any], first: int) -> Iterator[tuple[HistoryRow, Any]]:
+    """Yield the trades of entries, of which the first is the one of this number."""
+    for index, entry in enumerate(entries, first):
         try:
             row = row_from_json(entry)
         except ValueError as error:

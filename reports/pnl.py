@@ -146,15 +146,15 @@ class FifoBook:
         Raises:
             ValueError: if the fill has no quantity.
         """
-        realized = self.take(trade, fee_value, fill_units(trade, fee_value))
+        realized = self.take(trade, fill_units(trade, fee_value))
         return _ZERO if realized is None else realized.value
 
-    def take(self, trade: VenueTrade, fee_value: Fraction | Decimal | None, units: FillUnits) -> ExactSum | None:
+    def take(self, trade: VenueTrade, units: FillUnits) -> ExactSum | None:
         """Do what `apply` does with a fill whose `units` are known; None of one that has realized nothing."""
         self._move(trade, units)
-        if fee_value is None:
+        if units.fee_value is None:
             self.unvalued_fees[trade.fee_asset] = self.unvalued_fees.get(trade.fee_asset, _ZERO) + Fraction(trade.fee)
-        fill = lot_of_units(trade, self._base, fee_value, units)
+        fill = lot_of_units(trade, self._base, units)
         if fill is None:  # the fee took all that was bought: nothing to open, the fee is spent
             spent, (whole, part, divisor) = ExactSum(), divided(units.fee_units, units.fee_divisor)
             self._fees.add(whole, part, divisor)
@@ -224,7 +224,10 @@ class FifoBook:
             if not lot.left_units:
                 self._end_trip(lots.popleft(), fill.trade)
         fill.left_units = left
-        whole, part, divisor = fill.fee_of(first - left)
+        if units == first - left:  # it has closed of one lot alone
+            whole, part = other, other_part
+        else:
+            whole, part, divisor = fill.fee_of(first - left)
         self._fees.add(own_units + whole, part, divisor)
         realized.add(-own_units - whole, -part, divisor)
         realized.add_sum(gross)
@@ -246,8 +249,9 @@ class FifoBook:
         self.ended.append(Ended(lot, last.time_ms))
         self.round_trips += 1
         net = ExactSum(lot.gross_sum.whole - lot.fees_sum.whole)
-        net.add_shares(lot.gross_sum)
-        net.add_shares(lot.fees_sum, -1)
+        if not (lot.gross_sum.is_whole and lot.fees_sum.is_whole):
+            net.add_shares(lot.gross_sum)
+            net.add_shares(lot.fees_sum, -1)
         if net.is_positive:
             self._won.add_sum(net)
             self.wins += not lot.is_unvalued

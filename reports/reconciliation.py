@@ -14,10 +14,12 @@ from market.exact_json import JsonObject
 from market.instrument import Instrument
 from reports import json_fields as fields
 from reports.exact import EXACT, amount, figure
+from reports.exact_sum import UNIT, units_of
+from reports.lots import FillUnits, fill_units
 
 _NOTHING = Decimal(0)
 _DAY_MS = NS_PER_DAY // NS_PER_MS
-_Changes = tuple[tuple[str, Decimal], ...]  # of what a trade moved: asset, and how much of it came
+_Changes = tuple[tuple[str, int], ...]  # of what a trade moved: asset, and how much of it came in units of 10^-60
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,20 +106,25 @@ class Books:
         self._expected = _Totals()
         for asset in balances:
             for name in ("free", "locked"):
-                self._expected.take(asset, fields.number(fields.child(balances, asset), name))
+                self._expected.take(asset, units_of(fields.number(fields.child(balances, asset), name)))
         self._start = _Totals(self._expected)
         self._moved = _Totals()
         self._traded = _Totals()  # by the trades of the day after the opening: they are in both of those, too
         self._since = self._since_of_other_days = 0
 
-    def add(self, trade: VenueTrade, instrument: Instrument) -> None:
-        """Take a trade; one that the opening holds already does not change what is expected."""
-        is_of_day, moved = self._is_of_day(trade), changes(trade, instrument)
+    def add(self, trade: VenueTrade, instrument: Instrument, units: FillUnits | None = None) -> None:
+        """Take a trade, in integers where they are known; one that the opening holds does not change what is expected.
+
+        Raises:
+            ValueError: if it has no quantity.
+        """
+        is_of_day, moved = self._is_of_day(trade), changes(trade, instrument, units or fill_units(trade, None))
         is_after_opening = _is_after(trade, self._last_ids, self._opened_ms)
         if is_of_day and is_after_opening:  # as nearly all are
             self._since += 1
+            traded = self._traded
             for asset, change in moved:
-                self._traded.take(asset, change)
+                traded[asset] = traded.get(asset, 0) + change
             return
         if is_after_opening:
             self._count(moved, 1, is_of_day=False)
@@ -125,13 +132,13 @@ class Books:
             if is_of_day:
                 self._moved.take(asset, change)
             if trade.time_ms < self._first_ms if is_after_opening else is_of_day:
-                self._start.take(asset, change if is_after_opening else change.copy_negate())
+                self._start.take(asset, change if is_after_opening else -change)
 
     def add_flow(self, flow: Flow) -> None:
         """Take what came or left without a trade; what did so before the opening is in its balances."""
         if self.counts(flow):
-            self._expected.take(flow.asset, flow.amount)
-            self._moved.take(flow.asset, flow.amount)
+            self._expected.take(flow.asset, units_of(flow.amount))
+            self._moved.take(flow.asset, units_of(flow.amount))
 
     def counts(self, flow: Flow) -> bool:
         """Say whether a flow came after the opening."""
@@ -158,7 +165,7 @@ class Books:
         """
         found = self._start.taken_with(self._moved).taken_with(self._traded)
         for asset, row in differences.items():
-            found.take(asset, row["difference"])
+            found.take(asset, units_of(row["difference"]))
         return found.fractions
 
     def compare(
@@ -179,7 +186,8 @@ class Books:
             if found["is_exact"]:
                 return found
             if _is_after(trade, self._last_ids, self._opened_ms):
-                books._count(changes(trade, instrument), -1, is_of_day=self._is_of_day(trade))
+                moved = changes(trade, instrument, fill_units(trade, None))
+                books._count(moved, -1, is_of_day=self._is_of_day(trade))
             without = books._compared(balances) | self._strays()
             found = without if without["is_exact"] else found
         return found
@@ -192,17 +200,17 @@ class Books:
         self._since += times * is_of_day
         self._since_of_other_days += times * (not is_of_day)
         for asset, change in moved:
-            self._expected.take(asset, change if times > 0 else change.copy_negate())
+            self._expected.take(asset, times * change)
 
     def _compared(self, balances: Mapping[str, Balance]) -> JsonObject:
         expected = self._expected.taken_with(self._traded)
-        now = {asset: held(balances, asset) for asset in balances}
+        now = {asset: units_of(held(balances, asset)) for asset in balances}
         differences = {}
         for asset in sorted(expected.keys() | now.keys()):
-            due, actual = expected.get(asset, _NOTHING), now.get(asset, _NOTHING)
+            due, actual = expected.get(asset, 0), now.get(asset, 0)
             if due != actual:
-                amounts = ("expected", due), ("actual", actual), ("difference", EXACT.subtract(actual, due))
-                differences[asset] = {name: figure(Fraction(each)) for name, each in amounts}
+                amounts = ("expected", due), ("actual", actual), ("difference", actual - due)
+                differences[asset] = {name: figure(Fraction(each, UNIT)) for name, each in amounts}
         found: JsonObject = {"is_exact": not differences, "trades_since_opening": self._since}
         return found | self._strays() | {"differences": differences}
 
@@ -210,14 +218,14 @@ class Books:
         return {"trades_of_other_days": self._since_of_other_days} if self._since_of_other_days else {}
 
 
-class _Totals(dict[str, Decimal]):
-    """How much of each asset, to the last digit."""
+class _Totals(dict[str, int]):
+    """How much of each asset, in units of 10^-60."""
 
-    def take(self, asset: str, change: Decimal) -> None:
+    def take(self, asset: str, change: int) -> None:
         """Add a change."""
-        self[asset] = EXACT.add(self.get(asset, _NOTHING), change)
+        self[asset] = self.get(asset, 0) + change
 
-    def taken_with(self, others: Mapping[str, Decimal]) -> "_Totals":
+    def taken_with(self, others: Mapping[str, int]) -> "_Totals":
         """Return these and others together."""
         found = _Totals(self)
         for asset, change in others.items():
@@ -227,15 +235,13 @@ class _Totals(dict[str, Decimal]):
     @property
     def fractions(self) -> dict[str, Fraction]:
         """The same, for arithmetic with prices."""
-        return {asset: Fraction(total) for asset, total in self.items()}
+        return {asset: Fraction(total, UNIT) for asset, total in self.items()}
 
 
-def changes(trade: VenueTrade, instrument: Instrument) -> _Changes:
+def changes(trade: VenueTrade, instrument: Instrument, units: FillUnits) -> _Changes:
     """Return what `trade` moved in the account, by asset."""
-    base, quote = trade.qty, trade.quote_qty.copy_negate()
-    if trade.side is Side.SELL:
-        base, quote = trade.qty.copy_negate(), trade.quote_qty
-    return (instrument.base, base), (instrument.quote, quote), (trade.fee_asset, trade.fee.copy_negate())
+    base, quote = (units.qty, -units.money) if trade.side is Side.BUY else (-units.qty, units.money)
+    return (instrument.base, base), (instrument.quote, quote), (trade.fee_asset, -units.fee)
 
 
 def balances_to_json(balances: Mapping[str, Balance]) -> dict[str, dict[str, Decimal]]:

@@ -33,6 +33,7 @@ class SymbolBook:
         fifo: lots and what they earned.
         average: the same by average cost.
         spread: what the spread has brought, and how much was held.
+        has_opening: whether it is known what the carried lots were worth at the opening.
     """
 
     def __init__(self, instrument: Instrument, lots: Iterable[Lot] = (), mark: Decimal | None = None) -> None:
@@ -44,6 +45,7 @@ class SymbolBook:
             self.fifo.carry(lot)
         self.carried_qty = self.fifo.position
         self.opening_mark = mark
+        self.has_opening = not self.carried_qty or mark is not None
         self._unrealized = self.fifo.unrealized(mark) if mark is not None else _ZERO
         self._open_fees = self.fifo.open_fees
         self._worth_units = self.fifo.worth_units(units_of(mark or _NOTHING))
@@ -53,17 +55,20 @@ class SymbolBook:
         self.volumes = {Side.BUY: self._bought, Side.SELL: self._sold}
         self.charges = Charges()
 
-    def add(self, row: HistoryRow, mid_units: int | None) -> ExactSum | None:
-        """Take the next fill, with the mid just before it in units of 10^-60.
+    def units_of_fill(self, row: HistoryRow) -> FillUnits:
+        """Return a fill in integers."""
+        return fill_units(row.trade, _fee_cost(row, self.instrument))
+
+    def add(self, row: HistoryRow, units: FillUnits, mid_units: int | None) -> ExactSum | None:
+        """Take the next fill, with what it is in integers and the mid just before it in units of 10^-60.
 
         Returns:
             what it realized after fees; None of one that only opened a lot.
         """
-        trade, value = row.trade, _fee_cost(row, self.instrument)
-        units = fill_units(trade, value)
-        paid = _paid_units(units)
-        if trade.fee:
-            self.charges.take(trade.fee_asset, trade.fee)
+        trade = row.trade
+        paid = units.fee if units.fee_value is trade.fee else _paid_units(units)
+        if units.fee:
+            self.charges.take(trade.fee_asset, units.fee)
             if trade.fee_asset not in (self.instrument.base, self.instrument.quote):
                 fee, worth = self._foreign_fees.get(trade.fee_asset, (_ZERO, _ZERO))
                 self._foreign_fees[trade.fee_asset] = fee + Fraction(trade.fee), worth + Fraction(row.fee_in_quote or 0)
@@ -73,21 +78,21 @@ class SymbolBook:
             self.spread.add(qty, cost, mid_units)
         self.average.add(qty, cost, paid)
         (self._bought if trade.side is Side.BUY else self._sold).add(units, is_maker=trade.is_maker)
-        return self.fifo.take(trade, value, units)
+        return self.fifo.take(trade, units)
 
     def mark_late(self, row: HistoryRow) -> None:
         """Take the mid of a fill that was taken without one."""
         assert row.detail is not None, row.key
         assert row.detail.mid is not None, row.key
-        units = fill_units(row.trade, _fee_cost(row, self.instrument))
+        units = self.units_of_fill(row)
         self.spread.add(*self._moved(row.trade, units, _paid_units(units)), units_of(row.detail.mid))
 
     def _moved(self, trade: VenueTrade, units: FillUnits, paid: int) -> tuple[int, int]:
         """Return what arrived of a fill (negative: left), less a fee of base that cost `paid`, and for what money."""
         is_buy = trade.side is Side.BUY
         qty, cost = units.qty if is_buy else -units.qty, units.money
-        if trade.fee_asset == self.instrument.base and trade.fee:
-            qty -= units_of(trade.fee)
+        if trade.fee_asset == self.instrument.base and units.fee:
+            qty -= units.fee
             cost = abs((cost if is_buy else -cost) - paid)
         return qty, cost
 
@@ -95,11 +100,6 @@ class SymbolBook:
     def foreign_fees(self) -> dict[str, tuple[Fraction, Fraction]]:
         """Fees paid in assets that are neither base nor quote, by asset: how much, and its value in quote."""
         return dict(self._foreign_fees)
-
-    @property
-    def has_opening(self) -> bool:
-        """Whether it is known what the carried lots were worth at the opening."""
-        return not self.carried_qty or self.opening_mark is not None
 
     @property
     def count(self) -> int:

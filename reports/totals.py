@@ -1,45 +1,45 @@
 """What the trades of all symbols of a day come to: counts, sums, and what was charged in each asset."""
 
-from decimal import Decimal
 from fractions import Fraction
 
 from market.exact_json import JsonObject
-from reports.exact import EXACT, figure
+from reports.exact import figure
+from reports.exact_sum import UNIT
 
 _ZERO = Fraction(0)
-_NOTHING = Decimal(0)
 
 
 class Charges:
     """Fees and rebates by asset, to the last unit."""
 
     def __init__(self) -> None:
-        self._sums: dict[str, tuple[Decimal, Decimal]] = {}  # what was paid, and what came back: less than nothing
+        # In units of 10^-60 what was paid, and what came back: less than nothing.
+        self._sums: dict[str, tuple[int, int]] = {}
 
-    def take(self, asset: str, fee: Decimal) -> None:
-        """Add the fee of a trade, or its rebate."""
+    def take(self, asset: str, fee: int) -> None:
+        """Add the fee of a trade, or its rebate, in units of 10^-60."""
         if fee:
-            paid, back = self._sums.get(asset, (_NOTHING, _NOTHING))
-            self._sums[asset] = (EXACT.add(paid, fee), back) if fee > 0 else (paid, EXACT.add(back, fee))
+            paid, back = self._sums.get(asset, (0, 0))
+            self._sums[asset] = (paid + fee, back) if fee > 0 else (paid, back + fee)
 
     def taken_with(self, other: "Charges") -> "Charges":
         """Return these and others together."""
         found = Charges()
         found._sums = dict(self._sums)
         for asset, (paid, back) in other._sums.items():
-            had_paid, had_back = found._sums.get(asset, (_NOTHING, _NOTHING))
-            found._sums[asset] = EXACT.add(had_paid, paid), EXACT.add(had_back, back)
+            had_paid, had_back = found._sums.get(asset, (0, 0))
+            found._sums[asset] = had_paid + paid, had_back + back
         return found
 
     def together(self) -> JsonObject:
         """Return what each asset was charged, less what came back."""
-        return {asset: figure(Fraction(paid) + Fraction(back)) for asset, (paid, back) in self._sums.items()}
+        return {asset: figure(Fraction(paid + back, UNIT)) for asset, (paid, back) in self._sums.items()}
 
     def signed(self) -> JsonObject:
         """Return `fees` and `rebates` of the document, each of the assets that had some."""
         return {
-            "fees": {asset: figure(Fraction(paid)) for asset, (paid, _) in self._sums.items() if paid},
-            "rebates": {asset: figure(Fraction(back)) for asset, (_, back) in self._sums.items() if back},
+            "fees": {asset: figure(Fraction(paid, UNIT)) for asset, (paid, _) in self._sums.items() if paid},
+            "rebates": {asset: figure(Fraction(back, UNIT)) for asset, (_, back) in self._sums.items() if back},
         }
 
 
