@@ -26,7 +26,7 @@ from flow.recordings.playlist import PARTS_MAX
 from market.http_names import is_loopback
 from market.instrument import venue_spelling
 from market.limits import ENGINES_MAX, SOURCE_MAX, TCP_SESSIONS_MAX
-from paper.latency import DELAY_MS_MAX, Delay
+from paper.delay import DELAY_MS_MAX, Delay
 from trading.models import MODELS
 from trading.models.parameters import Centre
 from venues.venue_url import practice_url

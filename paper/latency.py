@@ -5,23 +5,11 @@ import random
 import time
 from collections import OrderedDict, deque
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass
 from typing import Final
 
-DELAY_MS_MAX: Final = 10_000
+from paper.delay import NO_DELAY, Delay
 
 _LINES_MAX: Final = 10_000
-
-
-@dataclass(frozen=True, slots=True)
-class Delay:
-    """A time of travel: drawn evenly between two bounds, or always the same if they are."""
-
-    low_ms: float = 0.0
-    high_ms: float = 0.0
-
-
-NO_DELAY: Final = Delay()
 
 
 class Line:

@@ -22,7 +22,7 @@ from market.instrument import venue_spelling
 from market.limits import ID_MAX
 from nodes.engine.making import engine_capacity
 from nodes.gateway.limits import session_limits
-from paper.latency import DELAY_MS_MAX, Delay
+from paper.delay import DELAY_MS_MAX, Delay
 
 
 @pytest.fixture(autouse=True)

@@ -20,12 +20,13 @@ from paper.access.accounts import Accounts, KeyPair, PublicKey
 from paper.access.usage import Usage
 from paper.admin import Admin
 from paper.calls.endpoints import Endpoint
+from paper.delay import NO_DELAY, Delay
 from paper.exchange.price_range import TradeMean
 from paper.exchange.tape import Tape
 from paper.fault_calls import FaultCalls
 from paper.faults import Faults
 from paper.front_desk import FrontDesk, Inquiry
-from paper.latency import NO_DELAY, Delay, Latency
+from paper.latency import Latency
 from paper.rest import HttpSettings, create_app
 from paper.streams.hub import StreamHub, Subscriber
 from paper.streams.sockets import Connections

@@ -9,7 +9,8 @@ from typing import Any
 
 from market.clock import time_ns
 from market.codes import Side
-from paper.latency import Delay, Latency, Line
+from paper.delay import Delay
+from paper.latency import Latency, Line
 from paper.streams.outbox import Outbox
 from tests.paper.clients import listening
 from tests.paper.server import Server
