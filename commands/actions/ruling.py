@@ -67,6 +67,8 @@ def ruling_settings(settings: Settings, name: str) -> Settings:
     for other in others:
         if other.run_dir is None or other.role is None or other.run_dir.resolve() == settings.run_dir.resolve():
             continue
+        if other.role.role != "primary" and best != _NONE:
+            continue  # it rules by no term of its own: ours does
         theirs = desk_settings(other.run_dir)
         if name not in theirs.plan.engines:
             continue

@@ -54,6 +54,25 @@ def test_the_engine_that_rules_is_found_from_either_side(two: tuple[Path, Path],
     assert [ruling_settings(each, "engine").run_dir for each in (a, b)] == [first, first]
 
 
+def test_a_standby_that_is_none_of_ours_to_read_is_left_alone(two: tuple[Path, Path], monkeypatch: Any) -> None:
+    """Its settings may be wrong, or its folder gone: the engine here rules all the same."""
+    first, second = two
+    a = _settings(first, standby="must", standby_at=str(second))
+
+    def wrong(_: Path) -> Settings:
+        raise DeskError("engine.follows: no such place")
+
+    monkeypatch.setattr("commands.actions.ruling.desk_settings", wrong)
+    second.rmdir()
+    assert ruling_settings(a, "engine") is a
+    second.mkdir()
+    _keep(second, role="standby", who=5, term=3)
+    assert ruling_settings(a, "engine") is a
+    _keep(second, role="primary", who=5, term=3)
+    with pytest.raises(DeskError, match="no such place"):
+        ruling_settings(a, "engine")
+
+
 def test_one_on_another_machine_is_named(tmp_path: Path) -> None:
     """Its journal is not here."""
     settings = _settings(tmp_path / "a", standby_at=ABROAD)
