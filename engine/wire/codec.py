@@ -19,7 +19,7 @@ from engine.capacity import ORDERS_MAX
 from engine.rows.ring import Ring
 from engine.wire.decoding import Ending, decode_rows
 from engine.wire.encoding import KEYS_PER_ROW, NO_KEY, encode_rows, encode_selected
-from engine.wire.feed import SHOWN_SIZE, tell_feed
+from engine.wire.feed import COUNTS_SIZE, SHOWN_SIZE, tell_feed
 from engine.wire.refusals import MalformedBytesError, refusal_text
 from engine.wire.routing import SOURCES_MAX, admit_frame, route_rows
 from engine.wire.table import ROW_BYTES_MAX, ROW_MESSAGES, wire_table
@@ -316,6 +316,7 @@ class BookFeed:
 
     Attributes:
         book, trades: what the last batch changed for everybody.
+        counts: of all events that were taken in, as `tell_feed` has them.
     """
 
     def __init__(self, events: Ring, orders_max: int = ORDERS_MAX) -> None:
@@ -325,6 +326,7 @@ class BookFeed:
         self._shown: Int64Array = np.zeros(place_count * SHOWN_SIZE, np.int64)
         self.shown_count = 0
         self.book, self.trades = FeedRows(events.slot_count), FeedRows(events.slot_count)
+        self.counts: Int64Array = np.zeros(COUNTS_SIZE, np.int64)
 
     def take(self, first: int, count: int) -> None:
         """Take in `count` events from ring sequence `first` on; each event exactly once, in order."""
@@ -332,7 +334,16 @@ class BookFeed:
         assert (self.shown_count + count) * SHOWN_SIZE < len(self._shown), f"{self.shown_count} orders are shown"
         book, trades, shown = self.book, self.trades, self._shown
         self.shown_count, book.count, trades.count, book_symbols, trade_symbols = tell_feed(
-            self._events, first, count, shown, self.shown_count, book.flat, book.keys, trades.flat, trades.keys
+            self._events,
+            first,
+            count,
+            shown,
+            self.shown_count,
+            book.flat,
+            book.keys,
+            trades.flat,
+            trades.keys,
+            self.counts,
         )
         book.symbols, trades.symbols = _bits(book_symbols), _bits(trade_symbols)
 

@@ -10,9 +10,10 @@ from typing import Final
 import numpy as np
 
 from engine.wire.encoding import KEYS_PER_ROW, NO_KEY
+from market.codes import RejectReason, Tag
 from market.kernels.compiling import argument, inlined, kernel
 from market.kernels.order_table import find_order, remove_order
-from market.kernels.row_codes import ACCEPTED, AMENDED, CANCELED, EXECUTED, RESTED, TAGS
+from market.kernels.row_codes import ACCEPTED, AMENDED, CANCELED, EXECUTED, REJECTED, RESTED, TAGS
 from market.kernels.rows import ROW_WIDTH, TAG, Int64Array, write_row
 
 # An entry of the table of shown orders.
@@ -22,6 +23,11 @@ _ID: Final = 0  # 0 while the place is empty
 _SIDE: Final = 1
 _PRICE: Final = 2
 _LOTS: Final = 3
+
+# The counts of events.
+REASONS_AT: Final = max(Tag) + 1
+COUNTS_SIZE: Final = REASONS_AT + max(RejectReason) + 1
+_REASONS_AT: Final = argument(REASONS_AT)
 
 
 assert RESTED.symbol_id == EXECUTED.symbol_id == CANCELED.symbol_id == AMENDED.symbol_id == ACCEPTED.symbol_id
@@ -40,6 +46,7 @@ def tell_feed(
     book_keys: Int64Array,
     trade_rows: Int64Array,
     trade_keys: Int64Array,
+    counts: Int64Array,
 ) -> tuple[int, int, int, int, int]:
     """Write the BookOrder and BookTrade rows that tell everybody of `count` events from sequence `first` on.
 
@@ -49,6 +56,7 @@ def tell_feed(
         shown_count: how many orders it holds.
         book_rows, trade_rows: flat, at least `count` rows each; written from their beginning on.
         book_keys, trade_keys: flat, `KEYS_PER_ROW` for each of these rows; the first of them takes the symbol.
+        counts: `[COUNTS_SIZE]`: how many events of each tag there were, from `REASONS_AT` on of each reason to refuse.
 
     Returns:
         how many orders are now shown, how many book rows and trade rows were written, and the symbols they are of as
@@ -60,6 +68,9 @@ def tell_feed(
     for index in range(count):
         base = ((first + index) & mask) * ROW_WIDTH
         symbol = events[base + ACCEPTED.symbol_id]
+        counts[events[base + TAG]] += 1
+        if events[base + TAG] == TAGS.REJECTED:
+            counts[_REASONS_AT + events[base + REJECTED.reason]] += 1
         if events[base + TAG] == TAGS.EXECUTED:
             _write_trade(events, base, trade_rows, trade_count * ROW_WIDTH)
             _write_key(trade_keys, trade_count, symbol)

@@ -63,7 +63,7 @@ class EngineCore:
         self.epoch = epoch
         self.command_count = 0
         self.malformed_count = 0
-        self.counts = EventCounts()  # of what was told, not of what was replayed
+        self.counts = EventCounts(self.feed.counts)
         self.halted_symbols: set[int] = set()
         self._journal = journal
         self._router = EventRouter(engine.events)
@@ -117,6 +117,7 @@ class EngineCore:
     def begin_to_tell(self) -> None:
         """Let the feed know what is, before the first one listens: whoever asks must get the best prices of now."""
         self._follow_events()
+        self.counts.begin()
         for _ in self.feed.best(0):
             pass
 
@@ -249,9 +250,7 @@ class EngineCore:
         events = self.engine.events
         if count := len(events):
             self._feed_frames.extend(self.feed.take(int(events.positions[CONSUMED]), count, time_ns))
-            while len(rows := events.readable()):  # in two parts where the ring ends between
-                self.counts.take(rows)
-                events.consume(len(rows))
+            events.consume(count)
 
     def _follow_events(self) -> None:
         """Let the feed take in the events that still lie in their ring without telling anybody, and make room."""
@@ -294,7 +293,7 @@ class EngineCore:
         if refused:
             reports.append((self._refusals.encode(0, refused), refused))
             if not self._is_replaying:
-                self.counts.take(self._decoder.refusals[:refused])
+                self.counts.refuse(self._decoder.refusals[:refused])
         if kept + refused != batch.size - batch.skip:
             self._tell_malformed(time_ns, reports)
         return last_order_id

@@ -106,6 +106,7 @@ class EngineFeed:
     ) -> None:
         self._engine = engine
         self._changes = BookFeed(engine.events, orders_max)
+        self.counts = self._changes.counts
         self._symbols = [_SymbolStreams(instrument.symbol, epoch) for instrument in instruments]
         self._own = [(symbol_id, self._symbols[symbol_id]) for symbol_id in sorted(own_symbols)]
         self._symbol_by_book = {streams.book.topic: symbol_id for symbol_id, streams in self._own}
