@@ -35,6 +35,11 @@ class Decisions:
         self._file = DecisionsFile(node.settings.run_dir)
         self._new: list[JsonObject] = []
         self._why_lost = ""
+        self.decided_ns = clock()  # the time of what is taken
+
+    def now(self) -> None:
+        """Let what is taken from now on be of this moment: that of the decision, not of when it is written down."""
+        self.decided_ns = self._clock()
 
     def act(self, actions: Sequence[Action], own: OwnOrders) -> None:
         """Take the actions that leave now; `own` still has the orders that they cancel."""
@@ -66,7 +71,7 @@ class Decisions:
     ) -> None:
         """Take any other: docs/strategies.md has them all; `placed_by` is the level and the model of a quote."""
         told = {"action": action, "price": price, "qty": qty, "client_order_id": client_order_id}
-        self._new.append(_row(self._clock(), self._instrument.symbol, side, why, told, placed_by))
+        self._new.append(_row(self.decided_ns, self._instrument.symbol, side, why, told, placed_by))
 
     def write(self) -> None:
         """Keep what was taken."""

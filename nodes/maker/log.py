@@ -50,6 +50,10 @@ class MakerLog:
         self._has_fill_news = False
         self._told: dict[str, str] = {}
 
+    def decided(self) -> None:
+        """Let what is told next be of this moment: before anything of it is on its way."""
+        self._decisions.now()
+
     def take(self, outbox: Outbox, own: OwnOrders) -> None:
         """Tell what the trader has done in a step; `own` as it left them."""
         for note in outbox.notes:
@@ -163,7 +167,7 @@ class MakerLog:
         self._fills.append(
             {
                 "number": self.counts["filled"],
-                "time_ms": time_ns() // NS_PER_MS,
+                "time_ms": self._decisions.decided_ns // NS_PER_MS,
                 "side": order.side.name,
                 "price": format_decimal(order.price),
                 "qty": format_decimal(qty),

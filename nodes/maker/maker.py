@@ -139,6 +139,7 @@ class Maker:
         said = self._line.take()
         now_ns = self._clock()
         outbox = self._trader.step(now_ns, said)
+        self._log.decided()
         self._sent.keep(self._trader.orders.to_leave(now_ns), self._trader.to_leave())
         self._risk.keep(now_ns)
         if outbox.actions:

@@ -1,6 +1,8 @@
 """The maker's journal of decisions: each once, with the code of its rule and the numbers that triggered it."""
 
 import random
+import time
+from collections.abc import Sequence
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
@@ -10,11 +12,13 @@ import pytest
 
 from desk.decisions_file import DecisionsFile, last_decisions
 from market.account import VenueOrder
+from market.clock import NS_PER_MS, iso_time, time_ns
 from market.codes import Side
 from market.exact_json import JsonObject
 from market.instrument import Instrument
 from tests.nodes.maker.makers import AWAY, LOST, ScriptedMaker, Told, a_maker, figures, lines
 from tests.nodes.maker.scripted_venue import ScriptedVenue
+from trading.actions import Action
 from venues.venue import VenueRefusedError
 
 REFUSED = VenueRefusedError("insufficient balance", -2010)
@@ -170,3 +174,26 @@ def test_disk_that_is_full_does_not_stop_the_maker_and_is_told_once(
     venue.mid_ticks = None
     quoting.cycle()
     assert ("idle", "BUY", "NO_MID") in _told(run_dir)
+
+
+def test_a_decision_is_of_the_moment_before_anything_of_it_leaves(
+    run_dir: Path, venue: ScriptedVenue, now: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The note of our orders and the line to the venue take their time: what the venue did cannot come before."""
+    left: list[str] = []
+    with a_maker(run_dir, venue) as quoting:
+        act = quoting.maker._line.act
+
+        def act_late(actions: Sequence[Action]) -> None:
+            left.append(iso_time(time_ns() // NS_PER_MS))
+            time.sleep(0.02)
+            act(actions)
+
+        monkeypatch.setattr(quoting.maker._line, "act", act_late)
+        quoting.cycle()
+        venue.mid_ticks = 9_338_500
+        quoting.cycle()
+    decided = [each["time"] for each in last_decisions(run_dir, ALL) if each["action"] in ("place", "cancel")]
+    assert len(decided) == 6
+    assert all(any(time <= one for one in left) for time in decided)
+    assert max(decided) <= max(left)
