@@ -54,7 +54,7 @@ def _distributions(files: Iterator[Path]) -> set[str]:
     known = packages_distributions()
     modules = {name for path in files for name in _imported(path)}
     theirs = modules - {*ROOMS, *WORKSHOP, "cli"} - set(sys.stdlib_module_names)
-    return {known[name][0].lower() if name in known else f"{name} (not installed)" for name in theirs}
+    return {known[name][0].lower().replace("_", "-") if name in known else f"{name} (not installed)" for name in theirs}
 
 
 def test_the_product_declares_what_it_imports() -> None:
