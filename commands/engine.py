@@ -53,6 +53,18 @@ def at(
     show(desk_at(settings_of(run_dir, symbol=symbol), time), as_json)
 
 
+@app.command(epilog="Example: python cli.py trace tb-0fadf2-1796039021104-3")
+def trace(
+    order: Annotated[str, typer.Argument(help="Its client order id, or its id at the venue; both in orders --json.")],
+    run_dir: RunDir = None,
+    as_json: Json = False,
+) -> None:
+    """Print an order's life: what was decided, what the exchange and the engine did, with the time at each node."""
+    from commands.actions.trace import order_life
+
+    show(order_life(settings_of(run_dir), order), as_json)
+
+
 @journal.command(epilog="Example: python cli.py journal inspect --json")
 def inspect(engine: Engine = None, run_dir: RunDir = None, as_json: Json = False) -> None:
     """Print what the journal holds: files, sources, sequences."""

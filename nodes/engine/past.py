@@ -25,8 +25,9 @@ from journal.format import HEADER_SIZE, FileHeader, JournalError, JournalMismatc
 from journal.reader import JournalReader, Place
 from market.codec import MalformedMessageError, decode_commands
 from market.commands import HaltSymbol, MassCancel
+from market.events import Event
 from market.kernels.compiling import kernel_sources
-from market.kernels.rows import write_command
+from market.kernels.rows import Int64Array, read_event, write_command
 from market.whole_file import write_whole
 from nodes.engine.command_record import COMMANDS, CommandRecord
 from nodes.engine.core_state import decode_state
@@ -99,6 +100,20 @@ class Past:
                 tell(last_ns)
         return Moment(run.engine, last_ns, reader.last_sequence, None)
 
+    def events_of(self, order_id: int, since_ns: int, until_ns: int) -> Iterator[tuple[int, Event]]:
+        """Yield what happened to an order between two times, ns since 1970, each with the record that it is due to.
+
+        Raises:
+            JournalError, OSError: as `at`.
+        """
+        reader = JournalReader(self._folder, COMMANDS)
+        run, place, _ = self._state_before(since_ns)
+        for sequence, record in reader.records(place):
+            if record.time_ns > until_ns:
+                return
+            for event in run.take(record, order_id):
+                yield sequence, event
+
     def _state_before(self, time_ns: int) -> tuple["_Run", Place | None, int]:
         """Return the last state that is kept of until a time, where the journal goes on, and its last record's time."""
         begun = self._behind_checkpoint(time_ns)
@@ -168,9 +183,9 @@ class _Run:
         self.engine = FastEngine(capacity)
         self._decoder = CommandDecoder(self.engine.commands, own_symbols)
 
-    def take(self, record: CommandRecord) -> None:
-        """Handle what came in one frame as the engine's node does, and forget what came of it."""
-        engine = self.engine
+    def take(self, record: CommandRecord, order_id: int = 0) -> list[Event]:
+        """Handle what came in one frame as the engine's node does; return what came of it for an order."""
+        engine, found = self.engine, list[Event]()
         if record.source in (Source.OPERATOR, Source.DESK):
             self._take_of_desk(record)
         else:
@@ -179,7 +194,11 @@ class _Run:
         while len(engine.commands):
             engine.match()
             while len(engine.events):
-                engine.events.consume(len(engine.events.readable()))
+                rows = engine.events.readable()
+                if order_id:
+                    found += _about(order_id, rows)
+                engine.events.consume(len(rows))
+        return found
 
     def _take_of_desk(self, record: CommandRecord) -> None:
         with suppress(MalformedMessageError):
@@ -187,6 +206,15 @@ class _Run:
                 if isinstance(command, HaltSymbol | MassCancel):
                     write_command(self.engine.commands.rows, self.engine.commands.claim(), command)
                     self.engine.commands.publish()
+
+
+def _about(order_id: int, rows: Int64Array) -> Iterator[Event]:
+    """Yield the events of an order among rows of them."""
+    for row in rows[(rows == order_id).any(axis=1)]:
+        event = read_event(row)
+        ids = (getattr(event, name, 0) for name in ("order_id", "maker_order_id", "taker_order_id"))
+        if order_id in ids:
+            yield event
 
 
 def _remove_outdated(kept: Path) -> None:

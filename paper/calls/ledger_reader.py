@@ -68,6 +68,17 @@ class LedgerReader:
         found = self._history.trades(account, self._symbols[symbol], None, span)
         return [documents.account_trade(trade) for trade in found]
 
+    def order(self, name: str) -> Document | None:
+        """Return the order of an id, or the newest one of a client order id, of any account; None if there is none."""
+        column, value = ("order_id", int(name)) if name.isdecimal() and len(name) < 19 else ("client_order_id", name)
+        sql = f"SELECT {ORDER_COLUMNS} FROM orders WHERE {column} = ? ORDER BY order_id DESC LIMIT 1"  # noqa: S608
+        rows = self._connection.execute(sql, (value,)).fetchall()
+        return documents.order(order_of_row(rows[0], self._symbols)) if rows else None
+
+    def trades_of(self, order_id: int) -> list[Document]:
+        """Return the trades of an order, oldest first."""
+        return [documents.account_trade(trade) for trade in self._history.trades_of_order(order_id)]
+
     def _uid(self, account: int) -> int:
         return self._records.get(account, AccountRecord()).uid(account)
 

@@ -65,6 +65,7 @@ ROWS = {
     "halt": Row(kept=0),
     "resume": Row(),
     "at": Row(("now",), down=1, kept=0),
+    "trace": Row(None),  # in test_running_desk: of an order
     "promote": Row(None),  # in test_standby: of an engine that stands by, and of one that does not
     "replay": Row(("--verify",), ("engine",), down=1, kept=1),
     "simulate": Row(None),

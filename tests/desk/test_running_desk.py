@@ -164,6 +164,33 @@ def _sides(desk: Desk) -> set[str]:
     return {trade["side"] for trade in desk.cli_json("trades")["trades"]}
 
 
+def test_trace_tells_an_order_s_life_from_its_decision_to_its_fill(running_desk: Desk) -> None:
+    """At each node in turn; the trades of the exchange are those of the engine, and an id at the venue does as well."""
+
+    def filled() -> dict[str, Any] | None:
+        ids = [trade["order_id"] for trade in running_desk.cli_json("trades")["trades"]]
+        lives = (running_desk.cli_json("trace", each) for each in ids)
+        return next((life for life in lives if life["status"] == "FILLED"), None)
+
+    told = until("an order is filled", filled)
+    name = told["client_order_id"]
+    assert (name[:3], told["symbol"]) == ("tb-", "BTCUSDT")
+    steps: list[dict[str, Any]] = told["steps"]
+    first = {node: next(step for step in steps if step["node"] == node) for node in ("maker", "exchange", "engine")}
+    assert [first[node]["what"] for node in first] == ["place", "taken in", "accepted"]
+    assert first["maker"]["time_ns"] <= first["exchange"]["time_ns"] <= first["engine"]["time_ns"]
+    trades = [[step["what"] for step in steps if step["node"] == node and "trade" in step["what"]] for node in first]
+    assert trades[0] == []
+    assert trades[1] == trades[2] != []
+    assert "0.00000 left" in [step for step in steps if step["node"] == "engine"][-1]["why"]
+    assert running_desk.cli_json("trace", name) == told
+    lines = running_desk.cli("trace", name).stdout.splitlines()
+    assert len(lines) == 2 + len(steps)
+    assert re.match(r" +\+0\.000 ms  maker     place  [A-Z_]+: ", lines[2])
+    unknown = running_desk.cli("trace", "nobody-s")
+    assert (unknown.returncode, unknown.stderr) == (1, "error: nobody here knows of an order 'nobody-s'\n")
+
+
 def test_presence_is_in_the_day_s_file_and_in_the_report(running_desk: Desk) -> None:
     """The maker keeps it, the tracker tells it."""
 
