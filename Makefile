@@ -33,7 +33,7 @@ up: .venv/ready
 # Three workers, a test file each at a time, the long ones first (tests/conftest.py): most tests wait for processes, so
 # two cores take three of them.
 test: setup
-	@$(PY) -m pytest -n 3 --dist loadfile --no-loadscope-reorder
+	@$(PY) -m pytest -n 3 --dist loadfile --no-loadscope-reorder --durations 25 --durations-min 10
 
 nightly: setup
 	@ENDINGS=all KILLS=all $(PY) -m pytest tests/desk/test_endings.py tests/desk/test_faults.py tests/desk/test_standby.py tests/nodes/gateway/test_gateway_kills.py
