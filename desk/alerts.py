@@ -1,6 +1,6 @@
 """What a person is to be told of a desk: what has begun, what is over, and what has happened, each of them once."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from typing import Any, Final, Literal, NamedTuple
 
 from market.clock import NS_PER_SECOND
@@ -9,6 +9,7 @@ Severity = Literal["info", "warning", "critical"]
 SEVERITIES: Final[tuple[Severity, ...]] = ("info", "warning", "critical")
 NODE_S: Final = 5.0  # a node that is killed is back within a second: that is told as a restart
 IDLE_S: Final = 60.0  # a side without a quote has a pause now and then
+_SAID: Final = ("failing", "identity", "standby", "idle")  # what a node says of itself: how their keys begin
 Status = Mapping[str, Any]
 
 
@@ -53,11 +54,11 @@ def conditions(status: Status) -> Iterator[Condition]:
 
 def _of_node(row: Mapping[str, Any]) -> Iterator[Condition]:
     name, figures = row["node"], row["figures"]
+    why = f": {row['why']}" if row["why"] else ""
     if row["state"] == "stopped":
-        text = f"{name} is stopped by hand; go on with: python cli.py start {name}"
+        text = f"{name} is stopped by hand{why}; go on with: python cli.py start {name}"
         yield Condition(f"stopped {name}", "warning", text)
-    elif row["state"] != "ready":
-        why = f": {row['why']}" if row["why"] else ""
+    elif row["state"] not in ("ready", "stopping"):  # only a person makes a node stop of a desk that goes on
         yield Condition(f"down {name}", "critical", f"{name} is {row['state']}{why}", NODE_S)
     if row["state"] != "ready":
         return  # what it last said of itself is old
@@ -73,6 +74,21 @@ def _of_node(row: Mapping[str, Any]) -> Iterator[Condition]:
     for side in ("bid", "ask") if row["kind"] == "maker" and not figures.get("halted") else ():
         if why := figures.get(f"{side}_idle"):
             yield Condition(f"idle {name} {side}", "warning", f"{name} has no {side}: {why}", IDLE_S)
+
+
+def _is_known(key: str, rows: Mapping[str, Mapping[str, Any]]) -> bool:
+    """Say whether a condition of a key would be among `conditions` if it stood.
+
+    Args:
+        rows: of the nodes, by name.
+    """
+    said, _, rest = key.partition(" ")
+    row = rows.get(rest.partition(" ")[0])
+    if said not in _SAID or row is None:
+        return True
+    figures = row["figures"]
+    is_silent = {"idle": figures.get("halted"), "identity": figures.get("is_sound") is None}  # it has only started
+    return row["state"] == "ready" and not is_silent.get(said)
 
 
 class Watch:
@@ -97,16 +113,18 @@ class Watch:
         """
         alerts = [*self._happened(status["nodes"])]
         if status["is_ready"]:  # nodes that start for the first time are not down, and what was told may stand still
-            alerts += self._changed({each.key: each for each in conditions(status)}, now_ns)
+            rows = {row["node"]: row for row in status["nodes"]}
+            known = {key for key in self.told if _is_known(key, rows)}
+            alerts += self._changed({each.key: each for each in conditions(status)}, known, now_ns)
         return alerts
 
-    def _changed(self, standing: Mapping[str, Condition], now_ns: int) -> Iterator[Alert]:
+    def _changed(self, standing: Mapping[str, Condition], known: Set[str], now_ns: int) -> Iterator[Alert]:
         self._since_ns = {key: self._since_ns.get(key, now_ns) for key in standing}
         for key, one in standing.items():
             if key not in self.told and now_ns - self._since_ns[key] >= one.after_s * NS_PER_SECOND:
                 self.told[key] = one
                 yield Alert("begins", key, one.severity, one.text)
-        for key in [key for key in self.told if key not in standing]:
+        for key in [key for key in self.told if key in known and key not in standing]:
             one = self.told.pop(key)
             yield Alert("ends", key, one.severity, f"over: {one.text}")
 
@@ -120,6 +138,8 @@ class Watch:
             yield from self._filled(row)
 
     def _filled(self, row: Mapping[str, Any]) -> Iterator[Alert]:
+        if row["state"] != "ready":
+            return  # what it shows may be of the process before
         last_pid, last = self._fills.get(row["node"], (0, 0))
         for fill in row["figures"].get("recent_fills", ()):
             if row["pid"] != last_pid:

@@ -22,7 +22,11 @@ def _told(alerts: list[Alert]) -> list[tuple[str, str]]:
     return [(alert.state, alert.key) for alert in alerts]
 
 
-WELL = _status(_row("engine"), _row("maker", figures={"bid_idle": None, "ask_idle": None}), _row("tracker"))
+WELL = _status(
+    _row("engine"),
+    _row("maker", figures={"bid_idle": None, "ask_idle": None}),
+    _row("tracker", figures={"is_sound": True}),
+)
 
 
 @pytest.mark.parametrize(
@@ -98,3 +102,61 @@ def test_restarts_and_fills_happen_each_once() -> None:
     assert _told(watch.look(_status(anew, *again), 0)) == [("happens", "fill maker")] * 2
     assert watch.look(_status({**anew, "figures": {}}, *again), 0) == []
     assert watch.look(_status(anew, *again), 0) == [], "it shows them again"
+
+
+def test_fills_of_a_maker_that_is_gone_are_not_told_again() -> None:
+    """Its last figures stand until the next one speaks: while none runs, and while that one starts."""
+    watch = Watch({})
+    fills = [{"number": number, "side": "BUY", "qty": "0.01", "price": "91000"} for number in (1, 2)]
+    maker = _row("maker", figures={"recent_fills": fills})
+    assert _told(watch.look(_status(maker), 0)) == [("happens", "fill maker")] * 2
+    for gone in ({"state": "restarting", "pid": None}, {"state": "starting", "pid": 8}):
+        assert watch.look(_status({**maker, **gone}), 0) == []
+    anew = {**maker, "pid": 8, "figures": {"recent_fills": fills[:1]}}
+    assert _told(watch.look(_status(anew), 0)) == [("happens", "fill maker")], "the first one of the new one"
+
+
+@pytest.mark.parametrize(
+    ("node", "key", "figures", "well"),
+    [
+        ("maker", "failing maker", {"failing": "no answer"}, {"failing": None}),
+        ("tracker", "identity tracker", {"is_sound": False}, {"is_sound": True}),
+        ("engine", "standby engine", {"standby_follows": False}, {"standby_follows": True}),
+        ("maker", "idle maker bid", {"bid_idle": "a limit"}, {"bid_idle": None}),
+    ],
+)
+def test_what_a_dead_node_said_is_not_over(node: str, key: str, figures: dict[str, Any], well: dict[str, Any]) -> None:
+    """Nobody knows until it speaks again; then it goes on, untold, or is over."""
+    watch = Watch({})
+    watch.look(_status(_row(node, figures=figures)), 0)
+    watch.look(_status(_row(node, figures=figures)), 10**12)
+    assert key in watch.told
+    for figures_now in (figures, {}):
+        dead = _status(_row(node, state="restarting", pid=None, figures=figures_now))
+        assert watch.look(dead, 10**12 + 1) == []
+    if node == "tracker":
+        assert watch.look(_status(_row(node)), 10**12 + 1) == [], "it has not read the account yet"
+    assert watch.look(_status(_row(node, figures=figures)), 10**12 + 2) == []
+    assert _told(watch.look(_status(_row(node, figures=well)), 10**12 + 3)) == [("ends", key)]
+
+
+def test_an_idle_side_is_not_over_because_its_maker_is_halted() -> None:
+    """Only the halt is news."""
+    idle = {"bid_idle": "a limit"}
+    watch = Watch({})
+    for at in (0, 10**12):
+        watch.look(_status(_row("maker", figures=idle)), at)
+    halted = _status(_row("maker", figures={"bid_idle": "halted", "halted": True}), halted=["BTCUSDT"])
+    assert _told(watch.look(halted, 10**12)) == [("begins", "halted BTCUSDT")]
+
+
+def test_a_node_that_a_person_stops_is_not_down_while_it_does() -> None:
+    """A maker may take its time; that it is stopped is told, and what it may have left."""
+    watch = Watch({})
+    stopping = _status(_row("maker", state="stopping"))
+    for at in (0, int(2 * NODE_S * SECOND)):
+        assert watch.look(stopping, at) == []
+    stopped = _status(_row("maker", state="stopped", why="its orders may be left at the venue: no answer"))
+    (alert,) = watch.look(stopped, 10**12)
+    assert (alert.key, alert.severity) == ("stopped maker", "warning")
+    assert "its orders may be left at the venue: no answer" in alert.text
