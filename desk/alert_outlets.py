@@ -11,6 +11,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Final, NamedTuple
+from urllib.parse import urlsplit
 
 from desk.alerts import SEVERITIES, Alert, Severity
 from desk.outlet import Outlet
@@ -108,13 +109,18 @@ class AlertOutlets:
 
     def _post(self, line: str) -> str:
         """Return why the URL did not take it; empty if it did. The URL itself is nobody's business."""
-        import urllib.error  # it takes longer than the rest of a start: only where it is wanted
+        import http.client  # they take longer than the rest of a start: only where they are wanted
+        import urllib.error
         import urllib.request
+
+        class Stay(urllib.request.HTTPRedirectHandler):  # it would come there with a GET, without the alert
+            def redirect_request(self, *_: object) -> None:
+                return None
 
         headers = {"Content-Type": "application/json", "User-Agent": "tickbus"}
         request = urllib.request.Request(self._url, line.encode(), headers, method="POST")  # noqa: S310
         try:
-            with urllib.request.urlopen(request, timeout=TIMEOUT_S):  # noqa: S310
+            with urllib.request.build_opener(Stay).open(request, timeout=TIMEOUT_S):
                 return ""
         except urllib.error.HTTPError as error:
             return f"HTTP {error.code}"
@@ -122,12 +128,19 @@ class AlertOutlets:
             return error.reason.strerror if isinstance(error.reason, OSError) and error.reason.strerror else "no answer"
         except OSError as error:
             return error.strerror or "no answer in time"
+        except http.client.HTTPException:  # its text is the stranger's
+            return "what it says is no HTTP"
 
     def _run(self, line: str) -> str:
         """Return why the command failed; empty if it did not."""
         try:
             done = subprocess.run(  # noqa: S603 - the settings' own command
-                self._command, check=False, input=f"{line}\n".encode(), timeout=TIMEOUT_S, capture_output=True
+                self._command,
+                check=False,
+                input=f"{line}\n".encode(),
+                timeout=TIMEOUT_S,
+                stdout=subprocess.DEVNULL,  # not a pipe: what it leaves behind would hold it open
+                stderr=subprocess.DEVNULL,
             )
         except subprocess.TimeoutExpired:
             return f"it did not end within {TIMEOUT_S:.0f} s"
@@ -144,6 +157,11 @@ def webhook_url(path: Path) -> str:
         NodeError: if it is no http or https URL.
     """
     url = read_private_file(path).strip()
-    if not url.startswith(("http://", "https://")) or any(letter.isspace() for letter in url):
+    try:
+        parts = urlsplit(url)
+        is_url = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        is_url = False
+    if not is_url or not url.isascii() or any(letter.isspace() for letter in url):
         raise NodeError(f"{path}: expected an http or https URL in one line")
     return url

@@ -1,6 +1,8 @@
 """Where alerts go: to a log in any case, to a URL and to a command if they are bad enough; no secret with them."""
 
+import contextlib
 import json
+import socket
 import stat
 import threading
 from collections.abc import Iterator
@@ -37,6 +39,12 @@ class Hook:
                 if code == 200:
                     hook.taken.append(body)
                 self.send_response(code)
+                if code // 100 == 3:
+                    self.send_header("Location", "/elsewhere")
+                self.end_headers()
+
+            def do_GET(self) -> None:
+                self.send_response(200)
                 self.end_headers()
 
             def log_message(self, *_: Any) -> None:
@@ -157,3 +165,55 @@ def test_what_cannot_be_used_is_said_at_once(tmp_path: Path, told: list[str]) ->
     for delivery in (Delivery(webhook_file=tmp_path / "gone"), Delivery(command="say 'it")):
         with pytest.raises(MendableError):
             AlertOutlets(tmp_path / "log", delivery, told.append)
+
+
+def test_a_webhook_that_has_moved_has_not_taken_it(tmp_path: Path, told: list[str]) -> None:
+    """Who is sent elsewhere comes with a GET, which has no alert in it."""
+    hook = Hook(301, 302, 303)
+    with _outlets(tmp_path, told, hook.url) as outlets:
+        outlets.give(HALTED)
+        until("it has given up", lambda: told, 30)
+    hook.close()
+    assert told == ["an alert was not delivered: the webhook: HTTP 303"]
+
+
+def test_an_answer_that_is_no_http_ends_nothing(tmp_path: Path, told: list[str]) -> None:
+    """The next alert is delivered, or told to be not."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def talk() -> None:
+            with contextlib.suppress(OSError):  # closed: the test is over
+                while True:
+                    caller = server.accept()[0]
+                    caller.recv(4_096)
+                    caller.sendall(b"SSH-2.0-secret\r\n\r\n")
+                    caller.close()
+
+        threading.Thread(target=talk, daemon=True).start()
+        with _outlets(tmp_path, told, f"http://127.0.0.1:{server.getsockname()[1]}/secret") as outlets:
+            outlets.give(HALTED)
+            outlets.give(HALTED)
+            until("both are told", lambda: len(told) == 2, 30)
+    assert set(told) == {"an alert was not delivered: the webhook: what it says is no HTTP"}
+
+
+@pytest.mark.parametrize(
+    "url", ["http://", "http://[::1/x", "http://host:port/x", "http:///x", "https://exämple.org/ü"]
+)
+def test_a_url_that_nobody_can_be_asked_at_is_said_at_once(tmp_path: Path, told: list[str], url: str) -> None:
+    """Not when the first alert is due, and without it."""
+    with pytest.raises(MendableError) as failure, _outlets(tmp_path, told, url):
+        pass
+    assert url not in str(failure.value)
+
+
+def test_a_command_may_leave_something_behind_and_write_without_end(tmp_path: Path, told: list[str]) -> None:
+    """It has ended when it has ended; what it says is thrown away as it comes."""
+    kept = tmp_path / "kept"
+    command = f"sh -c 'sleep 15 & head -c 1000000 /dev/zero; head -c 1000000 /dev/zero >&2; cat >> {kept}'"
+    with _outlets(tmp_path, told, least="info", command=command) as outlets:
+        outlets.give(HALTED)
+        outlets.give(FILL)
+        until("both are taken", lambda: kept.exists() and kept.read_text().count("\n") == 2, 30)
+    assert [json.loads(line) for line in kept.read_text().splitlines()] == _log(tmp_path), "the first one once"
+    assert told == []
