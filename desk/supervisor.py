@@ -52,6 +52,7 @@ class Supervisor:
         except NodeError:
             self._lock.release()
             raise
+        self._asked: list[tuple[bytes, list[bytes]]] = []  # and not answered yet
         self._market = {name: str(value) for name, value in settings.market.items() if value is not None}
         self._budget = StopBudget(settings)
         self._teller = tell
@@ -163,7 +164,9 @@ class Supervisor:
     # --- what the nodes say, and what people ask ---
 
     def _on_control(self) -> None:
-        for identity, rest in self._take_beats():
+        self._take_beats()
+        while self._asked:
+            identity, rest = self._asked.pop(0)
             answer: dict[str, Any]
             if rest == [b"status"]:
                 answer = self.status()
@@ -180,16 +183,14 @@ class Supervisor:
                 continue
             self._control.send([identity, msgpack.packb(answer)])
 
-    def _take_beats(self) -> list[tuple[bytes, list[bytes]]]:
-        """Take all that waits; return what is no beat, with whose it is."""
-        asked = []
+    def _take_beats(self) -> None:
+        """Take all that waits; what is no beat is answered by `_on_control`."""
         while (frames := self._control.receive()) is not None:
             identity, *rest = frames
             if rest[:1] == [b"beat"] and len(rest) == 2:
                 self._on_beat(msgpack.unpackb(rest[1]))
             else:
-                asked.append((identity, rest))
-        return asked
+                self._asked.append((identity, rest))
 
     def _on_beat(self, report: dict[str, Any]) -> None:
         child, node = self._nodes.get(report["node"], (None, None))
@@ -261,6 +262,8 @@ class Supervisor:
     def _tick(self, loop: PollLoop) -> None:
         with contextlib.suppress(OSError):  # a full disk: tried again the next time
             self._keep_settings()
+        if self._asked:  # while we looked at ourselves: of that the channel says nothing any more
+            self._on_control()
         self._beginner.look()
         for child in self._children:
             self._lives.look_after(child)

@@ -5,11 +5,14 @@ import json
 import os
 import subprocess
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from bus.channel import ChannelSocket
 from bus.poll_loop import PollLoop
+from bus.topology import CONTROL, SUPERVISOR
 from desk import desk_file
 from desk.client import desk_settings
 from desk.desk_file import DESK_FILE, kept_settings, write_desk_file
@@ -184,6 +187,21 @@ def test_no_node_starts_before_its_settings_are_kept(directory: Path, monkeypatc
     desk._tick(PollLoop())
     assert started == ["api"]
     desk.close()
+
+
+def test_who_asks_while_the_desk_looks_at_itself_is_answered(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It takes what waits for it then, too: a `stop` that nobody has done would be told as a desk that is silent."""
+    (directory / "run").mkdir(mode=0o700)
+    settings = load_settings({"run_dir": directory / "run"}).settings
+    desk = Supervisor(settings, [settings.plan.named(["api"])], lambda _: None)
+    monkeypatch.setattr(desk._lives, "start", lambda _: None)
+    with closing(ChannelSocket(CONTROL, directory / "run", SUPERVISOR)) as client, closing(desk):
+        until("it is asked", lambda: client.send([b"status"]))
+        assert desk._control.wait(10_000)
+        desk.status()  # as once a second, for the alerts
+        desk._tick(PollLoop())
+        assert client.wait(2_000), "nobody has answered"
+        assert client.receive() is not None
 
 
 def test_every_setting_comes_back_as_it_was(directory: Path) -> None:
