@@ -9,7 +9,7 @@ from market.exact_json import JsonObject, dumps, loads
 def decisions_of(run_dir: Path, client_order_id: str) -> list[JsonObject]:
     """Return the decisions about an order, oldest first; none if no file that is kept has any.
 
-    Files are looked through from the newest one back, to the day before the first that has it.
+    Files are looked through from the newest one back, to the one that tells why it was placed.
 
     Raises:
         OSError: if a file cannot be read.
@@ -17,10 +17,9 @@ def decisions_of(run_dir: Path, client_order_id: str) -> list[JsonObject]:
     name = f'"client_order_id": {dumps(client_order_id)}'.encode()
     found: list[JsonObject] = []
     for day in reversed(decision_days(run_dir)):
-        of_day = _decisions_in(decisions_path(run_dir, day).read_bytes(), name)
-        if found and not of_day:
+        found = _decisions_in(decisions_path(run_dir, day).read_bytes(), name) + found
+        if found and found[0]["action"] == "place":
             break
-        found = of_day + found
     return found
 
 

@@ -38,7 +38,7 @@ def order_life(settings: Settings, order: str) -> Answer:
         order: its client order id, or its id at the venue.
 
     Raises:
-        DeskError: if nobody knows of it, or what is kept cannot be read.
+        DeskError: if nobody knows of it, or what the maker and the exchange have kept cannot be read.
     """
     try:
         told = _of_exchange(settings, order) if is_own_paper(settings) else None
@@ -52,7 +52,7 @@ def order_life(settings: Settings, order: str) -> Answer:
             steps += _matched(settings, told)
         elif not is_own_paper(settings):
             print("note: what a venue elsewhere and the local engine did is not here", file=sys.stderr)
-    except (JournalError, LedgerError) as error:
+    except LedgerError as error:
         raise DeskError(str(error)) from None
     except OSError as error:
         raise DeskError(f"cannot read {error.filename or settings.run_dir}: {error.strerror or error}") from None
@@ -75,7 +75,7 @@ def _step(time_ns: int, node: str, what: str, why: str = "", **numbers: Any) -> 
 
 def _decided(decision: JsonObject) -> JsonObject:
     why = f"{decision['rule']}: {decision['why']}"
-    return _step(_ns_of(decision["time"]), "maker", decision["action"], why, **decision["numbers"])
+    return {**_step(_ns_of(decision["time"]), "maker", decision["action"], why), "numbers": decision["numbers"]}
 
 
 def _ns_of(text: str) -> int:
@@ -117,9 +117,12 @@ def _matched(settings: Settings, told: JsonObject) -> Iterator[JsonObject]:
     since_ns = told["time"] * NS_PER_MS - EARLIER_NS
     until_ns = told["updateTime"] * NS_PER_MS + LATER_NS if is_over else now_ns()
     for folder in _journals(engine.journal_folder):
-        past = Past(folder, engine.symbol_ids, settings.run_dir / "past" / engine.name)
-        for record, event in past.events_of(order_id, since_ns, until_ns):
-            yield _of_engine(engine.name, record, event, order_id, instrument)
+        try:
+            past = Past(folder, engine.symbol_ids, settings.run_dir / "past" / engine.name)
+            for record, event in past.events_of(order_id, since_ns, until_ns):
+                yield _of_engine(engine.name, record, event, order_id, instrument)
+        except JournalError as error:  # pruned, damaged, or of another release; the others know what they know
+            print(f"note: what {engine.name} did is not known: {error}", file=sys.stderr)
 
 
 def _journals(folder: Path) -> Iterator[Path]:

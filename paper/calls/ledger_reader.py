@@ -69,11 +69,22 @@ class LedgerReader:
         return [documents.account_trade(trade) for trade in found]
 
     def order(self, name: str) -> Document | None:
-        """Return the order of an id, or the newest one of a client order id, of any account; None if there is none."""
-        column, value = ("order_id", int(name)) if name.isdecimal() and len(name) < 19 else ("client_order_id", name)
-        sql = f"SELECT {ORDER_COLUMNS} FROM orders WHERE {column} = ? ORDER BY order_id DESC LIMIT 1"  # noqa: S608
-        rows = self._connection.execute(sql, (value,)).fetchall()
-        return documents.order(order_of_row(rows[0], self._symbols)) if rows else None
+        """Return the order of an id, or the newest one of a client order id, of any account; None if there is none.
+
+        Raises:
+            LedgerError: if it is of a symbol that the desk does not trade.
+        """
+        if not name.isascii():
+            return None  # and no text of the database's, perhaps
+        number = int(name) if name.isdecimal() and len(name) < 19 else -1
+        for column, value in (("order_id", number), ("client_order_id", name)):
+            sql = f"SELECT {ORDER_COLUMNS} FROM orders WHERE {column} = ? ORDER BY order_id DESC LIMIT 1"  # noqa: S608
+            if row := self._connection.execute(sql, (value,)).fetchone():
+                try:
+                    return documents.order(order_of_row(row, self._symbols))
+                except KeyError as error:
+                    raise LedgerError(f"order {name} is of {error.args[0]}, which this desk does not trade") from None
+        return None
 
     def trades_of(self, order_id: int) -> list[Document]:
         """Return the trades of an order, oldest first."""
