@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 from desk.alerts import SEVERITIES, Alert, Severity
 from desk.outlet import Outlet
 from desk.run_dir import NodeError
+from desk.template import SECRETS
 from market.clock import NS_PER_MS, iso_time, time_ns
 from market.private_file import read_private_file
 
@@ -141,6 +142,7 @@ class AlertOutlets:
                 timeout=TIMEOUT_S,
                 stdout=subprocess.DEVNULL,  # not a pipe: what it leaves behind would hold it open
                 stderr=subprocess.DEVNULL,
+                env={name: value for name, value in os.environ.items() if name.upper() not in SECRETS},
             )
         except subprocess.TimeoutExpired:
             return f"it did not end within {TIMEOUT_S:.0f} s"

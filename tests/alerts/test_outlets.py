@@ -217,3 +217,15 @@ def test_a_command_may_leave_something_behind_and_write_without_end(tmp_path: Pa
         until("both are taken", lambda: kept.exists() and kept.read_text().count("\n") == 2, 30)
     assert [json.loads(line) for line in kept.read_text().splitlines()] == _log(tmp_path), "the first one once"
     assert told == []
+
+
+def test_a_command_has_no_keys_of_a_venue(tmp_path: Path, told: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """As no node has that does not trade; of all else it has what the desk has."""
+    kept = tmp_path / "kept"
+    for name in ("TICKBUS_VENUE__SECRET", "tickbus_venue__api_key", "TICKBUS_SYMBOL"):
+        monkeypatch.setenv(name, "hush")
+    with _outlets(tmp_path, told, command=f"sh -c 'env > {kept}.new; mv {kept}.new {kept}'") as outlets:
+        outlets.give(HALTED)
+        until("it has run", kept.exists, 30)
+    named = [line.partition("=")[0] for line in kept.read_text().splitlines() if line.endswith("=hush")]
+    assert named == ["TICKBUS_SYMBOL"]
