@@ -75,6 +75,32 @@ def test_figures_of_all_kinds_of_values(api: Api) -> None:
     assert not names & {"tickbus_mid_price", "tickbus_ask_price", "tickbus_venue_unfilled_orders_max"}, "not known"
 
 
+@pytest.mark.parametrize(
+    ("figures", "counts"),
+    [
+        ({"commands": 7, "trades": 2, "behind_ms_max": 44}, (7, 2, 0.044)),
+        ({"flow": "replay", "command_count": 7, "trade_count": 2, "behind_ms_max": 44}, (7, 2, 0.044)),
+        (
+            {
+                "flow": "side by side",
+                "BTCUSDT.commands": 7,
+                "BTCUSDT.trades": 2,
+                "BTCUSDT.behind_ms_max": 44,
+                "ETHUSDT.command_count": 3,
+                "ETHUSDT.trade_count": 1,
+                "ETHUSDT.behind_ms_max": 50,
+            },
+            (10, 3, 0.05),
+        ),
+    ],
+)
+def test_a_flow_is_told_of_whatever_kind_it_is(api: Api, figures: dict[str, Any], counts: tuple[float, ...]) -> None:
+    """A recording counts under names of its own, and several symbols are added up."""
+    told = _told(api, _row("flow", **figures))
+    names = ("flow_commands_total", "flow_trades_total", "flow_behind_seconds")
+    assert tuple(_of(told, name, node="flow") for name in names) == counts
+
+
 def test_of_a_node_that_is_not_ready_only_that_is_told(api: Api) -> None:
     """What it last said of itself is old."""
     told = _told(api, {**_row("engine", commands=7, latencies={"engine": Latencies().figure()}), "state": "silent"})
