@@ -10,7 +10,7 @@ from paper.calls.documents import Document
 from paper.money.account_records import AccountRecord
 from paper.money.history import History, Span
 from paper.money.ledger_file import LedgerError
-from paper.money.tables import IS_OPEN, ORDER_COLUMNS, SCHEMA_VERSION, order_of_row
+from paper.money.tables import IS_OPEN, ORDER_COLUMNS, SCHEMA_VERSION, Row, order_of_row
 from paper.money.wallets import Wallet
 from paper.units import Symbol
 
@@ -58,10 +58,14 @@ class LedgerReader:
         return documents.balances(self._wallets(account))
 
     def open_orders(self, account: int) -> list[Document]:
-        """Return the open orders of an account, oldest first, as in the answer to `openOrders`."""
+        """Return the open orders of an account, oldest first, as in the answer to `openOrders`.
+
+        Raises:
+            LedgerError: as `order`.
+        """
         sql = f"SELECT {ORDER_COLUMNS} FROM orders WHERE {IS_OPEN} AND account = ? ORDER BY order_id"  # noqa: S608
         rows = self._connection.execute(sql, (self._uid(account),))
-        return [documents.order(order_of_row(row, self._symbols)) for row in rows]
+        return [self._document(row) for row in rows]
 
     def trades(self, account: int, symbol: str, span: Span) -> list[Document]:
         """Return trades of an account, as in the answer to `myTrades`."""
@@ -80,15 +84,19 @@ class LedgerReader:
         for column, value in (("order_id", number), ("client_order_id", name)):
             sql = f"SELECT {ORDER_COLUMNS} FROM orders WHERE {column} = ? ORDER BY order_id DESC LIMIT 1"  # noqa: S608
             if row := self._connection.execute(sql, (value,)).fetchone():
-                try:
-                    return documents.order(order_of_row(row, self._symbols))
-                except KeyError as error:
-                    raise LedgerError(f"order {name} is of {error.args[0]}, which this desk does not trade") from None
+                return self._document(row)
         return None
 
     def trades_of(self, order_id: int) -> list[Document]:
         """Return the trades of an order, oldest first."""
         return [documents.account_trade(trade) for trade in self._history.trades_of_order(order_id)]
+
+    def _document(self, row: Row) -> Document:
+        try:
+            order = order_of_row(row, self._symbols)
+        except KeyError as error:
+            raise LedgerError(f"the ledger has orders of {error.args[0]}, which this desk does not trade") from None
+        return documents.order(order)
 
     def _uid(self, account: int) -> int:
         return self._records.get(account, AccountRecord()).uid(account)

@@ -17,6 +17,7 @@ from desk.decisions_file import decisions_path
 from desk.settings import Settings, load_settings
 from nodes.engine.command_record import COMMANDS
 from paper.calls.ledger_reader import LedgerReader
+from paper.money.ledger_file import LedgerError
 from paper.money.tables import SCHEMA, SCHEMA_VERSION
 
 TIME_MS = 1_796_039_021_000
@@ -70,6 +71,9 @@ def test_an_order_of_a_symbol_that_is_not_traded_any_more_is_named(settings: Set
     """What its ticks and lots are is not known."""
     with pytest.raises(DeskError, match="OLDUSDT"):
         order_life(settings, "old")
+    reader = LedgerReader(settings.run_dir / "paper" / LEDGER_FILE, settings.instruments)
+    with closing(reader), pytest.raises(LedgerError, match="OLDUSDT"):
+        reader.open_orders(1)  # as `orders` of a desk that is stopped asks
 
 
 def test_a_journal_that_cannot_be_read_leaves_the_rest(settings: Settings, capsys: pytest.CaptureFixture[str]) -> None:
