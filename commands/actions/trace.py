@@ -116,13 +116,17 @@ def _matched(settings: Settings, told: JsonObject) -> Iterator[JsonObject]:
     is_over = told["status"] not in ("NEW", "PARTIALLY_FILLED", "PENDING_NEW")
     since_ns = told["time"] * NS_PER_MS - EARLIER_NS
     until_ns = told["updateTime"] * NS_PER_MS + LATER_NS if is_over else now_ns()
+    is_known = False
     for folder in _journals(engine.journal_folder):
         try:
             past = Past(folder, engine.symbol_ids, settings.run_dir / "past" / engine.name)
             for record, event in past.events_of(order_id, since_ns, until_ns):
+                is_known = True
                 yield _of_engine(engine.name, record, event, order_id, instrument)
         except JournalError as error:  # pruned, damaged, or of another release; the others know what they know
             print(f"note: what {engine.name} did is not known: {error}", file=sys.stderr)
+    if not is_known:
+        print(f"note: the journals of {engine.name} that are kept here have nothing of it", file=sys.stderr)
 
 
 def _journals(folder: Path) -> Iterator[Path]:

@@ -103,10 +103,14 @@ class Past:
     def events_of(self, order_id: int, since_ns: int, until_ns: int) -> Iterator[tuple[int, Event]]:
         """Yield what happened to an order between two times, ns since 1970, each with the record that it is due to.
 
+        Of a journal whose first files are gone it is what happened since its first checkpoint.
+
         Raises:
             JournalError, OSError: as `at`.
         """
         reader = JournalReader(self._folder, COMMANDS)
+        if reader.beginning().sequence:
+            since_ns = max(since_ns, first_time_ns(self._folder) or 0)
         run, place, _ = self._state_before(since_ns)
         for sequence, record in reader.records(place):
             if record.time_ns > until_ns:

@@ -79,6 +79,8 @@ def test_an_order_of_a_symbol_that_is_not_traded_any_more_is_named(settings: Set
 def test_a_journal_that_cannot_be_read_leaves_the_rest(settings: Settings, capsys: pytest.CaptureFixture[str]) -> None:
     """As one whose first files were pruned: what was decided and what the exchange has is told, with a note."""
     folder = settings.plan.engines["engine"].journal_folder
+    order_life(settings, "tb-1")
+    assert capsys.readouterr().err == "note: the journals of engine that are kept here have nothing of it\n"
     folder.mkdir(parents=True)
     (folder / COMMANDS.file_name(2)).write_bytes(b"")
     _decide(settings.run_dir, date(2026, 11, 30), "place", node="a", what="b", why="c", time_ns=1)

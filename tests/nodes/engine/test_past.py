@@ -16,7 +16,7 @@ from journal.format import CorruptJournalError, JournalError, JournalMode
 from journal.journal import Journal
 from journal.pruning import Keep, Retention
 from journal.reader import JournalReader, Place
-from market.codec import encode_all
+from market.codec import decode_commands, encode_all
 from market.commands import Command, HaltSymbol, MassCancel
 from nodes.engine import past as module
 from nodes.engine.checkpoints import Checkpoints, CheckpointTimes
@@ -190,6 +190,13 @@ def test_moments_behind_a_checkpoint_are_told_though_the_first_files_are_gone(
         assert found.engine.state_hash() == expected.engine.state_hash()
     with pytest.raises(CorruptJournalError, match="the file is missing"):
         Past(folder, [0], tmp_path / "none").at(moments[0] - 1)
+    ids = {getattr(command, "order_id", 0) for record in records[-3:] for command in decode_commands(record.payload)}
+    lives = [
+        {number: list(Past(each, [0], tmp_path / "none").events_of(number, since_ns, moments[-1])) for number in ids}
+        for each, since_ns in ((straight, moments[0]), (folder, 0))
+    ]
+    assert lives[0] == lives[1], "an order of before, too, as far as it is known"
+    assert any(lives[0].values())
 
 
 def test_reading_goes_on_behind_any_record(folder: Path, records: list[CommandRecord]) -> None:
