@@ -1,7 +1,8 @@
 """The accounts of a paper exchange that does not run, read from its ledger; nothing in the file is changed."""
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from market.instrument import Instrument
@@ -19,24 +20,24 @@ class LedgerReader:
     """A ledger as documents of the exchange's own calls, of the instruments that the desk trades.
 
     Raises:
-        LedgerError: if there is none, or it is another version's.
+        LedgerError: if there is none, or it is another version's; as every question, if it is damaged.
     """
 
     def __init__(self, path: Path, instruments: Sequence[Instrument]) -> None:
         self._symbols = {each.symbol: Symbol.of(each) for each in instruments}
-        try:
+        self._path = path
+        with self._reading():
             # Read-only, but not "immutable": an exchange that was killed has left changes in the file beside it.
             self._connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
             (version,) = self._connection.execute("PRAGMA user_version").fetchone()
-        except sqlite3.Error as error:
-            raise LedgerError(f"{path} cannot be read: {error}") from None
         if version != SCHEMA_VERSION:
             self._connection.close()
             raise LedgerError(
                 f"{path} has version {version}, expected {SCHEMA_VERSION}; the next start brings it there"
             )
-        records = self._connection.execute("SELECT account, reset_count, reset_ms, is_bnb_payer FROM accounts")
-        self._records = {number: AccountRecord(*record) for number, *record in records}
+        with self._reading():
+            records = self._connection.execute("SELECT account, reset_count, reset_ms, is_bnb_payer FROM accounts")
+            self._records = {number: AccountRecord(*record) for number, *record in records}
         self._history = History(self._connection, self._symbols, self._uid)
 
     def close(self) -> None:
@@ -45,12 +46,12 @@ class LedgerReader:
 
     def listed(self) -> list[Document]:
         """Return every account as the admin's call lists it, but for the API keys, which stand elsewhere."""
-        accounts = self._connection.execute("SELECT DISTINCT account FROM balances WHERE account > 0 ORDER BY account")
+        sql = "SELECT DISTINCT account FROM balances WHERE account > 0 ORDER BY account"
         return [
             documents.listed_account(
                 number, self._records.get(number, AccountRecord()), self._wallets(number), len(self.open_orders(number))
             )
-            for (number,) in accounts
+            for (number,) in self._rows(sql)
         ]
 
     def balances(self, account: int) -> list[Document]:
@@ -64,12 +65,12 @@ class LedgerReader:
             LedgerError: as `order`.
         """
         sql = f"SELECT {ORDER_COLUMNS} FROM orders WHERE {IS_OPEN} AND account = ? ORDER BY order_id"  # noqa: S608
-        rows = self._connection.execute(sql, (self._uid(account),))
-        return [self._document(row) for row in rows]
+        return [self._document(row) for row in self._rows(sql, self._uid(account))]
 
     def trades(self, account: int, symbol: str, span: Span) -> list[Document]:
         """Return trades of an account, as in the answer to `myTrades`."""
-        found = self._history.trades(account, self._symbols[symbol], None, span)
+        with self._reading():
+            found = self._history.trades(account, self._symbols[symbol], None, span)
         return [documents.account_trade(trade) for trade in found]
 
     def order(self, name: str) -> Document | None:
@@ -83,13 +84,14 @@ class LedgerReader:
         number = int(name) if name.isdecimal() and len(name) < 19 else -1
         for column, value in (("order_id", number), ("client_order_id", name)):
             sql = f"SELECT {ORDER_COLUMNS} FROM orders WHERE {column} = ? ORDER BY order_id DESC LIMIT 1"  # noqa: S608
-            if row := self._connection.execute(sql, (value,)).fetchone():
+            for row in self._rows(sql, value):
                 return self._document(row)
         return None
 
     def trades_of(self, order_id: int) -> list[Document]:
         """Return the trades of an order, oldest first."""
-        return [documents.account_trade(trade) for trade in self._history.trades_of_order(order_id)]
+        with self._reading():
+            return [documents.account_trade(trade) for trade in self._history.trades_of_order(order_id)]
 
     def _document(self, row: Row) -> Document:
         try:
@@ -103,4 +105,15 @@ class LedgerReader:
 
     def _wallets(self, account: int) -> dict[str, Wallet]:
         sql = "SELECT asset, free, locked FROM balances WHERE account = ? ORDER BY asset"
-        return {asset: Wallet(free, locked) for asset, free, locked in self._connection.execute(sql, (account,))}
+        return {asset: Wallet(free, locked) for asset, free, locked in self._rows(sql, account)}
+
+    def _rows(self, sql: str, *values: int | str) -> list[Row]:
+        with self._reading():
+            return self._connection.execute(sql, values).fetchall()
+
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise LedgerError(f"{self._path} cannot be read: {error}") from None

@@ -2,6 +2,7 @@
 
 import json
 import sqlite3
+from collections.abc import Callable
 from contextlib import closing
 from datetime import date
 from pathlib import Path
@@ -17,6 +18,7 @@ from desk.decisions_file import decisions_path
 from desk.settings import Settings, load_settings
 from nodes.engine.command_record import COMMANDS
 from paper.calls.ledger_reader import LedgerReader
+from paper.money.history import Span
 from paper.money.ledger_file import LedgerError
 from paper.money.tables import SCHEMA, SCHEMA_VERSION
 
@@ -74,6 +76,32 @@ def test_an_order_of_a_symbol_that_is_not_traded_any_more_is_named(settings: Set
     reader = LedgerReader(settings.run_dir / "paper" / LEDGER_FILE, settings.instruments)
     with closing(reader), pytest.raises(LedgerError, match="OLDUSDT"):
         reader.open_orders(1)  # as `orders` of a desk that is stopped asks
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda ledger: ledger.order("tb-1"),
+        lambda ledger: ledger.open_orders(1),
+        lambda ledger: ledger.trades(1, "BTCUSDT", Span(10)),
+        lambda ledger: ledger.trades_of(1),
+        lambda ledger: ledger.balances(1),
+        lambda ledger: ledger.listed(),
+    ],
+)
+def test_a_damaged_ledger_is_said_in_one_line(settings: Settings, ask: Callable[[LedgerReader], object]) -> None:
+    """Whatever of it is asked for; here a table is gone."""
+    path = settings.run_dir / "paper" / LEDGER_FILE
+    with closing(sqlite3.connect(path)) as ledger:
+        ledger.executescript("DROP TABLE orders; DROP TABLE trades; DROP TABLE balances")
+    with (
+        closing(LedgerReader(path, settings.instruments)) as reader,
+        pytest.raises(LedgerError, match="cannot be read"),
+    ):
+        ask(reader)
+    path.write_bytes(path.read_bytes()[:4_096] + b"\xff" * 100_000)
+    with pytest.raises(LedgerError, match="cannot be read"):
+        LedgerReader(path, settings.instruments)
 
 
 def test_a_journal_that_cannot_be_read_leaves_the_rest(settings: Settings, capsys: pytest.CaptureFixture[str]) -> None:
