@@ -179,14 +179,18 @@ def _of_desk(status: Mapping[str, Any]) -> Iterator[Metric]:
     for figure in FIGURES:
         samples = [each for row in alive if row["kind"] == figure.kind for each in _samples(figure, row)]
         yield _family(figure.name, figure.text, ("node", figure.label) if figure.label else ("node",), samples)
-    yield from _quoted(alive)
+    yield from _quoted(alive, status["symbol"])
     yield _latencies(alive)
 
 
-def _quoted(alive: Sequence[Mapping[str, Any]]) -> Iterator[Metric]:
+def _quoted(alive: Sequence[Mapping[str, Any]], symbol: str) -> Iterator[Metric]:
     makers = [row for row in alive if row["kind"] == "maker"]
-    sides = [((row["node"], side), float(bool(row["figures"].get(side)))) for row in makers for side in ("bid", "ask")]
-    yield _family("quoted", "1 while a side of ours is quoted.", ("node", "side"), sides)
+    sides = [
+        ((row["node"], symbol, side), float(bool(row["figures"].get(side))))
+        for row in makers
+        for side in ("bid", "ask")
+    ]
+    yield _family("quoted", "1 while a side of ours is quoted.", ("node", "symbol", "side"), sides)
 
 
 def _latencies(alive: Sequence[Mapping[str, Any]]) -> Metric:

@@ -68,7 +68,8 @@ def test_figures_of_all_kinds_of_values(api: Api) -> None:
     assert _of(told, "venue_errors_total", node="maker", code="-2010") == 2
     assert _of(told, "venue_unfilled_orders", node="maker", window="10s") == 3
     assert _of(told, "flow_behind_seconds", node="flow") == 0.044
-    assert [_of(told, "quoted", node="maker", side=side) for side in ("bid", "ask")] == [1, 0]
+    of = {"node": "maker", "symbol": BTC.symbol}
+    assert [_of(told, "quoted", side=side, **of) for side in ("bid", "ask")] == [1, 0]
     assert _of(told, "halted", symbol="ETHUSDT") == 1
     assert _of(told, "node_restarts_total", node="flow") == 2
     names = {name for name, _ in told}
