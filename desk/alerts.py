@@ -62,7 +62,7 @@ def _of_node(row: Mapping[str, Any]) -> Iterator[Condition]:
         yield Condition(f"down {name}", "critical", f"{name} is {row['state']}{why}", NODE_S)
     if row["state"] != "ready":
         return  # what it last said of itself is old
-    if failing := figures.get("failing"):
+    if failing := figures.get("failing") or figures.get("history_failing"):
         text = failing["why"] if isinstance(failing, Mapping) else failing
         severity: Severity = "critical" if row["kind"] == "maker" else "warning"
         yield Condition(f"failing {name}", severity, f"{name}: {text}", NODE_S)

@@ -38,6 +38,7 @@ WELL = _status(
         (_status(_row("flow", state="stopped")), "stopped flow", "warning", 0),
         (_status(_row("maker", figures={"failing": "no answer"})), "failing maker", "critical", NODE_S),
         (_status(_row("tracker", figures={"failing": {"why": "full"}})), "failing tracker", "warning", NODE_S),
+        (_status(_row("tracker", figures={"history_failing": {"why": "full"}})), "failing tracker", "warning", NODE_S),
         (_status(_row("tracker", figures={"is_sound": False})), "identity tracker", "critical", 0),
         (_status(_row("engine", figures={"standby_follows": False})), "standby engine", "critical", NODE_S),
         (_status(_row("maker", figures={"bid_idle": "a limit"})), "idle maker bid", "warning", IDLE_S),
