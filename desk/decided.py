@@ -1,5 +1,6 @@
 """All that the journal of decisions says of one order, however long ago."""
 
+from datetime import datetime
 from pathlib import Path
 
 from desk.decisions_file import decision_days, decisions_path, is_decision
@@ -23,6 +24,14 @@ def decisions_of(run_dir: Path, client_order_id: str) -> list[JsonObject]:
     return found
 
 
+def _is_time(text: str) -> bool:
+    try:
+        datetime.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
+
+
 def _decisions_in(text: bytes, name: bytes) -> list[JsonObject]:
     found = []
     at = text.find(name)
@@ -33,7 +42,7 @@ def _decisions_in(text: bytes, name: bytes) -> list[JsonObject]:
             told = loads(text[start:end])
         except ValueError:
             told = None  # cut by a crash, or by a full disk
-        if isinstance(told, dict) and is_decision(told):
+        if isinstance(told, dict) and is_decision(told) and _is_time(told["time"]):
             found.append(told)
         at = text.find(name, end)
     return found

@@ -127,6 +127,8 @@ def test_an_order_that_rested_for_days_is_told_from_the_first(tmp_path: Path) ->
         (29, "cancel", "tb-1"),
     ):
         _decide(tmp_path, date(2026, 11, day), action, name)
+    text = decisions_path(tmp_path, date(2026, 11, 29)).read_text()
+    decisions_path(tmp_path, date(2026, 11, 29)).write_text(text + text.replace("T10:", "T1:"))  # which is no time
     assert [each["action"] for each in decisions_of(tmp_path, "tb-1")] == ["place", "cancel"]
     decisions_path(tmp_path, date(2026, 11, 26)).unlink()
     decisions_path(tmp_path, date(2026, 11, 26)).mkdir()  # cannot be read
