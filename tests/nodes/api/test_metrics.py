@@ -123,6 +123,15 @@ def test_latencies_are_a_histogram(api: Api) -> None:
     assert _of(told, "latency_seconds_sum", **of) == pytest.approx((4_001 + 2 * (BOUNDS_NS[-1] + 1)) / 1e9)
 
 
+def test_a_status_that_is_old_tells_nothing_of_the_nodes(api: Api) -> None:
+    """A supervisor that hangs: its nodes may be dead, and their orders gone."""
+    for age_s, is_told in ((1, True), (6, False)):
+        api.desk = DeskView(_status(_row("engine", commands=7)), monotonic_ns() - age_s * 10**9)
+        told = _asked(api)
+        assert ("tickbus_node_up" in {name for name, _ in told}) == is_told
+        assert _of(told, "source_stale", symbol="BTCUSDT", source="desk") == (not is_told)
+
+
 def test_what_nobody_tells_of_is_stale(api: Api) -> None:
     """A feed that is in step, and a supervisor that has never answered."""
     api.tell_all(BTC.symbol)
