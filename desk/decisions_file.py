@@ -7,7 +7,8 @@ cut a line. Files of former versions lack the last two.
 
 import contextlib
 import os
-from datetime import date
+from collections.abc import Iterator
+from datetime import date, datetime
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -113,7 +114,7 @@ def placing_of(run_dir: Path, client_order_id: str, time_ms: int) -> Placing | N
     times = [iso_time(time_ms + each) for each in (-_AROUND_MS, _AROUND_MS)]
     days = sorted({utc_date((time_ms + each) * NS_PER_MS) for each in (-_AROUND_MS, _AROUND_MS)}, reverse=True)
     files = [path for day in days if (path := decisions_path(run_dir, day)).exists()]
-    name = f'"client_order_id": {dumps(client_order_id)}'.encode()
+    name = _name_of(client_order_id)
     for first, last in (times, (None, None)):
         for path in files:
             with path.open("rb") as file:
@@ -126,17 +127,52 @@ def placing_of(run_dir: Path, client_order_id: str, time_ms: int) -> Placing | N
     return None
 
 
+def decisions_of(run_dir: Path, client_order_id: str) -> list[JsonObject]:
+    """Return all decisions about an order, oldest first; none if no file that is kept has any.
+
+    Files are looked through from the newest one back, to the one that tells why it was placed.
+
+    Raises:
+        OSError: if a file cannot be read.
+    """
+    found: list[JsonObject] = []
+    for path in reversed(_paths(run_dir)):
+        told = _about(path.read_bytes(), _name_of(client_order_id))
+        found = [*(each for each in told if is_decision(each) and _is_moment(each["time"])), *found]
+        if found and found[0]["action"] == "place":
+            break
+    return found
+
+
 def _placing_in(text: bytes, name: bytes) -> Placing | None:
     """Return what the last line with a name and the action `place` tells."""
-    at = text.rfind(name)
+    placed = [told for told in _about(text, name) if told.get("action") == "place"]
+    return Placing(placed[-1]["rule"], placed[-1].get("level"), placed[-1].get("model")) if placed else None
+
+
+def _name_of(client_order_id: str) -> bytes:
+    """Return how an order stands in a line about it."""
+    return f'"client_order_id": {dumps(client_order_id)}'.encode()
+
+
+def _about(text: bytes, name: bytes) -> Iterator[JsonObject]:
+    """Yield what the lines with a name tell, in their order; one that is cut is left out."""
+    at = text.find(name)
     while at >= 0:
-        start = text.rfind(b"\n", 0, at) + 1
-        end = text.find(b"\n", at)
-        told = _decision(text[start : end if end >= 0 else len(text)])
-        if told is not None and told.get("action") == "place":
-            return Placing(told["rule"], told.get("level"), told.get("model"))
-        at = text.rfind(name, 0, start)
-    return None
+        start, end = text.rfind(b"\n", 0, at) + 1, text.find(b"\n", at)
+        end = end if end >= 0 else len(text)
+        told = _decision(text[start:end])
+        if told is not None:
+            yield told
+        at = text.find(name, end)
+
+
+def _is_moment(text: str) -> bool:
+    try:
+        datetime.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _end_of(file: BinaryIO, until: str) -> int:

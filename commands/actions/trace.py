@@ -11,7 +11,7 @@ from bus.topology import Source, source_of_order
 from commands.actions.account import LEDGER_FILE
 from commands.options import Answer
 from desk.client import DeskError
-from desk.decided import decisions_of
+from desk.decisions_file import decisions_of
 from desk.settings import Settings
 from desk.venue import is_own_paper
 from journal.format import JournalError

@@ -13,8 +13,7 @@ import pytest
 from commands.actions.account import LEDGER_FILE
 from commands.actions.trace import order_life
 from desk.client import DeskError
-from desk.decided import decisions_of
-from desk.decisions_file import decisions_path
+from desk.decisions_file import decisions_of, decisions_path
 from desk.settings import Settings, load_settings
 from nodes.engine.command_record import COMMANDS
 from paper.calls.ledger_reader import LedgerReader
