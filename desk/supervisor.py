@@ -12,7 +12,7 @@ from bus.channel import ChannelSocket, close_all
 from bus.end_signals import on_end_signals
 from bus.poll_loop import PollLoop
 from bus.topology import CONTROL, SUPERVISOR
-from desk.alerting import DeskAlerts
+from desk.alerts.desk_alerts import DeskAlerts
 from desk.desk_file import DESK_FILE, write_desk_file
 from desk.halted_file import HaltedFile
 from desk.lifecycle import Child, Lifecycle, NodeState, Tell

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from desk.alerting import FILE, DeskAlerts, read_told
-from desk.alerts import Condition
+from desk.alerts.desk_alerts import FILE, DeskAlerts, read_told
+from desk.alerts.watch import Condition
 from desk.settings import load_settings
 from tests.desk.desk_process import Desk, short_directory, until
 
@@ -50,7 +50,7 @@ def test_what_was_told_is_kept_when_the_disk_takes_it_again(tmp_path: Path, monk
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr("desk.alerting.write_whole", full)
+        patch.setattr("desk.alerts.desk_alerts.write_whole", full)
         alerts.look(STATUS, 0)
     assert not (tmp_path / FILE).exists()
     alerts.look(STATUS, 1)

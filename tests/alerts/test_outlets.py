@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from desk.alert_outlets import WAITING_MAX, AlertOutlets, Delivery
-from desk.alerts import Alert
+from desk.alerts.outlets import WAITING_MAX, AlertOutlets, Delivery
+from desk.alerts.watch import Alert
 from market.mendable import MendableError
 from tests.desk.desk_process import until
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from desk.alerts import IDLE_S, NODE_S, Alert, Watch
+from desk.alerts.watch import IDLE_S, NODE_S, Alert, Watch
 
 SECOND = 10**9
 

@@ -4,8 +4,8 @@ import json
 from pathlib import Path
 from typing import Final
 
-from desk.alert_outlets import AlertOutlets, Delivery, Tell
-from desk.alerts import SEVERITIES, Condition, Status, Watch
+from desk.alerts.outlets import AlertOutlets, Delivery, Tell
+from desk.alerts.watch import SEVERITIES, Condition, Status, Watch
 from desk.settings import Settings
 from market.whole_file import write_whole
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
-from desk.alerts import SEVERITIES, Alert, Severity
+from desk.alerts.watch import SEVERITIES, Alert, Severity
 from desk.outlet import Outlet
 from desk.run_dir import NodeError
 from desk.template import SECRETS
