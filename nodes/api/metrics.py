@@ -15,17 +15,12 @@ from prometheus_client.registry import Collector
 
 from market.clock import NS_PER_SECOND
 from nodes.api.live_state import DeskView, Source
+from nodes.flow_counts import flow_counts
 from nodes.latencies import BOUNDS_NS
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 _NS: Final = 1 / NS_PER_SECOND
 _MS: Final = 1 / 1_000
-_COUNTS_OF_FLOW: Final = {
-    "commands": "commands",
-    "command_count": "commands",
-    "trades": "trades",
-    "trade_count": "trades",
-}
 _BOUNDS: Final = (*(str(bound / NS_PER_SECOND) for bound in BOUNDS_NS), "+Inf")
 
 
@@ -206,20 +201,8 @@ def _latencies(alive: Sequence[Mapping[str, Any]]) -> Metric:
     return family
 
 
-def _of_flow(figures: Mapping[str, Any]) -> dict[str, float]:
-    """Return what a flow counts: a recording has names of its own, and several symbols theirs as `SYMBOL.name`."""
-    found: dict[str, float] = {}
-    for path, value in figures.items():
-        name = path.rpartition(".")[2]
-        if name == "behind_ms_max":
-            found[name] = max(found.get(name, 0), value)
-        elif name in _COUNTS_OF_FLOW:
-            found[_COUNTS_OF_FLOW[name]] = found.get(_COUNTS_OF_FLOW[name], 0) + value
-    return found
-
-
 def _samples(figure: _Figure, row: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], float]]:
-    value: Any = _of_flow(row["figures"]) if figure.kind == "flow" else row["figures"]
+    value: Any = flow_counts(row["figures"]) if figure.kind == "flow" else row["figures"]
     for name in figure.path.split("."):
         value = value.get(name) if isinstance(value, Mapping) else None
     named = value if isinstance(value, Mapping) else {"": value}
