@@ -7,13 +7,14 @@ from importlib.util import find_spec
 if find_spec("typer") is None:
     sys.exit("error: this Python has no typer: `make up` sets up .venv; then use .venv/bin/python, or activate it")
 
-from commands.output import output_told
+from commands.output import output_told, take_no_color
 from commands.plain import run_plain
 from market.mendable import MendableError
 
 
 def main() -> None:
     """Run a command; what a person can mend is one line, and an exit code of docs/operating.md."""
+    take_no_color(sys.argv)
     os.umask(0o077)  # nothing that we write is for others
     try:
         with output_told():

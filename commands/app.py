@@ -1,5 +1,7 @@
 """The whole command line: every app of this room under one."""
 
+from typing import Annotated
+
 import typer
 
 from commands import (
@@ -18,9 +20,18 @@ from commands import (
     venue,
 )
 
-app = typer.Typer(
-    add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help="A market-making desk."
-)
+app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, help="A market-making desk.")
+
+
+@app.callback(help="A market-making desk.")
+def _general(
+    no_color: Annotated[
+        bool, typer.Option("--no-color", help="No colours; anywhere on the line, or NO_COLOR=1.")
+    ] = False,
+) -> None:
+    assert not no_color, "expected cli.py to have taken it: it is of what the parser prints, too"
+
+
 for room in (desk, venue, reports, simulation, backtest, recordings, market, config, operate, engine):
     app.add_typer(room.app)
 app.add_typer(config.config, name="config")

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from commands import completing
 from commands.options import Json
 from commands.simulation import Jitter, JitterFrom, Latency, Sets
 
@@ -15,7 +16,10 @@ app = typer.Typer()
 def backtest(
     recordings: Annotated[list[Path], typer.Argument(metavar="RECORDING...", help="As `record` writes them.")],
     strategy: Annotated[
-        str | None, typer.Option(help="A quoting model by its name, or a file.", show_default="maker.model")
+        str | None,
+        typer.Option(
+            help="A quoting model by its name, or a file.", show_default="maker.model", autocompletion=completing.models
+        ),
     ] = None,
     sets: Sets = None,
     latency_ms: Latency = 1.0,

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from commands.options import RunDir, settings_of
+from commands.options import Json, RunDir, settings_of, show
 
 app = typer.Typer()
 config = typer.Typer(no_args_is_help=True, help="Show the settings.")
@@ -37,12 +37,15 @@ def keys(
     print(bus_keys(settings_of(run_dir), allow, whose))
 
 
-@config.command("show", epilog="Example: python cli.py config show")
-def show_settings(run_dir: RunDir = None) -> None:
+@config.command("show", epilog="Example: python cli.py config show --json")
+def show_settings(run_dir: RunDir = None, as_json: Json = False) -> None:
     """Print every effective setting and where it came from; secrets are not shown."""
     from desk.settings import load_settings
 
     values = list(load_settings({"run_dir": run_dir}).values())
+    if as_json:
+        show(({key: {"value": text, "from": origin} for key, text, origin in values}, ""), as_json)
+        return
     width = max(len(key) for key, _, _ in values)
     for key, text, origin in values:
         print(f"{key:{width}} {text:28} {origin}")

@@ -6,7 +6,8 @@ from typing import Annotated, Any
 
 import typer
 
-from commands.options import Json, RunDir, StrategyFile, Symbol, VenueName, run_dir_of, show
+from commands import completing
+from commands.options import Json, RunDir, StrategyFile, Symbol, VenueName, Watch, run_dir_of, show
 from commands.plain import run_node, run_watchdog
 
 app = typer.Typer()
@@ -36,10 +37,17 @@ def up(
     ] = None,
     strategy: StrategyFile = None,
     sets: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Any setting, as maker.skew=0.001.")
+        list[str] | None,
+        typer.Option(
+            "--set", metavar="KEY=VALUE", help="Any setting, as maker.skew=0.001.", autocompletion=completing.keys
+        ),
     ] = None,
-    only: Annotated[list[str] | None, typer.Option(help="Run just these nodes.")] = None,
-    without: Annotated[list[str] | None, typer.Option(help="Leave these nodes out.")] = None,
+    only: Annotated[
+        list[str] | None, typer.Option(help="Run just these nodes.", autocompletion=completing.nodes)
+    ] = None,
+    without: Annotated[
+        list[str] | None, typer.Option(help="Leave these nodes out.", autocompletion=completing.nodes)
+    ] = None,
     colocate: Annotated[list[str] | None, typer.Option(help="Run nodes, as gateway,engine, in one process.")] = None,
     gateway_port: Annotated[int | None, _port("8083")] = None,
     api_port: Annotated[int | None, _port("8082")] = None,
@@ -86,7 +94,7 @@ def down(run_dir: RunDir = None) -> None:
         raise NoDeskError(named, left_text(named)) from None
 
 
-_Node = Annotated[str, typer.Argument(metavar="NODE")]
+_Node = Annotated[str, typer.Argument(metavar="NODE", autocompletion=completing.nodes)]
 
 
 @app.command(epilog="Example: python cli.py stop maker")
@@ -106,25 +114,19 @@ def start(name: _Node, run_dir: RunDir = None) -> None:
 
 
 @app.command(epilog="Example: python cli.py status --json")
-def status(run_dir: RunDir = None, as_json: Json = False) -> None:
+def status(run_dir: RunDir = None, watch: Watch = False, as_json: Json = False) -> None:
     """Show the nodes of the desk and where they can be reached."""
-    import json
+    from commands.actions.desk_status import print_status, watch_desk
 
-    from desk.client import NoDeskError, desk_status
+    (watch_desk if watch else print_status)(run_dir_of(run_dir), as_json=as_json)
 
-    named = run_dir_of(run_dir)
-    try:
-        document = desk_status(named)
-    except NoDeskError:
-        from commands.actions.halting import left_text
 
-        raise NoDeskError(named, left_text(named)) from None
-    if as_json:
-        print(json.dumps(document))
-        return
-    from commands.actions.desk_start import print_desk
+@app.command(epilog="Example: python cli.py top")
+def top(run_dir: RunDir = None, as_json: Json = False) -> None:
+    """Show a desk that runs as `up` does, until Ctrl-C: its nodes and how fast they go, quotes, position, PnL."""
+    from commands.actions.desk_status import watch_desk
 
-    print_desk(document)
+    watch_desk(run_dir_of(run_dir), as_json=as_json)
 
 
 @app.command(epilog="Example: python cli.py doctor --json")
@@ -169,14 +171,20 @@ def why(
 
 @app.command(epilog="Example: python cli.py explain glft --set maker.skew=0.001")
 def explain(
-    model: Annotated[str | None, typer.Argument(help="A quoting model.", show_default="maker.model")] = None,
+    model: Annotated[
+        str | None,
+        typer.Argument(help="A quoting model.", show_default="maker.model", autocompletion=completing.models),
+    ] = None,
     mid: Annotated[str | None, typer.Option(help="Around which price.", show_default="the market's now")] = None,
     sigma: Annotated[
         float | None,
         typer.Option(min=1e-9, max=0.1, help="Fraction per square-root second.", show_default="as the maker sees it"),
     ] = None,
     sets: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A setting, as maker.skew=0.001.")
+        list[str] | None,
+        typer.Option(
+            "--set", metavar="KEY=VALUE", help="A setting, as maker.skew=0.001.", autocompletion=completing.live_keys
+        ),
     ] = None,
     run_dir: RunDir = None,
     as_json: Json = False,
@@ -195,7 +203,9 @@ def explain(
 
 @app.command(epilog="Example: python cli.py logs maker -f")
 def logs(
-    name: Annotated[str | None, typer.Argument(metavar="[NODE]", help="One node; all without it.")] = None,
+    name: Annotated[
+        str | None, typer.Argument(metavar="[NODE]", help="One node; all without it.", autocompletion=completing.nodes)
+    ] = None,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until Ctrl-C.")] = False,
     lines: Annotated[int, typer.Option("--lines", "-n", min=0, help="How many of the last lines of each.")] = 20,
     run_dir: RunDir = None,
@@ -208,7 +218,7 @@ def logs(
 
 @app.command(epilog="Example: TICKBUS_GATEWAY__PORT=8083 python cli.py node gateway")
 def node(
-    names: Annotated[list[str], typer.Argument(metavar="NODE...")],
+    names: Annotated[list[str], typer.Argument(metavar="NODE...", autocompletion=completing.nodes)],
     clean_up: Annotated[bool, typer.Option("--clean-up", help="Cancel what a killed one has left, and end.")] = False,
     run_dir: RunDir = None,
 ) -> None:

@@ -5,12 +5,16 @@ from typing import Annotated
 
 import typer
 
+from commands import completing
 from commands.options import Json, RunDir, Symbol, settings_of, show
 
 app = typer.Typer()
 journal = typer.Typer(no_args_is_help=True, help="Look at the engine's journal, or change that of one that is stopped.")
 
-Engine = Annotated[str | None, typer.Option("--engine", help="One engine.", show_default="every engine")]
+Engine = Annotated[
+    str | None,
+    typer.Option("--engine", help="One engine.", show_default="every engine", autocompletion=completing.engines),
+]
 
 
 @app.command(epilog="Example: python cli.py replay --verify")
@@ -31,7 +35,10 @@ def replay(
 
 @app.command(epilog="Example: python cli.py promote --run-dir standby")
 def promote(
-    engine: Annotated[str | None, typer.Option("--engine", help="One engine.", show_default="the only one")] = None,
+    engine: Annotated[
+        str | None,
+        typer.Option("--engine", help="One engine.", show_default="the only one", autocompletion=completing.engines),
+    ] = None,
     run_dir: RunDir = None,
 ) -> None:
     """Let a standby take the place of its primary, which is none any more from then on."""

@@ -33,8 +33,9 @@ def feed(
     is_raw: Annotated[bool, typer.Option("--raw", help="As they are: in ticks, lots and codes.")] = False,
     run_dir: RunDir = None,
     symbol: Symbol = None,
+    as_json: Json = False,
 ) -> None:
     """Subscribe to the book feed over ZeroMQ and print its messages decoded."""
     from commands.actions.book import print_feed
 
-    print_feed(settings_of(run_dir, None, symbol), topic or (), count, is_raw=is_raw)
+    print_feed(settings_of(run_dir, None, symbol), topic or (), count, is_raw=is_raw, as_json=as_json)

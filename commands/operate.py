@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from commands import completing
 from commands.options import AnySymbol, RunDir, SymbolCommand, run_dir_of, settings_of
 
 app = typer.Typer()
@@ -35,7 +36,9 @@ def resume(symbol: AnySymbol = None, run_dir: RunDir = None) -> None:
 
 @app.command(epilog="Example: python cli.py flatten BTCUSDT --band 0.002")
 def flatten(
-    symbol: Annotated[str | None, typer.Argument(help="The pair.", show_default="the desk's")] = None,
+    symbol: Annotated[
+        str | None, typer.Argument(help="The pair.", show_default="the desk's", autocompletion=completing.symbols)
+    ] = None,
     band: Annotated[
         float, typer.Option(min=0.0001, max=0.05, help="How far from the mid an order may trade, as a fraction.")
     ] = 0.005,
@@ -88,7 +91,10 @@ def token(run_dir: RunDir = None) -> None:
 
 @app.command("set", epilog="Example: python cli.py set maker.half_spread=0.001 maker.skew=0.0005")
 def set_settings(
-    assignments: Annotated[list[str], typer.Argument(metavar="KEY=VALUE...", help="As maker.half_spread=0.001.")],
+    assignments: Annotated[
+        list[str],
+        typer.Argument(metavar="KEY=VALUE...", help="As maker.half_spread=0.001.", autocompletion=completing.live_keys),
+    ],
     is_saved: Annotated[bool, typer.Option("--save", help="Keep them in the desk's tickbus.toml, too.")] = False,
     run_dir: RunDir = None,
 ) -> None:

@@ -6,18 +6,27 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperCommand
 
+from commands import completing
+
 if TYPE_CHECKING:
     from desk.settings import Settings
 
 RunDir = Annotated[
     Path | None, typer.Option("--run-dir", help="Where the desk keeps its sockets, logs and files.", show_default="run")
 ]
-Symbol = Annotated[str | None, typer.Option("--symbol", help="The pair.", show_default="the desk's; BTCUSDT")]
-AnySymbol = Annotated[str | None, typer.Option("--symbol", help="The pair.", show_default="every symbol")]
+Symbol = Annotated[
+    str | None,
+    typer.Option("--symbol", help="The pair.", show_default="the desk's; BTCUSDT", autocompletion=completing.symbols),
+]
+AnySymbol = Annotated[
+    str | None,
+    typer.Option("--symbol", help="The pair.", show_default="every symbol", autocompletion=completing.symbols),
+]
 VenueName = Annotated[str | None, typer.Option("--venue", help="paper or binance-testnet.", show_default="paper")]
 StrategyFile = Annotated[
     Path | None, typer.Option("--strategy", help="A file with a strategy of one's own.", show_default="maker.model")
 ]
+Watch = Annotated[bool, typer.Option("--watch", help="Go on until Ctrl-C, and show what changes.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 Answer = tuple[Any, str]  # a document, and what it says as text

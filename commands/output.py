@@ -10,7 +10,7 @@ import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TextIO
 
 from market.mendable import MendableError
 from screens.fold import lookalike
@@ -47,6 +47,26 @@ def columns() -> int | None:
     return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
 
+def is_screen(stream: TextIO | None = None) -> bool:
+    """Return whether a stream, the standard output without one, is a terminal on which the cursor can be moved."""
+    return (stream or sys.stdout).isatty() and os.environ.get("TERM", "dumb") not in ("", "dumb", "unknown")
+
+
+def _encoding_of(stream: io.TextIOWrapper) -> str:
+    """Return what is printed in: Python takes UTF-8 where the locale is C, and a terminal that is told so has none."""
+    locale = next(filter(None, (os.environ.get(name) for name in ("LC_ALL", "LC_CTYPE", "LANG"))), "")
+    is_chosen = {"PYTHONIOENCODING", "PYTHONUTF8"} & os.environ.keys()
+    return "ascii" if locale in ("C", "POSIX") and stream.isatty() and not is_chosen else stream.encoding
+
+
+def take_no_color(words: list[str]) -> None:
+    """Take `--no-color` off a command line, wherever it stands before `--`, and keep it where all look who colour."""
+    end = words.index("--") if "--" in words else len(words)
+    if "--no-color" in words[:end]:
+        os.environ["NO_COLOR"] = "1"
+        words[:end] = [word for word in words[:end] if word != "--no-color"]
+
+
 @contextmanager
 def output_told() -> Iterator[None]:
     """Let what is printed be written to its last byte, or fail.
@@ -64,10 +84,11 @@ def output_told() -> Iterator[None]:
         yield
         return
     plain.flush()
+    encoding = _encoding_of(plain)
     sys.stdout = io.TextIOWrapper(
         io.BufferedWriter(_Output(descriptor, "wb", closefd=False)),
-        plain.encoding,
-        _LOOKALIKE if plain.errors == "strict" else plain.errors,
+        encoding,
+        _LOOKALIKE if plain.errors == "strict" or encoding == "ascii" else plain.errors,
         line_buffering=plain.line_buffering,
         write_through=plain.write_through,
     )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperCommand
 
+from commands import completing
 from commands.options import Json, RunDir, VenueName, settings_of
 
 if TYPE_CHECKING:
@@ -30,7 +31,10 @@ Compare = Annotated[
     ),
 ]
 
-OneSymbol = Annotated[str | None, typer.Option("--symbol", help="Of this pair alone.", show_default="all of them")]
+OneSymbol = Annotated[
+    str | None,
+    typer.Option("--symbol", help="Of this pair alone.", show_default="all of them", autocompletion=completing.symbols),
+]
 Replay = Annotated[
     bool, typer.Option("--replay", help="Try what is recommended on the last whole day; that takes minutes.")
 ]

@@ -5,12 +5,16 @@ from typing import Annotated
 
 import typer
 
+from commands import completing
 from commands.options import Json, RunDir, StrategyFile
 
 app = typer.Typer()
 
 Sets = Annotated[
-    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A setting, as maker.half_spread=0.0005.")
+    list[str] | None,
+    typer.Option(
+        "--set", metavar="KEY=VALUE", help="A setting, as maker.half_spread=0.0005.", autocompletion=completing.keys
+    ),
 ]
 Latency = Annotated[
     float, typer.Option("--latency-ms", min=0, max=60_000, help="Between maker and exchange, each way, at least.")

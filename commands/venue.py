@@ -1,20 +1,31 @@
 """The account at the venue, and orders by hand: `orders`, `trades`, `balances`, `account`, `place`, `cancel`."""
 
+from functools import partial
 from typing import Annotated
 
 import typer
 
-from commands.options import AnySymbol, Json, RunDir, Symbol, SymbolCommand, VenueName, settings_of, show
+from commands.options import AnySymbol, Json, RunDir, Symbol, SymbolCommand, VenueName, Watch, settings_of, show
 
 app = typer.Typer()
 
 
-@app.command(cls=SymbolCommand, epilog="Example: python cli.py orders --json")
-def orders(run_dir: RunDir = None, venue: VenueName = None, symbol: AnySymbol = None, as_json: Json = False) -> None:
+@app.command(cls=SymbolCommand, epilog="Example: python cli.py orders --watch")
+def orders(
+    run_dir: RunDir = None,
+    venue: VenueName = None,
+    symbol: AnySymbol = None,
+    watch: Watch = False,
+    as_json: Json = False,
+) -> None:
     """Print the account's open orders, as the venue holds them."""
-    from commands.actions.account import open_orders
+    from commands.actions.account import open_orders, watch_orders
 
-    show(open_orders(settings_of(run_dir, venue, symbol), is_every_symbol=symbol is None), as_json)
+    settings_now = partial(settings_of, run_dir, venue, symbol)
+    is_every_symbol = symbol is None
+    if watch:
+        watch_orders(settings_now, is_every_symbol=is_every_symbol, as_json=as_json)
+    show(open_orders(settings_now(), is_every_symbol=is_every_symbol), as_json)
 
 
 @app.command(cls=SymbolCommand, epilog="Example: python cli.py trades --limit 20")
@@ -23,12 +34,16 @@ def trades(
     run_dir: RunDir = None,
     venue: VenueName = None,
     symbol: Symbol = None,
+    watch: Watch = False,
     as_json: Json = False,
 ) -> None:
     """Print the account's last trades, oldest first."""
-    from commands.actions.account import last_trades
+    from commands.actions.account import last_trades, watch_trades
 
-    show(last_trades(settings_of(run_dir, venue, symbol), limit), as_json)
+    settings_now = partial(settings_of, run_dir, venue, symbol)
+    if watch:
+        watch_trades(settings_now, limit, as_json=as_json)
+    show(last_trades(settings_now(), limit), as_json)
 
 
 @app.command(cls=SymbolCommand, epilog="Example: python cli.py balances --all")

@@ -27,13 +27,22 @@ class Outlet(io.TextIOBase):
         path: of the log that it is, if it is one: at LOG_BYTES_MAX it is moved aside, and what was open on it goes
             to a new file there. The process that writes is the one that moves, so no line can fall in between.
         encoding: of the text.
+        on_others: what becomes of characters that the encoding has not got, as `str.encode` names it.
     """
 
-    def __init__(self, descriptor: int, path: Path | None = None, encoding: str = "utf-8") -> None:
+    def __init__(
+        self,
+        descriptor: int,
+        path: Path | None = None,
+        encoding: str = "utf-8",
+        on_others: str = "backslashreplace",
+    ) -> None:
         super().__init__()
         self._descriptor = descriptor
         self._path = path
         self._encoding = encoding
+        self._on_others = on_others
+        self.loss_count = 0  # of writes, since the beginning
         self._lost_count = 0
         self._is_slow = False
         self._is_regular = path is not None
@@ -44,11 +53,12 @@ class Outlet(io.TextIOBase):
         with self._guard:
             if self._path is not None:
                 self._turn_over(self._path)
-            data = text.encode(self._encoding, "backslashreplace")
+            data = text.encode(self._encoding, self._on_others)
             if self._lost_count and self._put(f"({self._lost_count} writes before this one were lost)\n".encode()):
                 self._lost_count = 0
             if not self._put(data):
                 self._lost_count += 1
+                self.loss_count += 1
         return len(text)
 
     def _put(self, data: bytes) -> bool:
@@ -114,9 +124,15 @@ def take_over_output(path: Path | None) -> Any:
     Both streams may be open on a log, the one at `path`.
     """
     sys.stdout, sys.stderr = (
-        Outlet(stream.fileno(), path, stream.encoding or "utf-8") for stream in (sys.stdout, sys.stderr)
+        Outlet(stream.fileno(), path, stream.encoding or "utf-8", _on_others(stream))
+        for stream in (sys.stdout, sys.stderr)
     )
     return sys.stderr
+
+
+def _on_others(stream: Any) -> str:
+    """Return what a stream does with characters that its encoding has not got, if that cannot fail."""
+    return "backslashreplace" if stream.errors in (None, "strict", "surrogateescape") else str(stream.errors)
 
 
 def put_log_aside(path: Path) -> None:

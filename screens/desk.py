@@ -13,12 +13,14 @@ from market.clock import iso_time
 from market.words import counted
 from screens.market import market_text
 from screens.money import amount_text, gain_text, money_text, percent_text
+from screens.pace import Pace, rate_text, took_text
 
 _STYLES: Final = {"ready": "green", "silent": "red", "failed": "red"} | dict.fromkeys(
     ("starting", "warming", "restarting", "stopping", "waiting"), "yellow"
 )
-_RIGHT: Final = frozenset({"pid", "uptime", "restarts"})
-_DROPPED: Final = ("restarts", "pid", "uptime", "endpoint")  # of the table's columns, when there is no room
+_RIGHT: Final = frozenset({"pid", "uptime", "restarts", "per s", "median", "99 %"})
+# Of the table's columns, when there is no room.
+_DROPPED: Final = ("restarts", "pid", "uptime", "endpoint", "99 %", "median", "per s")
 _WIDE: Final = 70  # columns of a terminal from which on labels are spelt out
 _GAP: Final = "  "
 UNBOUNDED: Final = 10_000  # what is not a terminal has as many columns and rows as it takes
@@ -30,21 +32,28 @@ _NAMES: Final = {  # of the lines below the table: wide and narrow
     "gateway": ("order gateway", "gateway"),
     "feed": ("book feed", "feed"),
     "maker": ("maker", "maker"),
+    "rule": ("last rule", "rule"),
+    "venue": ("venue answers", "venue"),
     "today": ("today", "today"),
     "fill": ("last fill", "fill"),
     "account": ("account", "account"),
 }
 
 
-def desk_screen(status: Status, width: int, height: int, hint: str = "") -> Text:
-    """Return the desk in at most `height` lines of at most `width` columns.
+def desk_screen(
+    status: Status, width: int, height: int, hint: str = "", paces: Mapping[str, Pace] | None = None
+) -> Text:
+    """Return the desk in at most `height` lines of at most `width` columns; with `paces` how fast each node goes, too.
 
     What does not fit goes, the least important first: how to reach the desk, the market, the nodes' table (of which
     one line stays). What the maker does, and the way out, are always there.
     """
+    paces = {} if paces is None else paces
     head = [Text(f"tickbus · {status['symbol']} on {status['venue']} · {status['run_dir']}", "bold")]
     market = [Text(line, "dim") for line in wrap(market_text(status.get("market", {})), width)]
-    table, addresses, below = _table(status, width), _addresses(status, width), _activity(status, width)
+    table, addresses, below = _table(status, width, paces), _addresses(status, width), _activity(status, width, paces)
+    if len(below) >= height:  # how it goes may be asked again, what it holds may not be missed
+        below = _activity(status, width, {})
     below += [Text(hint, "dim")] if hint else []
     room = height - len(below)
     parts: list[list[Text]] = []
@@ -93,8 +102,8 @@ def uptime_text(seconds: float) -> str:
 # --- the nodes ---
 
 
-def _table(status: Status, width: int) -> list[Text]:
-    rows = [_cells(row) for row in status["nodes"]]
+def _table(status: Status, width: int, paces: Mapping[str, Pace]) -> list[Text]:
+    rows = [_cells(row, paces.get(row["node"], Pace())) for row in status["nodes"]]
     columns = [name for name in rows[0] if name in ("node", "state") or any(row[name] for row in rows)] if rows else []
     widths = {name: max(len(name), *(len(row[name]) for row in rows)) for name in columns}
     for name in _DROPPED:
@@ -109,7 +118,7 @@ def _table(status: Status, width: int) -> list[Text]:
     return lines
 
 
-def _cells(row: Mapping[str, Any]) -> dict[str, str]:
+def _cells(row: Mapping[str, Any], pace: Pace) -> dict[str, str]:
     doing = row.get("doing") or row.get("why")
     return {
         "node": row["node"],
@@ -118,6 +127,9 @@ def _cells(row: Mapping[str, Any]) -> dict[str, str]:
         "pid": str(row["pid"] or ""),
         "uptime": "" if row["uptime_s"] is None else uptime_text(row["uptime_s"]),
         "restarts": str(row["restarts"] or ""),
+        "per s": rate_text(pace.per_s),
+        "median": took_text(pace.median_ns),
+        "99 %": took_text(pace.most_ns),
     }
 
 
@@ -151,7 +163,7 @@ def _addresses(status: Status, width: int) -> list[Text]:
     return [Text(line) for name, phrases in shown.items() for line in _packed(name, phrases, width, ", ")]
 
 
-def _activity(status: Status, width: int) -> list[Text]:
+def _activity(status: Status, width: int, paces: Mapping[str, Pace]) -> list[Text]:
     figures, states = _figures(status), {row["node"]: row["state"] for row in status["nodes"]}
     tracker = figures.get("tracker", {})
     of_engines = [row["figures"].get("halted", ()) for row in status["nodes"] if row["kind"] == "engine"]
@@ -168,6 +180,8 @@ def _activity(status: Status, width: int) -> list[Text]:
     for row in status["nodes"]:
         lines += [Text(line, style) for text, style in _standby(row) for line in wrap(text, width)]
     sections = [("maker", _quotes(figures.get("maker", {}), states.get("maker", "")))]
+    if paces:
+        sections += [("rule", _last_rule(figures.get("maker", {}))), ("venue", _answers(paces.get("maker", Pace())))]
     if "trades" in tracker:
         sections.append(("today", [*_gains(tracker), counted(tracker["trades"], "trade")]))
         if last := tracker["last_fill"]:
@@ -237,6 +251,21 @@ def _side(maker: Mapping[str, Any], side: str) -> str:
     """Return a quote, or that there is none, with the code of the rule that is so by."""
     rule = maker.get(f"{side}_rule")
     return f"{side} {_price(maker[side])}" if maker.get(side) else f"no {side}: {rule}" if rule else f"no {side}"
+
+
+def _last_rule(maker: Mapping[str, Any]) -> list[str]:
+    """Return what the maker has decided last, by which rule, and why."""
+    if (last := maker.get("last_decision")) is None:
+        return []
+    side = "" if last["side"] is None else f" {last['side']}"
+    return [f"{last['time'][11:19]} UTC", f"{last['action']}{side} {last['rule']}", last["why"]]
+
+
+def _answers(pace: Pace) -> list[str]:
+    if pace.answers_ns is None:
+        return []
+    median_ns, most_ns = pace.answers_ns
+    return [f"half of them within {took_text(median_ns)}", f"99 % within {took_text(most_ns)}"]
 
 
 def _behind(tracker: Mapping[str, Any]) -> Iterator[str]:

@@ -3,13 +3,15 @@
 import http.client
 import json
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from decimal import Decimal
+from functools import partial
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeAlias
 
 from commands.options import Answer
+from commands.watching import text_look, watch
 from desk.client import DeskError, NoDeskError, command_text, desk_pid, maker_row, require_node
 from desk.risk_file import withdrawn
 from desk.settings import Settings
@@ -33,7 +35,10 @@ from venues.binance_documents import account_of, order_of, trade_of
 if TYPE_CHECKING:
     from paper.calls.ledger_reader import LedgerReader
 
+Source: TypeAlias = "BinanceAccount | _OnDisk"
+
 ANSWER_S_MAX: Final = 10.0
+WATCH_S: Final = 5.0  # calls count at a venue, and those of the maker come from the same address
 LEDGER_FILE: Final = "ledger.sqlite3"
 
 
@@ -53,9 +58,13 @@ def command_venue(settings: Settings) -> BinanceAccount:
 
 def open_orders(settings: Settings, *, is_every_symbol: bool) -> Answer:
     """Return the open orders in the desk's symbol, or in each that it knows; how its maker is, is said on stderr."""
-    pairs = settings.instruments if is_every_symbol else (settings.instrument,)
     with _source(settings) as source:
-        found = _orders_in(pairs, source)
+        return _open_orders(settings, source, is_every_symbol=is_every_symbol)
+
+
+def _open_orders(settings: Settings, source: Source, *, is_every_symbol: bool) -> Answer:
+    pairs = settings.instruments if is_every_symbol else (settings.instrument,)
+    found = _orders_in(pairs, source)
     maker = _maker_of(settings)
     if maker is not None:
         print(f"note: {screen.maker_text(maker)}", file=sys.stderr)
@@ -90,8 +99,59 @@ def _maker_of(settings: Settings) -> JsonObject | None:
 def last_trades(settings: Settings, limit: int) -> Answer:
     """Return the last trades in the desk's symbol."""
     with _source(settings) as source:
-        found = source.trades(settings.instrument, limit)
+        return _last_trades(settings, source, limit)
+
+
+def _last_trades(settings: Settings, source: Source, limit: int) -> Answer:
+    found = source.trades(settings.instrument, limit)
     return screen.trades_json(found, limit), screen.trades_text(found, [settings.instrument], limit)
+
+
+def watch_orders(settings_now: Callable[[], Settings], *, is_every_symbol: bool, as_json: bool) -> NoReturn:
+    """Show the open orders as `open_orders` has them, until a signal ends that.
+
+    Raises:
+        as `watch`.
+    """
+    asked = _Asked(settings_now, partial(_open_orders, is_every_symbol=is_every_symbol))
+    watch(lambda: text_look(asked.answer()), WATCH_S, as_json=as_json)
+
+
+def watch_trades(settings_now: Callable[[], Settings], limit: int, *, as_json: bool) -> NoReturn:
+    """Show the last trades, until a signal ends that.
+
+    Raises:
+        as `watch`.
+    """
+    asked = _Asked(settings_now, partial(_last_trades, limit=limit))
+    watch(lambda: text_look(asked.answer(), is_end_kept=True), WATCH_S, as_json=as_json)
+
+
+class _Asked:
+    """Asks one venue again and again, whose rules need be read once; after a failure all is looked for anew."""
+
+    def __init__(self, settings_now: Callable[[], Settings], read: Callable[[Settings, Source], Answer]) -> None:
+        self._settings_now = settings_now
+        self._read = read
+        self._found: tuple[Settings, BinanceAccount] | None = None
+
+    def answer(self) -> Answer:
+        """Return what is read now; of a desk that is down, from its ledger.
+
+        Raises:
+            MendableError: if it cannot be.
+        """
+        found, self._found = self._found, None
+        if found is None or (is_own_paper(found[0]) and desk_pid(found[0].run_dir) is None):
+            settings = self._settings_now()
+            with _source(settings) as source:
+                answer = self._read(settings, source)
+                if isinstance(source, BinanceAccount):
+                    self._found = settings, source
+            return answer
+        answer = self._read(*found)
+        self._found = found
+        return answer
 
 
 def held_balances(settings: Settings, show_all: bool) -> Answer:
@@ -111,7 +171,7 @@ def at_a_glance(settings: Settings, show_all: bool, *, is_every_symbol: bool) ->
     return screen.account_json(held, found, settings.symbol), f"{balances}\n\n{screen.orders_text(found, pairs)}"
 
 
-def _orders_in(pairs: Sequence[Instrument], source: "BinanceAccount | _OnDisk") -> list[VenueOrder]:
+def _orders_in(pairs: Sequence[Instrument], source: Source) -> list[VenueOrder]:
     known = {pair.symbol for pair in pairs}
     return [order for order in source.open_orders() if order.symbol in known]
 
@@ -161,7 +221,7 @@ def ask_paper(settings: Settings, method: str, path: str, body: Mapping[str, Any
 
 
 @contextmanager
-def _source(settings: Settings) -> Iterator["BinanceAccount | _OnDisk"]:
+def _source(settings: Settings) -> Iterator[Source]:
     """Yield where the account can be read; of a desk that is down, its ledger, which is said on stderr.
 
     Raises:

@@ -1,25 +1,21 @@
 """What a desk that runs is heard to say: its book as a ladder, its feed line by line."""
 
 import sys
-import time
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
 
 from bus.channel import wait_any
 from bus.feed import HEALTH_TOPIC, FeedError, FeedFrame, Topic, unpack_frame
 from bus.subscriber import FeedSubscriber
 from bus.topology import FEED
+from commands.watching import Look, print_once, watch
 from desk.client import DeskError, require_node
 from desk.settings import Settings
 from desk.wiring import desk_wiring
 from market.clock import NS_PER_SECOND, monotonic_ns
-from market.exact_json import loads
+from market.exact_json import dumps, loads
 from market.http_names import connectable, in_url
 from market.instrument import Instrument
 from screens.feed import feed_line
-
-if TYPE_CHECKING:
-    from rich.text import Text
 
 BOOK_DEPTH = 1_000  # levels in which our own orders are looked for
 FOLLOW_S = 0.2
@@ -32,29 +28,20 @@ def show_book(settings: Settings, level_count: int, *, is_once: bool, as_json: b
     Raises:
         DeskError: if the api is out of reach.
     """
-    from rich.console import Console
-    from rich.live import Live
-
     from screens.book import ladder
-    from screens.desk import UNBOUNDED
+
+    def look() -> Look:
+        text = _orderbook(settings, BOOK_DEPTH)
+        document = loads(text)
+        return Look(text, lambda width, height: ladder(document, level_count, width, height))
 
     require_node(settings.run_dir, "api")
     if as_json:
         print(_orderbook(settings, level_count))
-        return
-    console = Console(highlight=False)
-
-    def shown(height: int) -> "Text":
-        width = console.width if console.is_terminal else UNBOUNDED
-        return ladder(loads(_orderbook(settings, BOOK_DEPTH)), level_count, width, height)
-
-    if is_once:
-        console.print(shown(UNBOUNDED), soft_wrap=True)
-        return
-    with Live(console=console, auto_refresh=False, screen=console.is_terminal) as live:
-        while True:
-            live.update(shown(console.height), refresh=True)
-            time.sleep(FOLLOW_S)
+    elif is_once:
+        print_once(look().drawn)
+    else:
+        watch(look, FOLLOW_S)
 
 
 def _orderbook(settings: Settings, level_count: int) -> str:
@@ -75,10 +62,12 @@ def _orderbook(settings: Settings, level_count: int) -> str:
     return text
 
 
-def print_feed(settings: Settings, topics: Sequence[str], count: int, *, is_raw: bool = False) -> None:
+def print_feed(
+    settings: Settings, topics: Sequence[str], count: int, *, is_raw: bool = False, as_json: bool = False
+) -> None:
     """Print the messages of `topics` (of the symbol's three if empty) as they come, `count` of them (0: without end).
 
-    If `is_raw`, they are printed as they are, in ticks, lots and codes.
+    If `is_raw`, they are printed as they are, in ticks, lots and codes; `as_json` likewise, a document a line.
 
     Raises:
         DeskError: if no desk runs here, or a topic is none of the feed's.
@@ -99,9 +88,14 @@ def print_feed(settings: Settings, topics: Sequence[str], count: int, *, is_raw:
     for frame in _frames(FeedSubscriber(desk_wiring(settings), wanted), wanted):
         for number, message in enumerate(frame.messages):
             topic, sequence = frame.topic.decode(), frame.sequence + number
-            raw = f"{topic} {sequence} {message}"
-            words = feed_line(topic, sequence, frame.time_ns, message, instruments[frame.topic])
-            print(raw if is_raw else words, flush=True)
+            if as_json:
+                at = {"topic": topic, "sequence": sequence, "time_ns": frame.time_ns, "kind": type(message).__name__}
+                line = dumps(at | {"message": message._asdict()})
+            elif is_raw:
+                line = f"{topic} {sequence} {message}"
+            else:
+                line = feed_line(topic, sequence, frame.time_ns, message, instruments[frame.topic])
+            print(line, flush=True)
             printed += 1
             if printed == count:
                 return

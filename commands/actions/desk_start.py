@@ -8,27 +8,34 @@ import time
 from collections import deque
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
 
 from bus.end_signals import on_end_signals
+from commands.actions.pace import PaceMeter
+from commands.output import is_screen
+from commands.watching import around_stops, print_once
 from desk.client import DeskError, desk_pid, desk_status
 from desk.kinds import GATEWAY
-from desk.outlet import LOG_FILE, put_log_aside
+from desk.outlet import LOG_FILE, Outlet, put_log_aside
 from desk.plan import Instance, processes
 from desk.run_dir import LockedError, NodeError, prepare_run_dir
 from desk.settings import Settings, load_settings
 from desk.strategy import strategy_of
 from desk.supervisor import Supervisor
+from market.clock import monotonic_ns
 from nodes.flow.market_flows import check_flows
 from screens.desk import UNBOUNDED, desk_screen
+from screens.frame import narrowed
 
 if TYPE_CHECKING:
     from rich.console import Console
 
 HINT = "Ctrl-C stops everything"
+_SHOW_CURSOR, _HIDE_CURSOR = "\x1b[?25h", "\x1b[?25l"
 NEWS_MAX = 10  # lines that stay on the screen when the terminal changes its size
 LOOK_S = 0.05
 WORD_S = 2.0  # a start that takes longer says what it waits for
@@ -77,7 +84,7 @@ def run_desk(
     if is_fresh:  # balances, orders and trades are forgotten; the keys stay
         for ledger in (settings.run_dir / "paper").glob("ledger.sqlite3*"):
             ledger.unlink()
-    if console.is_terminal:
+    if is_screen():
         _run_on_terminal(supervisor, console, news)
     else:
         _run_quietly(supervisor)
@@ -96,21 +103,31 @@ def _run_quietly(supervisor: Supervisor) -> None:
 
 
 def _run_on_terminal(supervisor: Supervisor, console: "Console", news: Iterable[str]) -> None:
-    """Run the desk and keep its screen, at the size that the terminal has."""
+    """Run the desk and keep its screen below the news, at the size that the terminal has."""
     from rich.live import Live
 
-    size = console.size
+    meter, outlet = PaceMeter(), sys.stdout
+    stands = _stands(console)
 
     def screen() -> Text:
         hint = HINT if supervisor.is_ready else "starting ..."
-        return desk_screen(supervisor.status(), size.width, size.height, hint)
+        status, size = supervisor.status(), console.size
+        paces = meter.look(status, monotonic_ns())
+        return narrowed(desk_screen(status, size.width, size.height, hint, paces), outlet.encoding)
 
-    with Live(screen(), console=console, auto_refresh=False) as live:
+    def leave() -> None:
+        outlet.write(f"{_SHOW_CURSOR}\n")
+
+    def enter() -> None:
+        nonlocal stands
+        outlet.write(_HIDE_CURSOR)
+        stands = None
+
+    with Live(screen(), console=console, auto_refresh=False) as live, around_stops(leave, enter):
 
         def show() -> None:
-            nonlocal size
-            if console.size != size:  # what stands there is torn: the terminal has wrapped it anew
-                size = console.size
+            nonlocal stands
+            if stands != (stands := _stands(console)):
                 console.clear()
                 for line in news:
                     console.print(line, markup=False, soft_wrap=True)
@@ -118,6 +135,12 @@ def _run_on_terminal(supervisor: Supervisor, console: "Console", news: Iterable[
 
         supervisor.run(show)
         live.update(Text("stopped", style="dim"), refresh=True)
+
+
+def _stands(console: "Console") -> tuple[Any, int] | None:
+    """Return what changes when the screen is torn: the terminal has wrapped it anew, or a part of it was lost."""
+    outlet = sys.stdout
+    return console.size, outlet.loss_count if isinstance(outlet, Outlet) else 0
 
 
 def taken_ports(settings: Settings, nodes: Collection[Instance]) -> list[str]:
@@ -186,16 +209,8 @@ def run_desk_detached(overrides: Mapping[str, Any], arguments: Sequence[str]) ->
         errors = [line for line in path.read_text(errors="replace").splitlines() if line.startswith("error: ")]
         print("\n".join(errors) or f"error: it said nothing, see {path}", file=sys.stderr)
         return process.returncode
-    print_desk(document)
+    print_once(partial(desk_screen, document))
     return 0
-
-
-def print_desk(document: Mapping[str, Any]) -> None:
-    """Print the status of a desk at the width that there is."""
-    from rich.console import Console
-
-    console = Console(highlight=False)
-    console.print(desk_screen(document, console.width if console.is_terminal else UNBOUNDED, UNBOUNDED), soft_wrap=True)
 
 
 def _interrupt() -> None:

@@ -39,6 +39,7 @@ ROWS = {
     "stop": Row(("tracker",), ("tracker",)),
     "start": Row(("tracker",), ("tracker",)),
     "status": Row(),
+    "top": Row(None),  # it goes on until a signal: in tests/commands/test_watching.py
     "doctor": Row(down=0, kept=0),
     "backup": Row(None),  # in test_backup: of a desk that runs, and of one that is down
     "restore": Row(None),

@@ -10,6 +10,7 @@ import pytest
 from rich.console import Console
 
 from screens.desk import UNBOUNDED, day_lines, desk_screen
+from screens.pace import Pace
 
 SIZES = [(40, 12), (40, 24), (80, 20), (80, 24), (120, 40)]
 HINT = "Ctrl-C stops everything"
@@ -304,3 +305,54 @@ def test_a_standby_and_its_lag_are_shown_on_either_side(figures: dict[str, Any],
     status["nodes"][0]["figures"] |= figures
     assert says in desk_screen(status, UNBOUNDED, UNBOUNDED).plain
     assert "standby" not in desk_screen(STATUS, UNBOUNDED, UNBOUNDED).plain
+
+
+PACES = {
+    "engine": Pace(12_345.0, 5_000, 100_000),
+    "gateway": Pace(0.0),
+    "maker": Pace(0.6, 20_000_000, 100_000_000, (200_000_000, 500_000_000)),
+}
+DECISION = {
+    "time": "2026-11-30T15:08:25.879Z",
+    "side": "SELL",
+    "action": "place",
+    "rule": "WANTED",
+    "why": "it is wanted",
+}
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 120, 200])
+def test_shows_how_fast_it_goes_at_every_width(width: int) -> None:
+    """Rates, latencies and the last rule; what of the table has no room are ports and pids, which stand elsewhere."""
+    status = status_with("maker", figures={"last_decision": DECISION})
+    lines = desk_screen(status, width, 30, HINT, PACES).plain.split("\n")
+    assert len(lines) <= 30
+    assert max(map(len, lines)) <= width
+    head = next(line for line in lines if line.startswith("node "))
+    assert head.split("  ")[0] == "node"
+    assert all(name in head for name in ("state", "per s", "median", "99 %"))
+    assert ("endpoint" in head) == (width >= 80)
+    row = next(line for line in lines if line.startswith("engine"))
+    assert row.endswith("12,345    5 µs  100 µs")
+    text = " ".join("\n".join(lines).split())
+    assert "15:08:25 UTC · place SELL WANTED" in text.replace(" · it is wanted", "")
+    assert "half of them within 200 ms" in text
+    assert "99 % within 500 ms" in text
+    assert "PnL -$1.25 realized" in text
+
+
+def test_desk_without_a_maker_has_no_last_rule() -> None:
+    """Nor has one of which nobody has asked how fast it goes."""
+    assert "last rule" not in desk_screen({**STATUS, "nodes": STATUS["nodes"][:4]}, 80, 24, HINT, PACES).plain
+    assert "last rule" not in desk_screen(status_with("maker", figures={"last_decision": DECISION}), 80, 24).plain
+
+
+@pytest.mark.parametrize(("width", "height"), SIZES)
+def test_low_terminal_keeps_what_it_holds_before_how_fast_it_goes(width: int, height: int) -> None:
+    """The last rule pushed the quotes off the top of a terminal of 12 rows."""
+    status = status_with("maker", figures={"last_decision": DECISION})
+    lines = desk_screen(status, width, height, HINT, PACES).plain.split("\n")
+    assert len(lines) <= height
+    text = "\n".join(lines)
+    for phrase in ("bid 91,202.23", "ask 91,566.84", "PnL -$1.25 realized", "position -0.01092 BTC", HINT):
+        assert phrase in text
