@@ -1,10 +1,11 @@
-"""How far something is that runs on a clock of its own."""
+"""How far a long work is."""
 
 from market.clock import NS_PER_SECOND
+from market.words import counted
 
 
 def progress_line(done_ns: int, all_ns: int, took_ns: int) -> str:
-    """Return the part that is done, how many seconds of its clock go by in one of ours, and how long it will take.
+    """Return the part that is done, how many seconds of its own clock go by in one of ours, and how long it takes.
 
     Args:
         done_ns, all_ns: by its clock.
@@ -14,3 +15,10 @@ def progress_line(done_ns: int, all_ns: int, took_ns: int) -> str:
     left_s = (all_ns - done_ns) / max(rate, 1e-9) / NS_PER_SECOND
     bar = "#" * round(30 * done_ns / max(all_ns, 1))
     return f"[{bar:<30}] {done_ns / max(all_ns, 1):4.0%}  {rate:,.0f} s/s  {left_s:,.0f} s left   "
+
+
+def count_line(done: int, total: int | None, took_ns: int, noun: str) -> str:
+    """Return how many are done, how many in a second, and how long the rest will take if the `total` is known."""
+    rate = done * NS_PER_SECOND / max(took_ns, 1)
+    left = "" if total is None else f", {(total - done) / max(rate, 1e-9):,.0f} s left"
+    return f"{counted(done, noun)}, {rate:,.0f} a second{left}"

@@ -11,6 +11,7 @@ from typing import Final, NamedTuple, TextIO
 from commands.actions.out_file import refuse_kept, text_file
 from commands.actions.report import Period
 from commands.options import Answer
+from commands.progress import counted_on
 from desk.client import UsageError
 from desk.settings import Settings
 from history.analysis import AMOUNT, ask, write_parquet
@@ -84,6 +85,8 @@ def export_fills(settings: Settings, form: str, period: Period | None, out: Path
     database = Database(settings.reports_dir / FILE_NAME, is_read_only=True)
     try:
         fills = _fills(database, settings, period)
+        if out is not None:
+            fills = counted_on(fills, "fill")
         if form == "parquet" and out is not None:
             write_parquet(out, COLUMNS, fills)
         elif out is None:

@@ -1,6 +1,7 @@
 """What the command line does with an engine's journal: look at it, verify it, and replay it against the live engine."""
 
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import msgpack
 from bus.channel import ChannelSocket
 from bus.topology import SNAPSHOTS
 from commands.actions.ruling import others_of, ruling_settings
+from commands.progress import Progress
 from desk.client import DeskError, asked
 from desk.plan import EnginePlan
 from desk.run_dir import NodeError
@@ -23,6 +25,7 @@ from nodes.engine.core import EngineCore
 from nodes.engine.inspection import inspect, inspection_text, verification_text, verify
 from nodes.engine.making import engine_figures, make_core
 from nodes.engine.turns import STATE_TOPIC
+from screens.progress import count_line
 
 
 def asked_engines(settings: Settings, name: str | None) -> tuple[EnginePlan, ...]:
@@ -77,10 +80,13 @@ def replay_journal(settings: Settings, engine: EnginePlan, *, is_verified: bool)
         begun = _begun(core, reader, engine.journal_folder)
         first = last = begun.sequence if begun else 0
         told_before = core.command_count
-        for last, record in reader.records(begun):
-            core.replay([record])
-            if last == sequence:
-                break
+        total = None if sequence is None else sequence - first
+        with Progress() as progress:
+            for last, record in reader.records(begun):
+                core.replay([record])
+                if last == sequence:
+                    break
+                progress.tell(partial(count_line, last - first, total, noun="record"))
         elapsed_s = time.monotonic() - started
         journal.close()
     except (JournalError, OSError) as error:

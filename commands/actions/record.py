@@ -147,7 +147,8 @@ class _Recording:
                 self._step(now_ns)
                 if now_ns - tell_ns >= _TELL_NS:
                     rate = (self._line_count - line_count) * NS_PER_SECOND / (now_ns - tell_ns)
-                    status.update(f"{self._figures()}, {rate:,.0f}/s")
+                    left = "" if end_ns is None else f", {(end_ns - now_ns) / NS_PER_SECOND:,.0f} s left"
+                    status.update(f"{self._figures()}, {rate:,.0f}/s{left}")
                     tell_ns, line_count = now_ns, self._line_count
                 if self._recorder.last_problem != self._told_problem:
                     self._told_problem = self._recorder.last_problem

@@ -4,12 +4,14 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 from commands.actions.assignments import check_read, values_set
 from commands.actions.kept_run import KeptRun, journal_of, write_run
 from commands.actions.out_folder import new_folder
+from commands.progress import Progress
 from desk.client import DeskError, UsageError
 from desk.settings import Settings, load_settings
 from flow.recordings.recording import RecordingError, recorded_lags
@@ -27,7 +29,6 @@ READ_BY_DESKS: Final = ("symbol", "symbols", "maker.", *(f"paper.{name}" for nam
 READ: Final = (*READ_BY_DESKS, "flow.")
 
 _PIECE_NS = 10 * NS_PER_SECOND  # simulated at once, between two looks at the terminal
-_TOLD_NS = NS_PER_SECOND // 4
 
 
 def settings_with(overrides: Mapping[str, Any], sets: Sequence[str], read: Sequence[str]) -> Settings:
@@ -146,15 +147,8 @@ def failures_told() -> Iterator[None]:
 def run_to(desk: SimulatedDesk, until_ns: int) -> float:
     """Run a desk up to a time, telling a terminal how far it is; return how long that took, s."""
     start_ns, began_ns = desk.heap.now_ns, monotonic_ns()
-    told_ns = began_ns
-    is_watched = sys.stderr.isatty()
-    while desk.heap.now_ns < until_ns:
-        desk.run(min(until_ns, desk.heap.now_ns + _PIECE_NS))
-        now_ns = monotonic_ns()
-        if is_watched and now_ns - told_ns > _TOLD_NS:
-            told_ns = now_ns
-            line = progress_line(desk.heap.now_ns - start_ns, until_ns - start_ns, now_ns - began_ns)
-            print(f"\r{line}", end="", file=sys.stderr, flush=True)
-    if is_watched:
-        print("\r\033[K", end="", file=sys.stderr, flush=True)
+    with Progress() as progress:
+        while desk.heap.now_ns < until_ns:
+            desk.run(min(until_ns, desk.heap.now_ns + _PIECE_NS))
+            progress.tell(partial(progress_line, desk.heap.now_ns - start_ns, until_ns - start_ns))
     return max(monotonic_ns() - began_ns, 1) / NS_PER_SECOND
