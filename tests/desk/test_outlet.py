@@ -58,6 +58,7 @@ def test_says_how_much_was_lost_once_it_gets_through_again(monkeypatch: pytest.M
     lost = 1_000 - len(taken) // 512
     assert lost > 0
     assert rest == f"({lost} writes before this one were lost)\nthe last\n"
+    assert stream.loss_count == lost  # by which a screen knows that it is torn
 
 
 def test_a_log_keeps_to_its_size_and_loses_no_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -122,3 +123,15 @@ def test_logs_follow_a_log_that_was_put_aside() -> None:
                 assert [following.stdout.readline() for _ in range(3)] == ["two\n", "three\n", "four\n"]
             finally:
                 following.kill()
+
+
+def test_what_an_encoding_lacks_becomes_what_the_stream_makes_of_it() -> None:
+    """On a terminal without UTF-8 the screen of `up` told of `\\xb7`."""
+    reader, writer = os.pipe()
+    try:
+        Outlet(writer, encoding="ascii", on_others="replace").write("bid · ask")
+        Outlet(writer, encoding="ascii").write("·")
+        assert os.read(reader, 100) == b"bid ? ask\\xb7"
+    finally:
+        os.close(reader)
+        os.close(writer)
