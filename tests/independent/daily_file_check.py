@@ -2,510 +2,298 @@
 
 `python -m tests.independent.daily_file_check FILE [BEFORE]` prints each key that does not follow, and exits 1 then.
 BEFORE is the file of the day before: with it carried lots are followed, too; without it they are taken as told. Of
-files of `version` 1 those keys are looked at that they have, and no checksum. The standard library is all it needs.
+files of `version` 1 those keys are looked at that they have, and no checksum. Which keys must be there says the JSON
+Schema. What has the name of a key here is that figure: a function returns all that it names. Numbers are exact
+fractions. What nobody knows is nan, and so is all that is made of it; in the file it is null, or missing.
 """
 
 import json
-import math
 import re
 import sys
 import zlib
-from bisect import bisect_left
 from collections import defaultdict, deque
-from collections.abc import Iterable, Iterator, Sequence
-from datetime import UTC, datetime
+from collections.abc import Iterator
 from fractions import Fraction
-from functools import cache
+from functools import cache, partial
+from itertools import accumulate, chain, count, pairwise, product
+from math import isnan, nan, pi, sqrt, tan
 from pathlib import Path
-from statistics import NormalDist
-from typing import Any, NamedTuple, Self
+from types import SimpleNamespace as Figures
+from typing import Any
 
-Json = dict[str, Any]
-ZERO = Fraction(0)
-FILL = {"id", "order_id", "time", "time_ms", "symbol", "side", "price", "qty", "quote_qty", "is_maker"}
-FILL |= {"fee", "fee_asset", "fee_in_quote"}
-EQUITY = ("asset", "start", "end", "change", "flows", "fees_elsewhere", "change_less_flows")
-LINE = ("realized_net", "unrealized_change", "open_fees_change", "equity_change", "gap")
-METRICS = {"spread_capture", "inventory_pnl", "fees", "picked_off_cost", "win_rate", "profit_factor", "expectancy"}
-METRICS |= {"max_drawdown", "maker_ratio", "fill_ratio", "order_to_trade", "turnover", "presence", "hold_benchmark"}
+import numpy as np
 
 
-class Number(Fraction):  # as the file spells it
-    text: str
-
-    def __new__(cls, text: str) -> Self:
-        made = super().__new__(cls, text)
-        made.text = text
-        return made
+def over(value: Any, whole: Any, places: int = 6) -> Any:
+    return round(value / Fraction(whole), places) if whole else nan
 
 
-class Near(NamedTuple):  # a figure that is made in binary, and written with so many decimals
-    value: float
-    places: int = 6
-    slack: float = 1e-9
+def near(value: float, places: int, slack: float = 1e-9) -> tuple[Any, ...]:  # what is made in binary is between these
+    return tuple(round(Fraction(value + each), places) for each in (-slack, slack))
 
 
-class Sums(defaultdict[str, Fraction]):  # by asset
-    def __init__(self, *parts: Iterable[tuple[str, Fraction]]) -> None:
-        super().__init__(Fraction)
-        for asset, amount in (each for part in parts for each in part):
-            self[asset] += amount
-
-
-def total(values: Iterable[Fraction | int]) -> Fraction:
-    return Fraction(sum(values))
-
-
-def rounded(value: Fraction, places: int = 12) -> Fraction:
-    return round(value, places) if 10**places % value.denominator else value
-
-
-def direction(value: Fraction) -> int:
-    return (value > 0) - (value < 0)
-
-
-def share_of(value: Fraction, share: Fraction) -> Fraction:
-    return value if share == 1 else rounded(value * share)
-
-
-def ratio(value: Any, whole: Any) -> Fraction | None:
-    return rounded(Fraction(value) / whole, 6) if whole else None
-
-
-def sign_of(row: Json) -> int:
-    return 1 if row["side"] == "BUY" else -1
-
-
-def fee_in_quote(row: Json, base: str, quote: str) -> Fraction | None:
-    if row["fee_asset"] == quote or not row["fee"]:
-        return Fraction(row["fee"])
-    if row["fee_asset"] == base:
-        return Fraction(row["fee"] * row["quote_qty"] / row["qty"])
-    if "opened" in row:  # a carried lot tells what its fee cost
-        return None if row["fee_in_quote"] is None else Fraction(row["fee_in_quote"])
-    price = row.get("fee_price")
-    return None if price is None else Fraction(row["fee"] * price)
-
-
-class Lot:
-    def __init__(self, row: Json, base: str, quote: str) -> None:
-        self.row, self.amount = row, sign_of(row) * row["qty"] - (row["fee"] if row["fee_asset"] == base else 0)
-        self.sign, self.whole, self.price = direction(self.amount), abs(self.amount), row["quote_qty"] / row["qty"]
-        self.fee = fee_in_quote(row, base, quote) or ZERO
-        self.is_unvalued = row.get("is_unvalued", row["fee_in_quote"] is None)
-        self.left, self.opened = row.get("left", self.whole), row.get("opened", self.whole)
-        self.gross, self.fees = row.get("closed_gross", ZERO), row.get("closed_fees", ZERO)
-
-    def told(self) -> Json:
-        row = {key: value for key, value in self.row.items() if key in FILL} | {"is_unvalued": self.is_unvalued}
-        return row | {"opened": self.opened, "left": self.left, "closed_gross": self.gross, "closed_fees": self.fees}
-
-    def trip(self, last: Json) -> Json:
-        side, net = "BUY" if self.sign > 0 else "SELL", self.gross - self.fees
-        ends = {"opened_ms": self.row["time_ms"], "closed_ms": last["time_ms"], "symbol": last["symbol"], "side": side}
-        return ends | {"qty": self.opened, "gross": self.gross, "fees": self.fees, "net": net}
-
-
-class Book:  # what the trades of one symbol come to
-    def __init__(self, part: Json, start: Fraction | None) -> None:
-        self.part, self.base, self.quote, self.start, self.mark = part, part["base"], part["quote"], start, start
-        self.lots = deque(Lot(row, self.base, self.quote) for row in part.get("carried", {}).get("lots", ()))
-        self.carried = self.held = total(lot.sign * lot.left for lot in self.lots)
-        self.carried_cost = self.cost = abs(self.lots_cost)
-        self.carried_fees = self.average_fees = self.open_fees
-        self.gross = self.fees = self.cash = self.average_net = self.capture = self.inventory = self.area = ZERO
-        self.rows, self.trips, self.undecided = list[Json](), list[Json](), 0
-
-    @property
-    def lots_cost(self) -> Fraction:
-        return total(lot.sign * lot.left * lot.price for lot in self.lots)
-
-    @property
-    def open_fees(self) -> Fraction:
-        return total(lot.fee * lot.left / lot.whole for lot in self.lots)
-
-    @property
-    def result(self) -> Fraction:  # what trades and carried lots have moved until now, at the mark
-        return self.cash + self.held * (self.mark or 0) - self.carried * (self.start or 0)
-
-    @property
-    def span(self) -> Fraction:
-        return Fraction(self.rows[-1]["time_ms"] - self.rows[0]["time_ms"])
-
-    def move_mark(self, mark: Fraction | None) -> None:
-        if mark is not None:
-            self.inventory += self.held * (mark - (mark if self.mark is None else self.mark))
-            self.mark = mark
-
-    def take(self, row: Json) -> Fraction:  # returns what the fill realized
-        fill, mid = Lot(row, self.base, self.quote), row.get("mid")
-        self.move_mark(fill.price if mid is None else mid)
-        self.capture += 0 if mid is None else fill.amount * (mid - fill.price)
-        self.area += abs(self.held) * (row["time_ms"] - self.rows[-1]["time_ms"]) if self.rows else 0
-        self.average(fill.amount, fill.whole * fill.price, fill.fee)
-        self.fees, self.held = self.fees + fill.fee, self.held + fill.amount
-        self.cash -= sign_of(row) * row["quote_qty"] + (fill.fee if row["fee_asset"] != self.base else 0)
-        self.rows.append(row)
-        return self.fifo(fill) if fill.amount else -fill.fee
-
-    def fifo(self, fill: Lot) -> Fraction:
-        realized = ZERO
-        while fill.left and self.lots and self.lots[0].sign != fill.sign:
-            lot = self.lots[0]
-            units = min(fill.left, lot.left)
-            gross = units * lot.sign * (fill.price - lot.price)
-            fees = units * (fill.fee / fill.whole + lot.fee / lot.whole)
-            lot.left, fill.left = lot.left - units, fill.left - units
-            lot.gross, lot.fees = lot.gross + gross, lot.fees + fees
-            lot.is_unvalued |= fill.is_unvalued
-            self.gross, realized = self.gross + gross, realized + gross - fees
-            if not lot.left:
-                self.trips.append(self.lots.popleft().trip(fill.row))
-                self.undecided += lot.is_unvalued and lot.gross > lot.fees
-        if fill.left:
-            fill.opened = fill.left
-            self.lots.append(fill)
-        return realized
-
-    def average(self, amount: Fraction, worth: Fraction, fee: Fraction) -> None:
-        if not amount:
-            self.average_net -= fee
-            return
-        if self.held * amount < 0:
-            of_held, of_fill = (min(abs(self.held), abs(amount)) / abs(each) for each in (self.held, amount))
-            cost, fees = share_of(self.cost, of_held), share_of(self.average_fees, of_held)
-            sold, paid = share_of(worth, of_fill), share_of(fee, of_fill)
-            self.average_net += direction(self.held) * (sold - cost) - fees - paid
-            worth, fee = worth - sold - cost, fee - paid - fees
-        self.cost, self.average_fees = self.cost + worth, self.average_fees + fee
-
-    def line(self) -> Json:  # of the identity
-        mark, start, held = self.part["mark_price"], self.start, self.rows or self.carried
-        if held and (mark is None or (self.carried and start is None)):
-            return dict.fromkeys(LINE)
-        mark, start = mark or ZERO, start or ZERO
-        unrealized = self.held * mark - self.lots_cost
-        unrealized -= self.carried * start - direction(self.carried) * self.carried_cost
-        net, fees = self.gross - self.carried_fees - self.fees + self.open_fees, self.open_fees - self.carried_fees
-        change = self.cash + self.held * mark - self.carried * start
-        return dict(zip(LINE, (net, unrealized, fees, change, net + unrealized - fees - change), strict=True))
-
-    def told(self) -> Json:
-        mark, held, rows, open_fees = self.part["mark_price"], self.held, self.rows, self.open_fees
-        fees = self.carried_fees + self.fees - open_fees
-        costs = self.lots_cost, self.cost * direction(held)
-        unrealized, average = (None if mark is None else held * mark - cost for cost in costs)
-        counted, wins = sides(rows, self.part), sum(trip["net"] > 0 for trip in self.trips) - self.undecided
-        found = self.part | counted | {"volume": counted["bought_quote"] + counted["sold_quote"]}
-        found |= {"maker_volume": total(row["quote_qty"] for row in rows if row["is_maker"]), "fees": by_asset(rows)}
-        found |= {"unvalued_fees": by_asset([row for row in rows if row["fee_in_quote"] is None]), "position": held}
-        found |= {"gross": self.gross, "realized_fees": fees, "pnl": self.gross - fees, "open_fees": open_fees}
-        found |= {"unrealized": unrealized, "identity_gap": 0, "round_trips": len(self.trips), "wins": wins}
-        marked = None if unrealized is None else self.gross - fees + unrealized - open_fees
-        found |= {"marked_pnl": marked, "undecided": self.undecided}
-        if self.part.get("carried", {}).get("qty") is not None:
-            known = {"qty": self.carried, "cost": self.carried_cost, "fees": self.carried_fees}
-            found["carried"] = self.part["carried"] | known
-        whole = None if average is None else self.average_net + average - self.average_fees
-        told = {"position": held, "avg_price": self.cost / abs(held) if held else None, "unrealized": average}
-        told |= {"realized_net": self.average_net, "open_fees": self.average_fees, "total": whole}
-        return found | {"average_cost": told}
-
-
-def by_asset(rows: Sequence[Json], sign: int = 0) -> Json:
-    return Sums((row["fee_asset"], row["fee"]) for row in rows if row["fee"] and row["fee"] * sign >= 0)
-
-
-def sides(rows: Sequence[Json], part: Json | None) -> Json:
-    found: Json = {}
-    places = len(part["tick_size"].text.rstrip("0").partition(".")[2]) if part else 0
-    for name, past, sign in (("buy", "bought", 1), ("sell", "sold", -1)):
-        own = [row for row in rows if sign_of(row) == sign]
-        money, qty = (total(row[key] for row in own) for key in ("quote_qty", "qty"))
-        found |= {f"{name}s": len(own), f"avg_{name}_price": rounded(money / qty, places) if own and part else None}
-        found |= {f"{past}_qty": qty, f"{past}_quote": money}
+def by_asset(*parts: Any) -> dict[str, Any]:
+    found: dict[str, Any] = defaultdict(Fraction)
+    for asset, amount, *_ in chain(*parts):
+        found[asset] += amount
     return found
 
 
-def held_of(balances: Json) -> Iterator[tuple[str, Fraction]]:
-    for asset, each in balances.items():
-        yield asset, each["free"] + each["locked"]
+def fill_of(row: Any, part: Any) -> Figures:
+    """Return a trade, and the lot that it leaves: what arrived (`amount`) and the `rest` of it have signs."""
+    base, quote, qty, quote_qty, fee = part["base"], part["quote"], row["qty"], row["quote_qty"], row["fee"]
+    sign, rate, paid = 1 if row["side"] == "BUY" else -1, quote_qty / qty, (row["fee_asset"], fee)
+    moved = [(base, sign * qty), (quote, -sign * quote_qty), (row["fee_asset"], -fee)]
+    amount = sum(each for asset, each in moved if asset == base)
+    unit = {base: rate, quote: 1}.get(row["fee_asset"], row.get("fee_price") if fee else 0)
+    told = row["fee_in_quote"] if "opened" in row else None  # a lot tells what its fee in a third asset has cost
+    fee_in_quote = told if unit is None else fee * unit
+    cost, left, is_unvalued = fee_in_quote or 0, row.get("left", abs(amount)), row.get("is_unvalued", unit is None)
+    closed_gross, closed_fees = row.get("closed_gross", 0), row.get("closed_fees", 0)
+    rest, mid, mids = left if amount > 0 else -left, row.get("mid"), row.get("mids")
+    time, gross, realized = f"{np.datetime64(int(row['time_ms']), 'ms')}Z", 0, 0 if amount else -cost
+    return Figures(**row | locals())
 
 
-def moved_by(rows: Iterable[Json], symbols: Json) -> Iterator[tuple[str, Fraction]]:
-    for row in rows:
-        yield symbols[row["symbol"]]["base"], sign_of(row) * row["qty"]
-        yield symbols[row["symbol"]]["quote"], -sign_of(row) * row["quote_qty"]
-        yield row["fee_asset"], -row["fee"]
+def first_in_first_out(fill: Figures, lots: deque[Figures]) -> Iterator[Figures]:  # round trips that end by that
+    while lots and fill.rest * lots[0].rest < 0:
+        lot = lots[0]
+        units = min(lot.rest, -fill.rest, key=abs)
+        gross, fees = units * (fill.rate - lot.rate), units * (lot.cost / lot.amount - fill.cost / fill.amount)
+        fill.gross, fill.realized = fill.gross + gross, fill.realized + gross - fees
+        lot.closed_gross, lot.closed_fees = lot.closed_gross + gross, lot.closed_fees + fees
+        lot.rest, fill.rest, lot.is_unvalued = lot.rest - units, fill.rest + units, lot.is_unvalued | fill.is_unvalued
+        lot.left = abs(lot.rest)
+        if not lot.rest:
+            ends = {"opened_ms": lot.time_ms, "closed_ms": fill.time_ms, "side": "BUY" if lot.amount > 0 else "SELL"}
+            sums = {"qty": lot.opened, "gross": lot.closed_gross, "fees": lot.closed_fees}
+            yield Figures(**vars(lots.popleft()) | ends | sums, net=lot.closed_gross - lot.closed_fees)
+    if fill.rest:
+        fill.opened = fill.left = abs(fill.rest)
+        lots.append(fill)
 
 
-def account_of(document: Json, books: dict[str, Book], before: Json | None) -> Json:
-    """Return `reconciliation`, `equity` and `identity`. Trades after the last sight are in no balances."""
-    rows, symbols, opening = document["trade_history"], document["symbols"], document.get("opening")
-    lines = {symbol: book.line() for symbol, book in books.items()}
-    whole: Json = dict.fromkeys([*LINE, "held_change", "fees_elsewhere", "flows", "first_trade"])
-    nothing = {"equity": dict.fromkeys(EQUITY) | {"balances": {}}, "identity": {"symbols": lines, "all": whole}}
-    if opening is None:
-        return nothing
-
-    def is_held(row: Json) -> bool:  # whether the balances of the opening hold a trade
-        last = opening["last_trade_ids"].get(row["symbol"])
-        return bool(row["id"] <= last if last is not None else row["time_ms"] <= opening["time_ms"])
-
-    others = [row for row in (before or {}).get("trade_history", ()) if not is_held(row)]
-    fresh, second = [row for row in rows if not is_held(row)], document["time"]
-    told = int(document["reconciliation"]["trades_since_opening"]) - len(others)
-    least, most = sum(row["time"][11:19] < second for row in fresh), sum(row["time"][11:19] <= second for row in fresh)
-    since = fresh[: told if least <= told <= most else most]  # within its last second the file does not say which
-    flows = [flow for flow in document.get("flows", ()) if flow["time_ms"] > opening["time_ms"]]
-    first, last = (Sums(held_of(one["balances"])) for one in (opening, document))
-    late, flowed = Sums(moved_by(others, symbols)), [(flow["asset"], flow["amount"]) for flow in flows]
-    due = Sums(first.items(), moved_by([*others, *since], symbols), flowed)
-    traded = Sums(moved_by(rows, symbols))
-    moved = Sums(traded.items(), flowed)
-    held, gaps = Sums(moved_by([row for row in rows if is_held(row)], symbols)), {}
-    for asset in due.keys() | last.keys():
-        if missing := last[asset] - due[asset]:
-            gaps[asset] = {"expected": due[asset], "actual": last[asset], "difference": missing}
-    known = {"is_exact": not gaps, "differences": gaps, "trades_since_opening": len(since) + len(others)}
-    found = nothing | {"reconciliation": document["reconciliation"] | known}
-    quotes = {book.quote for book in books.values()}
-    has_some = [one for one in books.values() if one.rows or one.carried or first[one.base] or traded[one.base]]
-    prices = {book.base: (book.start, book.part["mark_price"]) for book in has_some}
-    if len(quotes) != 1 or any(None in pair for pair in prices.values()):
-        return found
-    prices = {(quote := quotes.pop()): (Fraction(1), Fraction(1))} | prices
-    balances = {}
-    for asset, (at_start, at_end) in prices.items():
-        start = first[asset] - held[asset] + late[asset]
-        end = start + moved[asset] + gaps.get(asset, {}).get("difference", ZERO)
-        balances[asset] = {"start": start, "end": end, "start_price": at_start, "end_price": at_end}
-    began, ended = (total(one[end] * one[f"{end}_price"] for one in balances.values()) for end in ("start", "end"))
-    rises = {asset: at_end - at_start for asset, (at_start, at_end) in prices.items()}
-    change = total((balances[one.base]["start"] - one.carried) * rises[one.base] for one in has_some)
-    elsewhere = worth = ZERO
-    for flow in (flow for flow in flows if flow["asset"] in prices):
-        price = prices[flow["asset"]][1] if flow["price"] is None else flow["price"]
-        change += flow["amount"] * (prices[flow["asset"]][1] - price)
-        worth += flow["amount"] * price
-    for row in rows:
-        book, asset = books[row["symbol"]], row["fee_asset"]
-        if asset not in (book.base, book.quote):
-            cost = fee_in_quote(row, book.base, book.quote) or ZERO
-            change += cost - row["fee"] * prices[asset][1] if asset in prices else 0
-            elsewhere += 0 if asset in prices else cost
-    sums = {name: total(line[name] for line in lines.values()) for name in LINE[:3]}
-    left = sums["realized_net"] + sums["unrealized_change"] - sums["open_fees_change"] + change + elsewhere
-    grown, first_trade = ended - began, document.get("identity", {}).get("all", {}).get("first_trade")
-    equity = dict(zip(EQUITY, (quote, began, ended, grown, worth, elsewhere, grown - worth - elsewhere), strict=True))
-    sums |= {"held_change": change, "fees_elsewhere": elsewhere, "equity_change": grown, "flows": worth}
-    whole = sums | {"gap": left - grown + worth, "first_trade": first_trade}
-    return found | {"equity": equity | {"balances": balances}, "identity": {"symbols": lines, "all": whole}}
+def symbol_of(symbol: str, told: Any, trades: list[Figures], start: Any) -> Figures:
+    """Return what the trades of one symbol come to. What a short position cost is less than nothing here."""
+    end, carried = nan if told["mark_price"] is None else told["mark_price"], dict(told.get("carried", {}))
+    lots, trips = deque(fill_of(row, told) for row in carried.get("lots", ())), list[Figures]()
+    qty_before, cost_before = sum(lot.rest for lot in lots), sum(lot.rest * lot.rate for lot in lots)
+    fees_before = sum(lot.cost * lot.rest / lot.amount for lot in lots)
+    position, cost, open_fees, net = qty_before, cost_before, fees_before, 0  # at average cost
+    began, cash, mark = qty_before and qty_before * start, 0, nan
+    for fill in (fills := [each for each in trades if each.symbol == symbol]):
+        worth, fee = fill.amount * fill.rate, fill.cost
+        cash, mark = cash - worth - fee, fill.mid or mark
+        if not fill.amount:  # the fee took all
+            net, fee = net - fee, 0
+        elif position * fill.amount < 0:
+            of_held, of_fill = min(1, -fill.amount / position), min(1, -position / fill.amount)
+            shares = (cost, of_held), (open_fees, of_held), (worth, of_fill), (fee, of_fill)
+            closed, paid, closing, paying = (each if part == 1 else round(each * part, 12) for each, part in shares)
+            net -= closed + closing + paid + paying
+            worth, fee = worth - closed - closing, fee - paid - paying
+        cost, open_fees, position = cost + worth, open_fees + fee, position + fill.amount
+        fill.position, fill.result = position, cash + position * mark - began
+        trips += first_in_first_out(fill, lots)
+    worth = position * end
+    average_cost = {"position": position, "avg_price": over(cost, position, 12), "realized_net": net}
+    average_cost |= {"open_fees": open_fees, "unrealized": worth - cost, "total": net + worth - cost - open_fees}
+    bought, sold = ([fill for fill in fills if fill.sign == sign] for sign in (1, -1))
+    buys, bought_qty, bought_quote = len(bought), sum(one.qty for one in bought), sum(one.quote_qty for one in bought)
+    sells, sold_qty, sold_quote = len(sold), sum(one.qty for one in sold), sum(one.quote_qty for one in sold)
+    places = next(n for n in count() if told["tick_size"] * 10**n % 1 == 0)
+    avg_buy_price, avg_sell_price = over(bought_quote, bought_qty, places), over(sold_quote, sold_qty, places)
+    volume, maker_volume = bought_quote + sold_quote, sum(fill.quote_qty for fill in fills if fill.is_maker)
+    fees, paid_fees = by_asset(fill.paid for fill in fills if fill.fee), sum(fill.cost for fill in fills)
+    unvalued_fees = by_asset(fill.paid for fill in fills if fill.fee_in_quote is None)
+    gross, pnl = sum(fill.gross for fill in fills), sum(fill.realized for fill in fills)
+    realized_fees, unrealized = gross - pnl, worth - sum(lot.rest * lot.rate for lot in lots)
+    open_fees, identity_gap = fees_before + paid_fees - realized_fees, 0
+    marked_pnl = pnl + unrealized - open_fees
+    undecided, round_trips = sum(trip.net > 0 for trip in trips if trip.is_unvalued), len(trips)
+    wins = sum(trip.net > 0 for trip in trips) - undecided
+    position_ms = sum(abs(one.position) * (after.time_ms - one.time_ms) for one, after in pairwise(fills))
+    turnover = over((bought_qty + sold_qty) * (fills[-1].time_ms - fills[0].time_ms), position_ms) if fills else nan
+    if carried.get("qty") is not None:
+        carried |= {"qty": qty_before, "cost": abs(cost_before), "fees": fees_before}
+    equity_change = cash + worth - began if fills or qty_before else 0
+    realized_net, open_fees_change = pnl + 0 * equity_change, open_fees - fees_before + 0 * equity_change  # or all nan
+    unrealized_change = (position and unrealized) - began + cost_before + 0 * equity_change
+    gap = realized_net + unrealized_change - open_fees_change - equity_change
+    return Figures(**told | locals())
 
 
-def metric(value: Any, n: int, **more: Any) -> Json:
-    return {"value": value, "n": n if value is not None else 0, **more}
+def account_of(day: Figures, told: Any, before: list[Figures]) -> Figures:
+    """Return the figures of `reconciliation`, `equity` and `identity.all`."""
+    ids, at_ms, balances, books = day.opening["last_trade_ids"], day.opening["time_ms"], {}, day.symbols.values()
+    known = before + day.trade_history
+    new = [fill for fill in known if (fill.id > ids[fill.symbol] if fill.symbol in ids else fill.time_ms > at_ms)]
+    late, least, most = (sum(f.time < day.date + end for f in new) for end in ("", f"T{day.time}", f"T{day.time}."))
+    seen = min(max(int(told["trades_since_opening"]) + late, least), most)  # within its last second: as it tells
+    opened, now = ([(a, sum(each.values())) for a, each in one["balances"].items()] for one in (day.opening, vars(day)))
+    came = [(flow["asset"], flow["amount"], flow["price"]) for flow in day.flows if flow["time_ms"] > at_ms]
+    due, last = by_asset(opened, came, *(fill.moved for fill in new[:seen])), by_asset(now)
+    gaps = {a: last[a] - due[a] for a in due | last if last[a] != due[a]}
+    differences = {a: {"expected": due[a], "actual": last[a], "difference": gap} for a, gap in gaps.items()}
+    is_exact, trades_since_opening, last = not gaps, seen - late, by_asset(now, *(fill.moved for fill in new[seen:]))
+    moved = by_asset(gaps.items(), came, *(fill.moved for fill in day.trade_history))
+    first = by_asset((a, last[a] - moved[a]) for a in last | moved)
+    some = [one for one in books if one.fills or one.qty_before or first[one.base] or last[one.base]]
+    if len(quotes := {one.quote for one in books}) != 1 or any(isnan(one.start + one.end) for one in some):
+        return Figures(**told | locals(), gap=nan)
+    (asset,), flows, fees_elsewhere = quotes, 0, 0
+    prices = {asset: (1, 1)} | {one.base: (one.start, one.end) for one in some}
+    for a, (old, new) in prices.items():
+        balances[a] = {"start": first[a], "end": last[a], "start_price": old, "end_price": new}
+    held_change = sum((first[one.base] - one.qty_before) * (one.end - one.start) for one in some)
+    for a, amount, price in (flow for flow in came if flow[0] in prices):
+        flows += amount * (price or prices[a][1])
+        held_change += amount * (prices[a][1] - (price or prices[a][1]))
+    for fill in (fill for one in books for fill in one.fills if fill.fee_asset not in (one.base, one.quote)):
+        held_change += fill.cost - fill.fee * prices[fill.fee_asset][1] if fill.fee_asset in prices else 0
+        fees_elsewhere += fill.cost if fill.fee_asset not in prices else 0
+    start, end = (sum(each[name] * each[f"{name}_price"] for each in balances.values()) for name in ("start", "end"))
+    change = equity_change = end - start
+    change_less_flows = change - flows - fees_elsewhere
+    realized_net, open_fees_change = sum(one.realized_net for one in books), sum(one.open_fees_change for one in books)
+    unrealized_change = sum(one.unrealized_change for one in books)
+    gap = realized_net + unrealized_change - open_fees_change + held_change + fees_elsewhere - change + flows
+    return Figures(**told | locals())
 
 
-def metrics_of(document: Json, books: Iterable[Book], results: Sequence[Fraction], balances: Json) -> Json:
-    books, rows, known = list(books), document["trade_history"], len(results)
-    traded, count = [book for book in books if book.rows], len(rows)
-    if len({book.quote for book in traded}) > 1:
-        return {name: metric(None, 0) for name in METRICS}
-    nets = [trip["net"] for book in books for trip in book.trips]
-    decided, wins = len(nets) - sum(book.undecided for book in books), sum(net > 0 for net in nets)
-    gain, loss = total(max(net, 0) for net in nets), total(max(-net, 0) for net in nets)
-    money, made = total(row["quote_qty"] for row in rows), total(row["quote_qty"] for row in rows if row["is_maker"])
-    has_all = 0 < decided == len(nets)
-    share = wilson(wins, decided) if has_all else {"value": None, "n": decided}
-    for book in books:
-        book.move_mark(book.part["mark_price"])
-    peak = fall = ZERO
-    for result in [*results, total(book.result for book in books)]:
-        peak, fall = max(peak, result), max(fall, peak - result)
-    is_marked = all(None not in book.line().values() for book in traded)
-    turned = [ratio(total(row["qty"] for row in rows) * one.span, one.area) for one in traded]
-    missing, inventory = count - known, total(book.inventory for book in traded)
-    hold = total(one["start"] * one["end_price"] for one in balances.values()) if balances else None
-    quoting, found = document.get("quoting"), {name: metric(None, 0) for name in METRICS}
-    found |= {
-        "spread_capture": metric(total(book.capture for book in traded) if known else None, known, missing=missing),
-        "inventory_pnl": metric(inventory if known and is_marked else None, known, missing=missing),
-        "fees": metric(total(book.fees for book in books), count),
-        "win_rate": share,
-        "profit_factor": {"value": ratio(gain, loss) if has_all else None, "n": decided},
-        "expectancy": {"value": (gain - loss) / decided if has_all else None, "n": decided},
-        "max_drawdown": metric(fall if known else None, known),
-        "maker_ratio": metric(ratio(made, money), count),
-        "turnover": metric(turned[0] if len(turned) == 1 else None, count),
-        "hold_benchmark": metric(hold, len(balances)),
+def metrics_of(day: Figures, balances: Any, told: Any) -> dict[str, Figures]:
+    fills, n, shown, results = day.trade_history, day.total_trades, dict.fromkeys(day.symbols, 0), list[Any]()
+    for fill in fills:
+        shown[fill.symbol] = 0 if isnan(fill.result) else fill.result
+        results += [sum(shown.values())] if fill.mid else []
+    shown |= {symbol: one.equity_change for symbol, one in day.symbols.items() if not isnan(one.equity_change)}
+    known, missing, results = len(results), n - len(results), [*results, sum(shown.values())]
+    falls = [peak - result for peak, result in zip(accumulate(results, max, initial=0), results, strict=False)]
+    capture = sum(fill.amount * (fill.mid - fill.rate) for fill in fills if fill.mid) if known else nan
+    inventory = sum(book.equity_change + book.paid_fees for book in day.traded) - capture
+    nets, z = [trip.net for trip in day.trips], 1.959963984540054  # of the normal distribution, for 95 %
+    net, gain, wins = sum(nets), sum(max(net, 0) for net in nets), sum(net > 0 for net in nets)
+    decided = len(nets) - sum(book.undecided for book in day.traded)
+    ended = decided if decided == len(nets) else 0
+    middle, width = wins + z * z / 2, z * sqrt(wins * (ended - wins) / ended + z * z / 4) if ended else nan
+    low, high = (near((middle + each) / (ended + z * z), 6) if ended else nan for each in (-width, width))
+    quoting: Any = {"orders": 0, "orders_filled": 0, "symbol": "", "presence": nan, "minutes": 0} | (told or {})
+    late, orders = quoting.get("picked_off", {"markout": nan, "count": 0}), quoting["orders"]
+    own = sum(fill.symbol == quoting["symbol"] for fill in fills) if orders else 0
+    turnover = day.traded[0].turnover if len(day.traded) == 1 else nan
+    hold = sum(each["start"] * each["end_price"] for each in balances.values()) if balances else nan
+    found: dict[str, tuple[Any, Any]] = {
+        "spread_capture": (capture, known),
+        "inventory_pnl": (inventory, 0 if isnan(inventory) else known),
+        "fees": (sum(fill.cost for fill in fills), n),
+        "picked_off_cost": (nan if late["count"] and late["markout_bps"] is None else -late["markout"], late["count"]),
+        "win_rate": (over(wins, ended), decided),
+        "profit_factor": (over(gain, gain - net if ended else 0), decided),
+        "expectancy": (over(net, ended, 12), decided),
+        "max_drawdown": (max(0, *falls) if known else nan, known),
+        "maker_ratio": (over(sum(one.maker_volume for one in day.traded), sum(one.volume for one in day.traded)), n),
+        "fill_ratio": (over(quoting["orders_filled"], orders), orders),
+        "order_to_trade": (over(orders, own), own),
+        "turnover": (turnover, 0 if isnan(turnover) else n),
+        "presence": (round(quoting["presence"], 6), quoting["minutes"]),
+        "hold_benchmark": (hold, len(balances)),
     }
-    if quoting is None:
-        return found
-    picked, orders = quoting["picked_off"], quoting.get("orders", 0)
-    fills = sum(row["symbol"] == quoting.get("symbol") for row in rows)
-    found["picked_off_cost"] = metric(-picked["markout"], picked["count"])
-    found["presence"] = metric(rounded(quoting["presence"], 6), quoting["minutes"])
-    found["fill_ratio"] = metric(ratio(quoting.get("orders_filled", 0), orders), orders)
-    return found | {"order_to_trade": metric(ratio(orders, fills) if orders else None, fills)}
+    found = found if len({book.quote for book in day.traded}) <= 1 else dict.fromkeys(found, (nan, 0))
+    return {key: Figures(value=one, n=n, missing=missing, low=low, high=high) for key, (one, n) in found.items()}
 
 
-def markouts_of(rows: Sequence[Json]) -> Iterator[Json]:
-    for horizon in (1, 10, 60):
-        for side in ("buy", "sell", "both"):
-            own = [row for row in rows if side in ("both", row["side"].lower())]
-            pairs = [(row, (row.get("mids") or {}).get(str(horizon))) for row in own if row.get("mid")]
-            pairs = [pair for pair in pairs if pair[1]]
-            found = {"horizon_s": horizon, "side": side, "n": len(pairs), "missing": len(own) - len(pairs)}
-            yield found | markout(pairs, max(30, 3 * horizon))
-
-
-def markout(pairs: Sequence[tuple[Json, Any]], block_s: int) -> Json:
-    found: Json = dict.fromkeys(("mean_bps", "low_bps", "high_bps", "capture_bps", "adverse_bps"))
-    if not pairs:
-        return found | {"block_s": block_s, "blocks": Near(0.0, 1)}
-    signs, times = [sign_of(row) for row, _ in pairs], [int(row["time_ms"]) for row, _ in pairs]
-    prices, mids = [float(row["price"]) for row, _ in pairs], [float(row["mid"]) for row, _ in pairs]
-    weights = [price * float(row["qty"]) for price, (row, _) in zip(prices, pairs, strict=True)]
-    worth, capture = (
-        [sign * (mid - price) / base * 1e4 for sign, mid, price, base in zip(signs, each, prices, mids, strict=True)]
-        for each in ([float(mid) for _, mid in pairs], mids)
-    )
-    whole, least = math.fsum(weights), block_s * 1_000
-    mean, at_once = (math.fsum(map(float.__mul__, weights, each)) / whole for each in (worth, capture))
-    block = least * max(1.0, whole**2 / in_common(times, weights, least) / 20)
-    blocks = whole**2 / in_common(times, weights, block)
-    found |= {"mean_bps": Near(mean, 4), "capture_bps": Near(at_once, 4), "adverse_bps": Near(at_once - mean, 4)}
+def markout(fills: list[Figures], horizon_s: int, side: str) -> Figures:
+    own = [fill for fill in fills if side in ("both", fill.side.lower())]
+    known = [(one, mid) for one in own if one.mid and (mid := (one.mids or {}).get(str(horizon_s)))]
+    n, missing, block_s, blocks = len(known), len(own) - len(known), max(30, 3 * horizon_s), over(0, 1)
+    if not known:
+        return Figures(**locals())
+    rows = [(one.time_ms, one.sign, one.price, one.qty, one.mid, mid) for one, mid in known]
+    times, signs, prices, qtys, mids, later = np.array(rows, dtype=float).T
+    times, weights = (times - times[0]) / 1_000, prices * qtys
+    values, at_once = (signs * (each - prices) / mids * 1e4 for each in (later, mids))
+    mean, capture, whole = np.average(values, weights=weights), np.average(at_once, weights=weights), weights.sum()
+    block = block_s * max(1, whole**2 / in_common(weights, times, block_s) / 20)
+    blocks = whole**2 / in_common(weights, times, block)
+    mean_bps, capture_bps, adverse_bps = near(mean, 4), near(capture, 4), near(capture - mean, 4)
     if blocks >= 5:
-        errors = [weight * (each - mean) for weight, each in zip(weights, worth, strict=True)]
-        error = math.sqrt(max(0.0, in_common(times, errors, block)) * blocks / (blocks - 1)) / whole
-        reach, slack = student(blocks - 1) * error, 1e-9 + 5e-6 * error
-        found |= {"low_bps": Near(mean - reach, 4, slack), "high_bps": Near(mean + reach, 4, slack)}
-    return found | {"block_s": round(block / 1_000), "blocks": Near(blocks, 1)}
+        error = sqrt(max(0, in_common(weights * (values - mean), times, block)) * blocks / (blocks - 1)) / whole
+        angles = np.linspace(0, pi / 2, 100_001)  # Student's t is sqrt(freedom) tan(angle)
+        below = np.cumsum(np.cos(angles[1:] - angles[1] / 2) ** (blocks - 2))
+        reach = error * sqrt(blocks - 1) * tan(np.interp(0.95, below / below[-1], angles[1:]))
+        low_bps, high_bps = (near(mean + each, 4, 1e-9 + 5e-6 * error) for each in (-reach, reach))
+    block_s, blocks = round(block), near(blocks, 1)
+    return Figures(**locals())
 
 
-def in_common(times: Sequence[int], values: Sequence[float], block: float) -> float:
+def in_common(values: Any, times: Any, block: float) -> float:
     """Return Q: the sum over all pairs of their product by the part of a block that they have in common."""
-    sums, moments, pairs = [0.0], [0.0], []
-    for index, (at, value) in enumerate(zip(times, values, strict=True)):
-        first, since = bisect_left(times, at - block), at - times[0]
-        near, moment = sums[index] - sums[first], moments[index] - moments[first]
-        pairs.append(value * (near * (1 - since / block) + moment / block))
-        sums.append(sums[-1] + value)
-        moments.append(moments[-1] + value * since)
-    return math.fsum(value * value for value in values) + 2 * math.fsum(pairs)
+    sums, moments = (np.concatenate([[0.0], np.cumsum(each)]) for each in (values, values * times))
+    first = np.searchsorted(times, times - block)
+    sums, moments = sums[:-1] - sums[first], moments[:-1] - moments[first]
+    return float(values @ values + 2 * values @ (sums * (1 - times / block) + moments / block))
 
 
-@cache
-def student(freedom: float) -> float:
-    """Return Student's t(0.975): its density over t = sqrt(freedom) tan(angle) is summed by Simpson's rule."""
-    scale = 2 * math.exp(math.lgamma((freedom + 1) / 2) - math.lgamma(freedom / 2)) / math.sqrt(math.pi)
-    low, high = 0.0, 20.0
-    for _ in range(60):
-        middle = (low + high) / 2
-        step = math.atan(middle / math.sqrt(freedom)) / 200
-        heights = [math.cos(step * index) ** (freedom - 1) for index in range(201)]
-        within = scale * step / 3 * (heights[0] + heights[-1] + 4 * sum(heights[1:-1:2]) + 2 * sum(heights[2:-1:2]))
-        low, high = (middle, high) if within < 0.95 else (low, middle)
-    return low
+def day_of(document: Any, before: Any = None) -> Figures:
+    """Return what a document must be: what does not follow from trades, opening and balances is as it is told."""
+    opening, parts, flows = document.get("opening", {}), document["symbols"], document.get("flows", ())
+    equity, marks = Figures(balances={}), opening.get("marks", {})
+    trade_history = [fill_of(row, parts[row["symbol"]]) for row in document["trade_history"]]
+    symbols = {name: symbol_of(name, part, trade_history, marks.get(name, nan)) for name, part in parts.items()}
+    for symbol in symbols.keys() & before.symbols.keys() if before else ():
+        symbols[symbol].carried["lots"] = list(before.symbols[symbol].lots)
+    books, fees = list(symbols.values()), by_asset(fill.paid for fill in trade_history if fill.fee)
+    traded, total_trades = [book for book in books if book.fills], len(trade_history)
+    trades = Figures(**vars(traded[0]) if len(traded) == 1 else {})
+    trades.total_buys, trades.total_sells = sum(book.buys for book in books), sum(book.sells for book in books)
+    trades.fees = by_asset(fill.paid for fill in trade_history if fill.fee > 0)
+    trades.rebates = by_asset(fill.paid for fill in trade_history if fill.fee < 0)
+    if len({book.quote for book in traded}) <= 1:
+        trades.pnl, trades.volume = sum(book.pnl for book in books), sum(book.volume for book in books)
+    trips = sorted((trip for book in books for trip in book.trips), key=lambda trip: trip.closed_ms)
+    round_trips, identity = {"n": len(trips), "rows": trips[-100:]}, {"symbols": symbols, "all": equity}
+    day = Figures(**document | locals())
+    if opening:
+        reconciliation = equity = account_of(day, day.reconciliation, before.trade_history if before else [])
+        first_trade = equity.first_trade if abs(equity.gap) > 0 else None
+        identity["all"] = Figures(**vars(equity) | {"first_trade": first_trade})
+    metrics = metrics_of(day, equity.balances, document.get("quoting"))
+    if any(fill.mids for fill in trade_history):
+        markouts = [markout(trade_history, *each) for each in product((1, 10, 60), ("buy", "sell", "both"))]
+    return Figures(**document | locals())
 
 
-def wilson(wins: int, n: int) -> Json:
-    z = NormalDist().inv_cdf(0.975)
-    middle, width = wins + z * z / 2, z * math.sqrt(wins * (n - wins) / n + z * z / 4)
-    low, high = max(0.0, (middle - width) / (n + z * z)), min(1.0, (middle + width) / (n + z * z))
-    return {"value": Near(wins / n), "n": n, "low": Near(low), "high": Near(high)}
+def faults(found: Any, expected: Any, name: str) -> Iterator[str]:
+    exact = round(expected, 12) if isinstance(expected, Fraction) else None if isinstance(expected, float) else expected
+    is_near = isinstance(expected, tuple) and isinstance(found, Fraction) and expected[0] <= found <= expected[1]
+    made: Any = vars(expected) if isinstance(expected, Figures) else expected
+    if isinstance(found, list) and isinstance(expected, list):
+        found, made = dict(enumerate(found)), dict(enumerate(expected))
+    if isinstance(found, dict) and isinstance(made, dict):
+        for key in found if isinstance(expected, Figures) else found | made:
+            if key != "why" and found.get(key) != made.get(key):
+                yield from faults(found.get(key), made.get(key), f"{name}.{key}")
+    elif not is_near and found != exact:
+        yield f"{name} is {found}, by the trades {exact}"
 
 
-def played(document: Json) -> tuple[dict[str, Book], list[Json], list[Fraction]]:
-    """Return the books of a document's trades, these with their figures, and the result after each with a mid."""
-    marks = document.get("opening", {}).get("marks", {})
-    books = {symbol: Book(part, marks.get(symbol)) for symbol, part in document["symbols"].items()}
-    shown, history, results = dict.fromkeys(books, ZERO), list[Json](), list[Fraction]()
-    for row in document["trade_history"]:
-        book, at_ms = books[row["symbol"]], int(row["time_ms"])
-        time = f"{datetime.fromtimestamp(at_ms // 1_000, UTC):%Y-%m-%dT%H:%M:%S}.{at_ms % 1_000:03}Z"
-        made = {"time": time, "realized": rounded(book.take(row))}
-        if (fee := fee_in_quote(row, book.base, book.quote)) is not None:
-            fee = rounded(fee)
-        history.append(row | made | {"fee_in_quote": fee})
-        shown[row["symbol"]] = book.result
-        results += [total(shown.values())] if row.get("mid") is not None else []
-    return books, history, results
-
-
-def figures(document: Json, before: Json | None = None) -> Json:
-    """Return every figure that follows from a document's trades, opening and balances."""
-    rows, (books, history, results) = document["trade_history"], played(document)
-    parts = {symbol: book.told() for symbol, book in books.items()}
-    for symbol, book in (played(before)[0] if before else {}).items():
-        parts[symbol]["carried"] |= {"lots": [lot.told() for lot in book.lots]}
-    traded = [book for book in books.values() if book.rows]
-    counted, is_one = sides(rows, traded[0].part if len(traded) == 1 else None), len({one.quote for one in traded}) <= 1
-    trades: Json = {"total_buys": counted["buys"], "total_sells": counted["sells"]}
-    trades |= {name: counted[name] for name in ("avg_buy_price", "avg_sell_price")}
-    trades |= {name: total(part[name] for part in parts.values()) if is_one else None for name in ("pnl", "volume")}
-    trades |= {"fees": by_asset(rows, 1), "rebates": by_asset(rows, -1)}
-    trips = sorted((trip for book in books.values() for trip in book.trips), key=lambda trip: trip["closed_ms"])
-    found = document | account_of(document, books, before)
-    found |= {"trades": trades, "total_trades": len(rows), "symbols": parts, "fees": by_asset(rows)}
-    found |= {"metrics": metrics_of(document, books.values(), results, found["equity"]["balances"])}
-    found |= {"trade_history": history}
-    found |= {"markouts": list(markouts_of(rows))} if any(row.get("mids") for row in rows) else {}
-    return found | ({"round_trips": {"n": len(trips), "rows": trips[-100:]}} if "round_trips" in document else {})
-
-
-def faults(found: Any, expected: Any, name: str = "", *, has_all: bool = True) -> Iterator[str]:
-    if isinstance(expected, dict) and isinstance(found, dict):
-        for key in ((found.keys() | expected.keys()) if has_all else found.keys()) - {"why"}:
-            pair = found.get(key, "missing"), expected.get(key, "none")
-            yield from faults(*pair, f"{name}.{key}".lstrip("."), has_all=has_all)
-    elif isinstance(expected, list) and isinstance(found, list) and len(expected) == len(found):
-        differ = [index for index, pair in enumerate(zip(found, expected, strict=True)) if pair[0] != pair[1]]
-        for index in differ:  # most are equal as they stand
-            pair = found[index], expected[index]
-            yield from faults(*pair, f"{name}[{index}]", has_all=has_all)
-    elif isinstance(found, Fraction) and isinstance(expected, Near):
-        is_near = abs(float(found) - expected.value) <= 0.5 * 10**-expected.places + expected.slack
-        if not is_near or found != round(found, expected.places):
-            yield f"{name} is {float(found)}, by the trades {expected.value}"
-    elif found != (rounded(expected) if isinstance(expected, Fraction) else expected):
-        yield f"{name} is {found}, by the trades {expected}"
-
-
-def faults_of(document: Json, before: Json | None = None) -> list[str]:
-    return list(faults(document, figures(document, before), has_all="schema" in document))
-
-
-def reading(path: Path) -> Json:
-    number = cache(Number)  # many are the same
-    found: Json = json.loads(path.read_text(), parse_float=number, parse_int=number)
-    return found
-
-
-def line(value: Any) -> str:
-    if isinstance(value, dict):
-        return "{" + ", ".join(f"{json.dumps(key)}: {line(each)}" for key, each in value.items()) + "}"
-    if isinstance(value, list):
-        return "[" + ", ".join(map(line, value)) + "]"
-    return value.text if isinstance(value, Number) else json.dumps(value)
-
-
-def checksum(document: Json) -> str:
-    head = {key: value for key, value in document.items() if key not in ("checksum", "trade_history")}
-    text = "".join(map(line, document["trade_history"])) + line(head)
+def checksum(text: str) -> str:
+    told = json.loads(text, parse_float="\0{}".format, parse_int="\0{}".format)  # numbers as they are spelled
+    head = {key: value for key, value in told.items() if key not in ("checksum", "trade_history")}
+    text = re.sub(r'"\\u0000(.*?)"', r"\1", "".join(map(json.dumps, [*told["trade_history"], head])))
     text = re.sub(r"\.(\d*?)0+(?!\d)", lambda found: f".{found[1]}" if found[1] else "", text)
     return f"crc32:{zlib.crc32(text.encode()):08x}"
 
 
-def main(paths: Sequence[str]) -> int:
-    document, before = reading(Path(paths[0])), reading(Path(paths[1])) if paths[1:] else None
-    found = faults_of(document, before)
-    if "schema" in document and document["checksum"] != (made := checksum(document)):
-        found.insert(0, f"checksum is {document['checksum']}, by the file {made}")
-    print("\n".join(found) or f"{paths[0]}: all follows from {len(document['trade_history'])} trades")
-    return 1 if found else 0
+def faults_of(text: str, *before: str) -> list[str]:  # of a file, and of that of the day before
+    read = partial(json.loads, parse_float=cache(Fraction), parse_int=cache(Fraction))  # many numbers are the same
+    document, *others = map(read, (text, *before))
+    expected = day_of(document, *map(day_of, others))
+    expected.checksum = checksum(text) if "schema" in document else document.get("checksum")
+    return list(faults(document, expected, "file"))
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    found = faults_of(*(Path(path).read_text() for path in sys.argv[1:]))
+    print(*found or ["all follows from the trades"], sep="\n")
+    sys.exit(bool(found))

@@ -1,11 +1,16 @@
 """Whoever knows docs/reports.md alone makes the same figures of two days of fills, and no changed digit passes."""
 
+import json
 import os
 import random
+import subprocess
+import sys
+from collections.abc import Iterator
 from dataclasses import replace
 from decimal import Decimal
+from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import pytest
 
@@ -16,9 +21,9 @@ from reports.daily_file import encode
 from reports.folder import ReportsFolder
 from reports.performance import unseen_document
 from reports.trade_history import FillDetail, key_of
-from tests.independent.daily_file_check import Number, checksum, faults_of, main, reading
+from tests.independent.daily_file_check import checksum, day_of, faults, faults_of
 from tests.reports.documents import performance_document, record
-from tests.reports.fills import BTC, DAY, DAY_MS, ETH_IN_BTC, NOON_MS, account, after, buy, fill, sell, snapshot
+from tests.reports.fills import BTC, DAY, DAY_MS, ETH, ETH_IN_BTC, NOON_MS, account, after, buy, fill, sell, snapshot
 
 _START = account(BTC="10", USDT="100000", BNB="5", XYZ="7")
 _FIGURES = (
@@ -37,7 +42,8 @@ _IS_LONG = os.environ.get("BITS") == "all"
 _PLACES = 20 if _IS_LONG else 8  # of a figure
 _DIGITS = 300 if _IS_LONG else 100  # of a file
 _SEEDS = range(2, 8) if _IS_LONG else range(2, 5)
-_INPUTS = {"why", "tick_size", "lot_size", "base", "quote"}
+_INPUTS = {"tick_size", "lot_size"}
+_ROOT = Path(__file__).parents[2]
 
 _SUMS = {"count": 3, "notional": Decimal(300), "markout": Decimal("-0.12"), "markout_bps": Decimal(-4)}
 _QUOTING = {
@@ -52,6 +58,31 @@ _QUOTING = {
     "orders_filled": 231,
     "symbol": "BTCUSDT",
 }
+
+
+class Number(Fraction):
+    """A number, and how the file spells it."""
+
+    text: str
+
+    def __new__(cls, text: str) -> Self:
+        """Read it."""
+        made = super().__new__(cls, text)
+        made.text = text
+        return made
+
+
+def _read(path: Path) -> Any:
+    return json.loads(path.read_text(), parse_float=Number, parse_int=Number)
+
+
+def _faults(document: Any, before: Any = None) -> list[str]:
+    """Return what does not follow, whatever the checksum is."""
+    return list(faults(document, day_of(document, before), "file"))
+
+
+def _told_of(*paths: Path) -> list[str]:
+    return faults_of(*(path.read_text() for path in paths))
 
 
 def _fills(dice: random.Random, day: int, count: int, spread_ms: int) -> dict[VenueTrade, FillDetail]:
@@ -94,14 +125,29 @@ def days(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     return make_days(tmp_path_factory.mktemp("days") / "reports", 250)
 
 
-def test_agrees_about_every_figure(days: list[Path], capsys: pytest.CaptureFixture[str]) -> None:
+def test_agrees_about_every_figure(days: list[Path]) -> None:
     """Guards docs/reports.md and reports/ against each other: lots over midnight, every kind of fee, a deposit."""
-    document = reading(days[1])
+    document = _read(days[1])
     assert document["symbols"]["BTCUSDT"]["carried"]["lots"]
     assert document["metrics"]["max_drawdown"]["value"]
     assert [flow["amount"] for flow in document["flows"]] == [500]
     for paths in (days[:1], days[1:], [days[1], days[0]]):
-        assert main([str(path) for path in paths]) == 0, capsys.readouterr().out
+        assert _told_of(*paths) == []
+
+
+def test_tells_by_its_exit_code(days: list[Path]) -> None:
+    """Guards the command that docs/reports.md names: who checks a file by a script reads that code."""
+    changed = days[0].with_name("changed.json")
+    text = days[0].read_text()
+    changed.write_text(text.replace('"volume": 1', '"volume": 2', 1))
+    assert changed.read_text() != text
+    command = [sys.executable, "-m", "tests.independent.daily_file_check"]
+    found = [
+        subprocess.run([*command, path], cwd=_ROOT, capture_output=True, text=True, check=False)
+        for path in (days[0], changed)
+    ]
+    assert [each.returncode for each in found] == [0, 1], found
+    assert "file.trades.volume is 2" in found[1].stdout
 
 
 @pytest.mark.parametrize("seed", _SEEDS)
@@ -110,7 +156,35 @@ def test_agrees_about_fees_without_a_price_and_fills_after_the_last_sight(tmp_pa
     for name, spread_ms in (("seen", 60_000), ("late", 43_200_000 // 40)):
         days = make_days(tmp_path / name, 60, spread_ms, seed)
         for paths in (days[:1], days[1:2], [days[1], days[0]]):
-            assert main([str(path) for path in paths]) == 0
+            assert _told_of(*paths) == []
+
+
+@pytest.mark.parametrize("seed", _SEEDS)
+def test_agrees_about_two_symbols_in_one_quote(tmp_path: Path, seed: int) -> None:
+    """Guards sums over symbols: fees in the other's coin, fills without a mid, lots of a symbol that is not traded.
+
+    Of odd seeds the opening of the second day does not hold the first day's trades yet.
+    """
+    dice, writer = random.Random(seed), ReportsFolder(tmp_path / "reports")
+    pairs, marks = (BTC, ETH), {"BTCUSDT": "101", "ETHUSDT": "11", "BNBUSDT": "600"}
+    held, done = account(BTC="10", ETH="10", USDT="100000", BNB="5"), list[VenueTrade]()
+    for day in (0, 1):
+        begun_ms, fills = NOON_MS + day * DAY_MS, dict[VenueTrade, FillDetail]()
+        record(writer, snapshot(held, [] if seed % 2 else done, instruments=pairs, marks=marks, time_ms=begun_ms))
+        for number in range(40):
+            symbol, price = dice.choice([("BTCUSDT", 100), ("ETHUSDT", 10)][: 2 - day])
+            side, asset = dice.choice([Side.BUY, Side.SELL]), dice.choice(["USDT", "BTC", "ETH", "BNB"])
+            qty, at_ms = str(Decimal(dice.randint(1, 999)) / 1_000), begun_ms + 1_000 * (number + 1)
+            told = str(price + Decimal(dice.randint(-99, 99)) / 100)
+            trade = fill(day * 40 + number + 1, side, qty, told, "0.0001", asset, symbol=symbol, time_ms=at_ms)
+            fills[trade] = FillDetail(mid=dice.choice([None, Decimal(price)]), mids={})
+        done += fills
+        seen = snapshot(held, list(fills), instruments=pairs, marks=marks, time_ms=begun_ms + 60_000)
+        record(writer, replace(seen, details={key_of(trade): detail for trade, detail in fills.items()}))
+    days = sorted((tmp_path / "reports").glob("performance_????????.json"))
+    assert _read(days[1])["reconciliation"].get("trades_of_other_days", 0) == (40 if seed % 2 else 0)
+    for paths in (days[:1], [days[1], days[0]], [] if seed % 2 else days[1:]):
+        assert not paths or _told_of(*paths) == []
 
 
 def _told(document: JsonObject, folder: Path) -> list[str]:
@@ -118,7 +192,7 @@ def _told(document: JsonObject, folder: Path) -> list[str]:
     folder.mkdir(exist_ok=True)
     path = folder / "performance_20251130.json"
     path.write_bytes(encode(document))
-    return faults_of(reading(path))
+    return _told_of(path)
 
 
 def test_agrees_about_days_without_what_others_have(tmp_path: Path) -> None:
@@ -134,10 +208,11 @@ def test_agrees_about_days_without_what_others_have(tmp_path: Path) -> None:
     assert _told(performance_document(snapshot(_START), None), tmp_path) == []
     assert _told(performance_document(snapshot(_START, fills), None), tmp_path) == []
     for name in ("version_1", "schema_2"):
-        document = reading(Path(__file__).parents[1] / "kept" / "reports" / f"{name}.json")
-        assert faults_of(document) == []
+        path = Path(__file__).parents[1] / "kept" / "reports" / f"{name}.json"
+        assert _told_of(path) == []
+        document = _read(path)
         document["symbols"]["BTCUSDT"]["pnl"] += 1
-        assert faults_of(document) != []
+        assert _faults(document) != []
 
 
 def _places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
@@ -148,34 +223,67 @@ def _places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     return [place for key, each in inner if key not in _INPUTS for place in _places(each, (*path, key))]
 
 
-@pytest.mark.parametrize("name", _FIGURES)
-def test_finds_any_digit_of_a_figure_without_the_checksum(days: list[Path], name: str) -> None:
-    """Guards the check itself: it must compute each figure, or a wrong one would pass as well as a right one."""
-    before, dice = reading(days[0]), random.Random(name)
-    places = [(name, *place) for place in _places(reading(days[1])[name])]
-    for place in places if len(places) < _PLACES else dice.sample(places, _PLACES):
-        changed = reading(days[1])
-        part: Any = changed
+def _changed(text: str, dice: random.Random) -> Iterator[str]:
+    """Yield a number with one digit that is another: each of its digits at night, else any one."""
+    places = [index for index, digit in enumerate(text) if digit.isdigit()]
+    for at in places if _IS_LONG else dice.sample(places, 1):
+        yield text[:at] + dice.choice([each for each in "0123456789" if each != text[at]]) + text[at + 1 :]
+
+
+def _missed(path: Path, before: Any, places: list[tuple[Any, ...]], dice: random.Random) -> list[Any]:
+    """Return where a digit may be changed and all seems to follow, whatever the checksum is."""
+    missed = list[Any]()
+    for place in places:
+        document = _read(path)
+        part: Any = document
         for key in place[:-1]:
             part = part[key]
         digits = part[place[-1]].text
-        at = dice.choice([index for index, digit in enumerate(digits) if digit.isdigit()])
-        digit = dice.choice([each for each in "0123456789" if each != digits[at]])
-        part[place[-1]] = Number(digits[:at] + digit + digits[at + 1 :])
-        assert faults_of(changed, before), (place, digits, part[place[-1]])
+        for changed in _changed(digits, dice):
+            part[place[-1]] = Number(changed)
+            missed += [] if _faults(document, before) else [(place, digits, changed)]
+    return missed
 
 
-def test_finds_any_digit_of_the_file(days: list[Path]) -> None:
-    """Guards the checksum as the page tells it: each changed digit is found, wherever it stands."""
-    text, dice = days[1].read_text(), random.Random(2)
-    head = text.rindex('"checksum"')
-    places = [index for index, letter in enumerate(text[:head]) if letter in "0123456789"]
-    other = days[1].with_name("changed.json")
-    for at in dice.sample(places, _DIGITS):
+@pytest.mark.parametrize("name", _FIGURES)
+def test_finds_any_digit_of_a_figure_without_the_checksum(days: list[Path], name: str) -> None:
+    """Guards the check itself: it must compute each figure, or a wrong one would pass as well as a right one."""
+    dice = random.Random(name)
+    places = [(name, *place) for place in _places(_read(days[1])[name])]
+    chosen = places if len(places) < _PLACES else dice.sample(places, _PLACES)
+    assert _missed(days[1], day_of(_read(days[0])), chosen, dice) == []
+
+
+def test_finds_any_figure_of_a_small_file_without_the_checksum(tmp_path: Path) -> None:
+    """Guards against a figure that is taken as it is told: of two short days no number is left out."""
+    days = make_days(tmp_path / "reports", 9, 9_000, seed=3)
+    document, dice = _read(days[1]), random.Random(3)
+    assert document["symbols"]["BTCUSDT"]["carried"]["lots"]
+    assert document["round_trips"]["rows"]
+    places = [(name, *place) for name in _FIGURES for place in _places(document[name])]
+    assert len(places) > 200
+    assert _missed(days[1], day_of(_read(days[0])), places, dice) == []
+
+
+def _passed(path: Path, places: list[int], dice: random.Random) -> list[str]:
+    """Return what stands around each of these digits of a file that may be another under the same checksum."""
+    text, passed = path.read_text(), list[str]()
+    for at in places:
         digit = dice.choice([each for each in "0123456789" if each != text[at]])
-        other.write_text(text[:at] + digit + text[at + 1 :])
+        changed = text[:at] + digit + text[at + 1 :]
         try:
-            changed = reading(other)
+            document = json.loads(changed)
         except ValueError:
             continue  # a number that begins with 0 is none
-        assert checksum(changed) != changed["checksum"], text[at - 40 : at + 1]
+        passed += [text[at - 40 : at + 1]] if checksum(changed) == document["checksum"] else []
+    return passed
+
+
+def test_finds_any_digit_of_the_file(days: list[Path], tmp_path: Path) -> None:
+    """Guards the checksum as the page tells it: each changed digit is found, wherever it stands."""
+    dice, small = random.Random(2), make_days(tmp_path / "reports", 9, 9_000, seed=3)[1]
+    digits = {
+        path: [at for at, each in enumerate(path.read_text()) if each in "0123456789"] for path in (days[1], small)
+    }
+    assert _passed(days[1], dice.sample(digits[days[1]], _DIGITS), dice) == []
+    assert _passed(small, digits[small], dice) == []
