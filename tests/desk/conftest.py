@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.desk.desk_process import Desk, short_directory
+from tests.desk.desk_process import Desk, PlainDesk, short_directory
 
 
 @pytest.fixture
@@ -19,6 +19,14 @@ def directory() -> Iterator[Path]:
 def desk(directory: Path) -> Iterator[Desk]:
     """A desk that is not started yet."""
     one = Desk(directory / "run")
+    yield one
+    one.end()
+
+
+@pytest.fixture
+def plain_desk(directory: Path) -> Iterator[Desk]:
+    """One that is not started yet, and begins as a person begins it."""
+    one = PlainDesk(directory / "run")
     yield one
     one.end()
 

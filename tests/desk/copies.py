@@ -1,7 +1,7 @@
-"""Nodes without a desk that begin as a desk's do: as copies of a template, of which each process of tests has one.
+"""Desks, and nodes without a desk, that begin as copies of a template, of which each process of tests has one.
 
-A Python of its own, as systemd runs it, takes two seconds of a processor to import what a node needs. Both ways are
-compared in test_template.
+A Python of its own takes two seconds of a processor to import what a node needs, a desk four. Both ways are compared in
+test_template; tests of how a desk starts and ends begin theirs as a person does, `PlainDesk`.
 """
 
 import atexit
@@ -11,15 +11,22 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TextIO
+from unittest import mock
 
+from desk import template
+from desk.kinds import KINDS
 from desk.template import Beginner, Process
-from tests.desk.desk_process import CLI, PATIENCE_S, environment, until
+from market.clock import NS_PER_SECOND
+from tests.desk.desk_process import CLI, PATIENCE_S, ROOT, environment, until
 
-KINDS = ("engine", "gateway")
-TITLE_LENGTH = 100
+OF_DESKS = ROOT / "tests" / "desk" / "desk_template.py"
+ROOM = {"TEMPLATE_ROOM": "." * 200}  # see desk_template.py
+TITLE_LENGTH = 1_000
 LOOK_S = 0.01
 
 
@@ -56,6 +63,56 @@ class NodeProcess:
         return code
 
 
+class DeskProcess(NodeProcess):
+    """A desk's process; all that it prints comes through a pipe, as text."""
+
+    def __init__(self, process: Process, stdout: TextIO) -> None:
+        super().__init__(process)
+        self.stdout = stdout
+        self._printed: list[str] = []
+
+    @property
+    def returncode(self) -> int | None:
+        """Its exit code, once it has ended."""
+        return self.poll()
+
+    def communicate(self, timeout: float | None = None) -> tuple[str, None]:
+        """Wait until it has ended; return all that it printed.
+
+        Raises:
+            subprocess.TimeoutExpired: if it takes longer, s.
+        """
+        reading = threading.Thread(target=self._read, daemon=True)
+        reading.start()
+        reading.join(timeout)
+        if reading.is_alive():
+            raise subprocess.TimeoutExpired("up", timeout or 0.0)
+        self.stdout.close()
+        self.wait()
+        return "".join(self._printed), None
+
+    def _read(self) -> None:
+        self._printed.append(self.stdout.read())
+
+
+def begin_desk(words: list[str], cwd: Path, variables: Mapping[str, str]) -> DeskProcess | None:
+    """Begin a desk, there and with those variables; None if they need a Python of their own.
+
+    Args:
+        words: of `cli.py up`.
+        cwd: the folder.
+        variables: the whole environment.
+    """
+    common = {name: value for name, value in variables.items() if not name.startswith("TICKBUS_")}
+    if common != environment():
+        return None
+    ours, theirs = os.pipe()
+    with Path(os.devnull).open("rb") as nothing, os.fdopen(theirs, "wb") as output:
+        more = {**variables, "PWD": str(cwd)}
+        process = _beginner().begin(words, [], more, nothing.fileno(), output.fileno(), has_secrets=False)
+    return DeskProcess(process, os.fdopen(ours, encoding="utf-8"))
+
+
 def begin(kind: str, variables: Mapping[str, str], log: Path) -> NodeProcess:
     """Begin the node of a kind, which logs behind what is in `log`, in an environment without other settings.
 
@@ -73,13 +130,17 @@ def begin(kind: str, variables: Mapping[str, str], log: Path) -> NodeProcess:
 
 @functools.cache
 def _beginner() -> Beginner:
-    with contextlib.chdir("/"):
-        one = Beginner(environment(), KINDS, TITLE_LENGTH, print)  # without a template each is a Python of its own
+    kinds = [each.name for each in KINDS]
+    with contextlib.ExitStack() as undone:
+        undone.enter_context(contextlib.chdir("/"))
+        undone.enter_context(mock.patch.object(template, "CLI_FILE", OF_DESKS))
+        undone.enter_context(mock.patch.object(template, "LOAD_NS_MAX", int(PATIENCE_S) * NS_PER_SECOND))
+        one = Beginner({**environment(), **ROOM}, kinds, TITLE_LENGTH, print)
     atexit.register(one.end)
-    until("the template has imported all", functools.partial(_is_loaded, one))
+    until("the template has imported all", functools.partial(_is_loaded, one, kinds))
     return one
 
 
-def _is_loaded(beginner: Beginner) -> bool:
+def _is_loaded(beginner: Beginner, kinds: Sequence[str]) -> bool:
     beginner.look()
-    return beginner.is_ready(KINDS)
+    return beginner.is_ready(kinds)

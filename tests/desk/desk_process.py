@@ -14,7 +14,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from unittest import mock
 
 import cli
@@ -22,6 +22,9 @@ from desk.client import DeskError, NoDeskError, desk_status
 from paper.access.accounts import KeyPair, load_keys
 from tests.pairs import default_instruments
 from venues.binance import BinanceVenue
+
+if TYPE_CHECKING:
+    from tests.desk.copies import DeskProcess
 
 BTCUSDT = default_instruments()[0]
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -95,26 +98,35 @@ def run_here(words: list[str], cwd: Path, variables: dict[str, str]) -> subproce
 
 
 class Desk:
-    """One desk, run by `cli.py up` in the foreground of a process of ours."""
+    """One desk, run by `cli.py up` in the foreground of a process of ours: a copy of one that has imported all."""
 
     def __init__(self, run_dir: Path, *arguments: str, **settings: str) -> None:
         self.run_dir = run_dir
         self.arguments = arguments
         self.environment = environment(**settings)
-        self.process: subprocess.Popen[str] | None = None
+        self.process: subprocess.Popen[str] | DeskProcess | None = None
 
     def start(self, *more: str) -> "Desk":
         """Start it and wait until it is ready."""
-        self.process = subprocess.Popen(
-            [sys.executable, str(CLI), "up", "--run-dir", str(self.run_dir), *FREE_PORTS, *self.arguments, *more],
+        words = ["up", "--run-dir", str(self.run_dir), *FREE_PORTS, *self.arguments, *more]
+        self.process = self._begun(words)
+        until("the desk is ready", self._is_ready)
+        return self
+
+    def _begun(self, words: list[str]) -> "subprocess.Popen[str] | DeskProcess":
+        from tests.desk.copies import begin_desk
+
+        return begin_desk(words, self.run_dir.parent, self.environment) or self._begun_plainly(words)
+
+    def _begun_plainly(self, words: list[str]) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [sys.executable, str(CLI), *words],
             cwd=self.run_dir.parent,
             env=self.environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
         )
-        until("the desk is ready", self._is_ready)
-        return self
 
     def _is_ready(self) -> bool:
         assert self.process is not None
@@ -220,6 +232,13 @@ class Desk:
         if self.process is not None:
             self.process.communicate()
             self.process = None
+
+
+class PlainDesk(Desk):
+    """One that begins as a person begins it, with a Python of its own."""
+
+    def _begun(self, words: list[str]) -> subprocess.Popen[str]:
+        return self._begun_plainly(words)
 
 
 @contextlib.contextmanager

@@ -15,9 +15,9 @@ def _left_over(run_dir: Path) -> list[str]:
     return sorted(path.name for path in run_dir.iterdir() if path.suffix in (".ipc", ".lock"))
 
 
-def test_a_service_manager_s_stop_is_the_same(desk: Desk) -> None:
+def test_a_service_manager_s_stop_is_the_same(plain_desk: Desk) -> None:
     """SIGTERM."""
-    assert_stops(desk.start(*LEAN), signal.SIGTERM)
+    assert_stops(plain_desk.start(*LEAN), signal.SIGTERM)
 
 
 def assert_stops(desk: Desk, number: int) -> None:

@@ -116,14 +116,14 @@ def test_a_run_directory_of_somebody_else_is_refused(desk: Desk) -> None:
     assert "belongs to another user (uid 12345)" in result.stderr
 
 
-def test_only_nodes_that_trade_get_the_venue_s_keys_and_none_dumps_core(desk: Desk) -> None:
+def test_only_nodes_that_trade_get_the_venue_s_keys_and_none_dumps_core(plain_desk: Desk) -> None:
     """What a process does not know it cannot lose."""
-    desk.environment |= {"TICKBUS_VENUE__API_KEY": "the-key", "TICKBUS_VENUE__SECRET": "the-secret"}
-    desk.start("--only", "engine", "--only", "paper", "--only", "api")
+    plain_desk.environment |= {"TICKBUS_VENUE__API_KEY": "the-key", "TICKBUS_VENUE__SECRET": "the-secret"}
+    plain_desk.start("--only", "engine", "--only", "paper", "--only", "api")
     for name in ("engine", "paper", "api"):
-        pid = desk.node(name)["pid"]
+        pid = plain_desk.node(name)["pid"]
         variables = Path(f"/proc/{pid}/environ").read_bytes()
         assert b"the-key" not in variables
         assert b"the-secret" not in variables
         assert resource.prlimit(pid, resource.RLIMIT_CORE) == (0, 0)
-    desk.stop()
+    plain_desk.stop()

@@ -333,39 +333,39 @@ def _template_of(desk: Desk) -> int | None:
     return found[0] if found else None
 
 
-def test_a_desk_lives_on_without_its_template(desk: Desk) -> None:
+def test_a_desk_lives_on_without_its_template(plain_desk: Desk) -> None:
     """Killed and stopped ones: no node ends, the next one comes back, and nothing is left in the end."""
-    desk.start("--only", "engine", "--only", "gateway")
-    pids = {row["node"]: row["pid"] for row in desk.status()["nodes"]}
-    first = _template_of(desk)
+    plain_desk.start("--only", "engine", "--only", "gateway")
+    pids = {row["node"]: row["pid"] for row in plain_desk.status()["nodes"]}
+    first = _template_of(plain_desk)
     assert first is not None
     os.kill(first, signal.SIGKILL)
-    desk.kill("engine")
-    second = until("there is another one", lambda: _template_of(desk))
+    plain_desk.kill("engine")
+    second = until("there is another one", lambda: _template_of(plain_desk))
     assert second != first
-    assert desk.node("gateway")["pid"] == pids["gateway"]
-    desk.kill("gateway")  # so that the second one has made a node, or is on its way
-    desk.kill("engine")
+    assert plain_desk.node("gateway")["pid"] == pids["gateway"]
+    plain_desk.kill("gateway")  # so that the second one has made a node, or is on its way
+    plain_desk.kill("engine")
     os.kill(second, signal.SIGSTOP)
-    desk.kill("gateway")
-    until("there is a third one", lambda: _template_of(desk) not in (None, second))
-    third = _template_of(desk)
-    said = desk.stop(signal.SIGINT)
+    plain_desk.kill("gateway")
+    until("there is a third one", lambda: _template_of(plain_desk) not in (None, second))
+    third = _template_of(plain_desk)
+    said = plain_desk.stop(signal.SIGINT)
     assert "desk: the template was killed by SIGKILL: another one is made" in said
     assert "desk: the template does not answer: another one is made" in said
-    assert node_processes(desk.run_dir) == []
+    assert node_processes(plain_desk.run_dir) == []
     assert not any(Path(f"/proc/{pid}").exists() for pid in (first, second, third))
 
 
-def test_a_template_ends_with_its_supervisor(desk: Desk) -> None:
+def test_a_template_ends_with_its_supervisor(plain_desk: Desk) -> None:
     """kill -9 of the supervisor leaves none behind, also not one that cannot notice it."""
-    desk.start("--only", "engine")
-    assert desk.process is not None
-    pid = _template_of(desk)
+    plain_desk.start("--only", "engine")
+    assert plain_desk.process is not None
+    pid = _template_of(plain_desk)
     assert pid is not None
     os.kill(pid, signal.SIGSTOP)
-    desk.process.kill()
-    desk.process.communicate()
-    desk.process = None
+    plain_desk.process.kill()
+    plain_desk.process.communicate()
+    plain_desk.process = None
     until("it is gone", lambda: not Path(f"/proc/{pid}").exists())
-    until("all nodes are gone", lambda: not node_processes(desk.run_dir))
+    until("all nodes are gone", lambda: not node_processes(plain_desk.run_dir))
