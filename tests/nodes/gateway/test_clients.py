@@ -72,7 +72,7 @@ def test_nobody_at_the_port_is_an_error() -> None:
 
 def test_client_goes_on_when_a_gateway_is_back_after_all(mortal: Pair) -> None:
     """An error for each try while nobody is there; the order that was given meanwhile is entered, once."""
-    session = GatewaySession("patient", port=mortal.port, reconnect_s=0.1)
+    session = GatewaySession("patient", port=mortal.port, reconnect_s=0.5)  # to be let in at first, too
     mortal.kill("gateway")
     with pytest.raises(GatewayError, match="no gateway at"):
         until("the connection is lost", lambda: session.receive(0.1))
