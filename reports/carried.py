@@ -10,7 +10,7 @@ from market.exact_json import JsonObject
 from market.instrument import Instrument
 from reports import json_fields as fields
 from reports.exact import amount, figure
-from reports.exact_sum import ExactSum, units_of
+from reports.exact_sum import units_of
 from reports.lots import Lot, fee_in_quote, lot_of
 from reports.trade_history import HistoryRow, fee_value, row_from_json, row_to_json
 
@@ -90,9 +90,7 @@ def _check(symbol: str, entry: JsonObject, lots: Sequence[Lot]) -> None:
 def _as_written(lot: Lot) -> Lot:
     """Return the lot with its closed part rounded as `_lot_to_json` does it: a day must come to the same when read."""
     written = lot.copied()
-    written.gross_sum, written.fees_sum = ExactSum(), ExactSum()
-    written.gross_sum.add_fraction(Fraction(figure(lot.gross)))
-    written.fees_sum.add_fraction(Fraction(figure(lot.fees)))
+    written.set_closed(figure(lot.gross), figure(lot.fees))
     return written
 
 
@@ -115,7 +113,6 @@ def _lot_from_json(entry: Any, instrument: Instrument) -> Lot:
     if lot is None or not 0 < left <= opened <= lot.left_units:
         raise ValueError(f"left of the carried trade {row.trade.trade_id} must be a part of it, was {entry['left']}")
     lot.opened_units, lot.left_units = opened, left
-    lot.gross_sum.add_fraction(Fraction(fields.number(entry, "closed_gross")))
-    lot.fees_sum.add_fraction(Fraction(fields.number(entry, "closed_fees")))
+    lot.set_closed(fields.number(entry, "closed_gross"), fields.number(entry, "closed_fees"))
     lot.is_unvalued = fields.flag(entry, "is_unvalued")
     return lot

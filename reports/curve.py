@@ -23,6 +23,7 @@ class Curve:
     def __init__(self, lines: Mapping[str, Line | None]) -> None:
         self._course = _Course({symbol: line for symbol, line in lines.items() if line is not None})
         self._before = self._course.copied()  # the first of the steps
+        self._middle = self._before  # before the step of number `LATE_MAX`, once there are as many
         self._steps: list[_Step] = []
         self._left_count = 0  # steps of before those
 
@@ -36,11 +37,12 @@ class Curve:
         step = symbol, line, mid
         self._course.take(step)
         self._steps.append(step)
-        if len(self._steps) >= 2 * LATE_MAX:
-            for old in self._steps[:LATE_MAX]:
-                self._before.take(old)
+        if len(self._steps) == LATE_MAX:
+            self._middle = self._course.copied()
+        elif len(self._steps) >= 2 * LATE_MAX:
             del self._steps[:LATE_MAX]
             self._left_count += LATE_MAX
+            self._before, self._middle = self._middle, self._course.copied()
 
     def mark_late(self, mids: Mapping[int, Decimal]) -> bool:
         """Take the mids of fills, by their number from 0 on, that were taken without; say whether that can be done.
@@ -53,8 +55,10 @@ class Curve:
             symbol, line, _ = self._steps[number - self._left_count]
             self._steps[number - self._left_count] = symbol, line, units_of(mid)
         self._course = self._before.copied()
-        for step in self._steps:
+        for count, step in enumerate(self._steps, 1):
             self._course.take(step)
+            if count == LATE_MAX:
+                self._middle = self._course.copied()
         return True
 
     def drawdown(self, marks: Mapping[str, Decimal]) -> Fraction:

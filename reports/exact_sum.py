@@ -57,10 +57,6 @@ class ExactSum:
             for denominator, part in other.parts.items():
                 self.add(0, times * part, denominator)
 
-    def add_fraction(self, value: Fraction) -> None:
-        """Add an amount that is not in units."""
-        self.add(*divided(value.numerator * VALUE, value.denominator))
-
     @property
     def is_whole(self) -> bool:
         """Whether it has nothing beside its whole units."""

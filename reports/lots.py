@@ -6,6 +6,7 @@ that time; without a value they stay out of the result.
 """
 
 from collections.abc import Mapping
+from copy import copy
 from decimal import Decimal
 from fractions import Fraction
 from math import gcd
@@ -69,15 +70,18 @@ class Lot:
             opened a lot: all, but for a fill that has closed older ones.
         price_units: what one unit cost, in 10^-60, `price_divisor` times as much where the venue has rounded its money.
         fee_units: what the fee cost, in 10^-120, `fee_divisor` times as much where that is no decimal.
-        gross_sum, fees_sum: what its closed part has brought so far, and the fees of both its legs, in quote.
+        gross_units, fees_units: what its closed part has brought so far, and the fees of both its legs, in quote, in
+            whole units of 10^-120; `gross_shares` and `fees_shares` are what comes to that beside, None without any.
     """
 
     __slots__ = (
         "fee_divisor",
         "fee_units",
         "fee_value",
-        "fees_sum",
-        "gross_sum",
+        "fees_shares",
+        "fees_units",
+        "gross_shares",
+        "gross_units",
         "is_unvalued",
         "left_units",
         "opened_units",
@@ -89,11 +93,17 @@ class Lot:
     )
 
     def __init__(self, trade: VenueTrade, sign: int, size_units: int, fill: FillUnits) -> None:
-        self.trade, self.fee_value, self.is_unvalued = trade, fill.fee_value, fill.fee_value is None
-        self.sign, self.size_units, self.left_units, self.opened_units = sign, size_units, size_units, 0
-        self.price_units, self.price_divisor = fill.price
-        self.fee_units, self.fee_divisor = fill.fee_units, fill.fee_divisor
-        self.gross_sum, self.fees_sum = ExactSum(), ExactSum()
+        qty, money, _, fee_value, self.fee_units, self.fee_divisor = fill
+        self.trade, self.sign = trade, sign
+        self.fee_value, self.is_unvalued = fee_value, fee_value is None
+        self.size_units = self.left_units = size_units
+        self.opened_units = self.gross_units = self.fees_units = 0
+        self.price_units, rest = divmod(money * UNIT, qty)
+        self.price_divisor = 1
+        if rest:
+            self.price_units, self.price_divisor = fill.price
+        self.gross_shares: ExactSum | None = None
+        self.fees_shares: ExactSum | None = None
 
     @property
     def side(self) -> Side:
@@ -123,12 +133,30 @@ class Lot:
     @property
     def gross(self) -> Fraction:
         """What its closed part has brought."""
-        return self.gross_sum.value
+        return _together(self.gross_units, self.gross_shares)
 
     @property
     def fees(self) -> Fraction:
         """The fees of both legs of its closed part."""
-        return self.fees_sum.value
+        return _together(self.fees_units, self.fees_shares)
+
+    def set_closed(self, gross: Decimal, fees: Decimal) -> None:
+        """Take what the closed part is said to have brought, and its fees, for what they are."""
+        self.gross_units, self.fees_units = units_of(gross) * UNIT, units_of(fees) * UNIT
+        self.gross_shares = self.fees_shares = None
+
+    def add_gross(self, whole: int, part: int, divisor: int) -> None:
+        """Add to what the closed part has brought, see `ExactSum.add`."""
+        self.gross_units += whole
+        if part:
+            self.gross_shares = self.gross_shares or ExactSum()
+            self.gross_shares.add(0, part, divisor)
+
+    def add_fee_share(self, part: int, divisor: int) -> None:
+        """Add to the fees what comes to the whole units of a share, see `ExactSum.add`."""
+        if self.fees_shares is None:
+            self.fees_shares = ExactSum()
+        self.fees_shares.add(0, part, divisor)
 
     def cost_of(self, units: int) -> tuple[int, int, int]:
         """Return what so much of it cost, see `ExactSum.add`."""
@@ -142,12 +170,25 @@ class Lot:
 
     def copied(self) -> "Lot":
         """Return the same lot for another book, which will change it."""
-        fill = fill_units(self.trade, self.fee_value)
-        lot = Lot(self.trade, self.sign, self.size_units, fill)
-        lot.left_units, lot.opened_units, lot.is_unvalued = self.left_units, self.opened_units, self.is_unvalued
-        lot.gross_sum.add_sum(self.gross_sum)
-        lot.fees_sum.add_sum(self.fees_sum)
+        lot = copy(self)
+        lot.gross_shares, lot.fees_shares = _copied(self.gross_shares), _copied(self.fees_shares)
         return lot
+
+
+def _copied(shares: ExactSum | None) -> ExactSum | None:
+    if shares is None:
+        return None
+    found = ExactSum()
+    found.add_sum(shares)
+    return found
+
+
+def _together(units: int, shares: ExactSum | None) -> Fraction:
+    """Return whole units of 10^-120 and shares as one number."""
+    found = ExactSum(units)
+    if shares is not None:
+        found.add_sum(shares)
+    return found.value
 
 
 def lot_of(trade: VenueTrade, base: str, fee_value: Fraction | Decimal | None) -> Lot | None:
@@ -156,11 +197,7 @@ def lot_of(trade: VenueTrade, base: str, fee_value: Fraction | Decimal | None) -
     Raises:
         ValueError: if the fill has no quantity.
     """
-    return lot_of_units(trade, base, fill_units(trade, fee_value))
-
-
-def lot_of_units(trade: VenueTrade, base: str, fill: FillUnits) -> Lot | None:
-    """Return what `lot_of` does of a fill whose units are known."""
+    fill = fill_units(trade, fee_value)
     units = fill.qty if trade.side is Side.BUY else -fill.qty
     if trade.fee_asset == base:
         units -= fill.fee

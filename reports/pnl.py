@@ -21,7 +21,7 @@ from typing import Final, NamedTuple
 from market.account import VenueTrade
 from market.codes import Side
 from reports.exact_sum import UNIT, ExactSum, divided
-from reports.lots import FillUnits, Lot, fill_units, lot_of_units
+from reports.lots import FillUnits, Lot, fill_units
 
 TRIPS_KEPT: Final = 100  # of a symbol, and in a daily file, which its tracker writes again and again
 
@@ -151,36 +151,50 @@ class FifoBook:
 
     def take(self, trade: VenueTrade, units: FillUnits) -> ExactSum | None:
         """Do what `apply` does with a fill whose `units` are known; None of one that has realized nothing."""
-        self._move(trade, units)
-        if units.fee_value is None:
+        qty, money, fee, fee_value, fee_units, fee_divisor = units
+        arrived = qty if trade.side is Side.BUY else -qty
+        self._cash.whole += -money * UNIT if arrived > 0 else money * UNIT
+        is_of_base = trade.fee_asset == self._base
+        if is_of_base:
+            arrived -= fee
+        if fee_divisor != 1:
+            self._pay_share(fee_units, fee_divisor, is_of_base=is_of_base)
+        elif fee_units:
+            self._paid.whole += fee_units
+            if not is_of_base:
+                self._cash.whole -= fee_units
+        if fee_value is None:
             self.unvalued_fees[trade.fee_asset] = self.unvalued_fees.get(trade.fee_asset, _ZERO) + Fraction(trade.fee)
-        fill = lot_of_units(trade, self._base, units)
-        if fill is None:  # the fee took all that was bought: nothing to open, the fee is spent
-            spent, (whole, part, divisor) = ExactSum(), divided(units.fee_units, units.fee_divisor)
-            self._fees.add(whole, part, divisor)
-            spent.add(-whole, -part, divisor)
-            return spent
-        self._position_units += fill.sign * fill.left_units
+        if not arrived:  # the fee took all that was bought: nothing to open, the fee is spent
+            return self._spend(fee_units, fee_divisor)
+        self._position_units += arrived
+        fill = Lot(trade, 1, arrived, units) if arrived > 0 else Lot(trade, -1, -arrived, units)
         lots = self.open_lots
         realized = self._close(fill) if lots and lots[0].sign != fill.sign else None
         if left := fill.left_units:
             fill.opened_units = left
             lots.append(fill)
             self._open_units += left
-            self._open_cost.add(*fill.cost_of(left))
-            self._open_fees.add(*fill.fee_of(left))
+            if fill.price_divisor == fee_divisor == 1 and left == fill.size_units:  # as nearly all are
+                self._open_cost.whole += left * fill.price_units
+                self._open_fees.whole += fee_units
+            else:
+                self._open_cost.add(*fill.cost_of(left))
+                self._open_fees.add(*fill.fee_of(left))
         return realized
 
-    def _move(self, trade: VenueTrade, units: FillUnits) -> None:
-        """Take what the fill moved in the account, but for the base asset."""
-        money = units.money * UNIT
-        self._cash.whole += -money if trade.side is Side.BUY else money
-        if not units.fee_units:
-            return
-        whole, part, divisor = divided(units.fee_units, units.fee_divisor)
+    def _pay_share(self, fee_units: int, divisor: int, *, is_of_base: bool) -> None:
+        """Take a fee that has no decimal."""
+        whole, part = divmod(fee_units, divisor)
         self._paid.add(whole, part, divisor)
-        if trade.fee_asset != self._base:
+        if not is_of_base:
             self._cash.add(-whole, -part, divisor)
+
+    def _spend(self, fee_units: int, divisor: int) -> ExactSum:
+        spent, (whole, part, _) = ExactSum(), divided(fee_units, divisor)
+        self._fees.add(whole, part, divisor)
+        spent.add(-whole, -part, divisor)
+        return spent
 
     @property
     def _sign(self) -> int:
@@ -192,36 +206,42 @@ class FifoBook:
         Of a share of a fee that has no decimal its rest is kept, in every sum that it goes into. The shares of the fill
         itself are one in the sums of the day.
         """
-        realized, gross, lots = ExactSum(), ExactSum(), self.open_lots
+        realized, lots = ExactSum(), self.open_lots
         first = left = fill.left_units
-        cost_units = own_units = 0  # of what is closed, and the fees that were paid for that
-        is_rounded = fill.price_divisor != 1
+        cost_units = own_units = gross_units = 0  # of what is closed, the fees paid for that, and what it has brought
+        is_rounded, sign, price = fill.price_divisor != 1, -fill.sign, fill.price_units
         while left and lots:
             lot = lots[0]
-            units = min(lot.left_units, left)
+            held = lot.left_units
+            units = min(left, held)
             left -= units
-            lot.left_units -= units
+            lot.left_units = held - units
             if is_rounded or lot.price_divisor != 1:
-                self._match_rounded(lot, fill, units, gross)
+                self._match_rounded(lot, fill, units, realized)
             else:
                 cost = units * lot.price_units
-                earned = units * fill.price_units - cost if lot.sign > 0 else cost - units * fill.price_units
+                earned = sign * (units * price - cost)
                 cost_units += cost
-                gross.whole += earned
-                lot.gross_sum.whole += earned
-            own, own_part, own_divisor = lot.fee_of(units)
+                gross_units += earned
+                lot.gross_units += earned
+            if units == lot.size_units and lot.fee_divisor == 1:
+                own, own_part = lot.fee_units, 0
+            else:
+                own_divisor = lot.fee_divisor * lot.size_units
+                own, own_part = divmod(units * lot.fee_units, own_divisor)
             other, other_part, divisor = fill.fee_of(units)
             own_units += own
-            lot.fees_sum.whole += own + other
+            lot.fees_units += own + other
             if own_part:
-                lot.fees_sum.add(0, own_part, own_divisor)
+                lot.add_fee_share(own_part, own_divisor)
                 self._fees.add(0, own_part, own_divisor)
                 self._open_fees.add(0, -own_part, own_divisor)
                 realized.add(0, -own_part, own_divisor)
             if other_part:
-                lot.fees_sum.add(0, other_part, divisor)
-            lot.is_unvalued = lot.is_unvalued or fill.is_unvalued
-            if not lot.left_units:
+                lot.add_fee_share(other_part, divisor)
+            if fill.is_unvalued:
+                lot.is_unvalued = True
+            if units == held:
                 self._end_trip(lots.popleft(), fill.trade)
         fill.left_units = left
         if units == first - left:  # it has closed of one lot alone
@@ -229,32 +249,40 @@ class FifoBook:
         else:
             whole, part, divisor = fill.fee_of(first - left)
         self._fees.add(own_units + whole, part, divisor)
-        realized.add(-own_units - whole, -part, divisor)
-        realized.add_sum(gross)
-        self._gross.add_sum(gross)
+        realized.add(gross_units - own_units - whole, -part, divisor)
+        self._gross.whole += gross_units
         self._open_units -= first - left
         self._open_cost.whole -= cost_units
         self._open_fees.whole -= own_units
         return realized
 
-    def _match_rounded(self, lot: Lot, fill: Lot, units: int, gross: ExactSum) -> None:
-        """Match so much of a lot where the venue has rounded the money of one of the two; add to the fill's `gross`."""
+    def _match_rounded(self, lot: Lot, fill: Lot, units: int, realized: ExactSum) -> None:
+        """Match so much of a lot where the venue has rounded the money of one of the two; add to what is `realized`."""
         cost = lot.cost_of(units)
         self._open_cost.add(-cost[0], -cost[1], cost[2])
         for times, (whole, part, divisor) in ((lot.sign, fill.cost_of(units)), (-lot.sign, cost)):
-            gross.add(times * whole, times * part, divisor)
-            lot.gross_sum.add(times * whole, times * part, divisor)
+            realized.add(times * whole, times * part, divisor)
+            self._gross.add(times * whole, times * part, divisor)
+            lot.add_gross(times * whole, times * part, divisor)
 
     def _end_trip(self, lot: Lot, last: VenueTrade) -> None:
         self.ended.append(Ended(lot, last.time_ms))
         self.round_trips += 1
-        net = ExactSum(lot.gross_sum.whole - lot.fees_sum.whole)
-        if not (lot.gross_sum.is_whole and lot.fees_sum.is_whole):
-            net.add_shares(lot.gross_sum)
-            net.add_shares(lot.fees_sum, -1)
-        if net.is_positive:
-            self._won.add_sum(net)
+        net = lot.gross_units - lot.fees_units
+        if lot.gross_shares is None and lot.fees_shares is None:
+            is_won = net > 0
+            (self._won if is_won else self._lost).whole += net if is_won else -net
+        else:
+            total = ExactSum(net)
+            if lot.gross_shares is not None:
+                total.add_sum(lot.gross_shares)
+            if lot.fees_shares is not None:
+                total.add_sum(lot.fees_shares, -1)
+            is_won = total.is_positive
+            if is_won:
+                self._won.add_sum(total)
+            else:
+                self._lost.add_sum(total, -1)
+        if is_won:
             self.wins += not lot.is_unvalued
             self.undecided += lot.is_unvalued
-        else:
-            self._lost.add_sum(net, -1)
