@@ -8,9 +8,13 @@ _Shared = TypeVar("_Shared", bound="Section")
 
 
 class Section(BaseModel):
-    """A table of settings: immutable, and without unknown keys."""
+    """A table of settings: immutable, and without unknown keys.
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    What checks a table is built when one is first checked, and for those within the whole tree once, with it: a default
+    is therefore made with `model_construct`, which checks nothing.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, defer_build=True)
 
     def over(self, shared: _Shared) -> _Shared:
         """Return what holds for all instances, with what this one's row says otherwise."""

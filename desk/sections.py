@@ -80,7 +80,7 @@ class BusSettings(Section):
 
     transport: Literal["ipc", "tcp"] = "ipc"
     listen: bool = False
-    channels: ChannelSettings = ChannelSettings()
+    channels: ChannelSettings = ChannelSettings.model_construct()
     host: Host = "127.0.0.1"
     port: Annotated[int, Field(ge=1, le=PORT_MAX - BUS_PORTS * ENGINES_MAX)] = 8090
     curve: bool = True
@@ -362,8 +362,8 @@ class MakerSettings(Section):
     presence_within: Annotated[Decimal, Field(gt=0, lt=Decimal("0.5"))] = Decimal("0.005")
     presence_target: Annotated[Decimal, Field(gt=0, le=1)] = Decimal("0.95")
     silence_s: Annotated[float, Field(ge=1, le=60)] = 4.0
-    limits: LimitSettings = LimitSettings()
-    stages: StageSettings = StageSettings()
+    limits: LimitSettings = LimitSettings.model_construct()
+    stages: StageSettings = StageSettings.model_construct()
 
 
 class AlertSettings(Section):

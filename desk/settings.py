@@ -43,18 +43,18 @@ class Settings(Section):
     run_dir: HomePath = Path("run")
     symbols: Annotated[tuple[SymbolRow, ...], Field(max_length=SYMBOLS_MAX)] = DEFAULT_ROWS
     symbol: SymbolName = "BTCUSDT"
-    bus: section.BusSettings = section.BusSettings()
-    engine: section.EngineSettings = section.EngineSettings()
+    bus: section.BusSettings = section.BusSettings.model_construct()
+    engine: section.EngineSettings = section.EngineSettings.model_construct()
     engines: Annotated[tuple[EngineRow, ...], Field(max_length=ENGINES_MAX)] = (EngineRow(name="engine"),)
-    gateway: section.GatewaySettings = section.GatewaySettings()
+    gateway: section.GatewaySettings = section.GatewaySettings.model_construct()
     gateways: Annotated[tuple[GatewayRow, ...], Field(max_length=GATEWAYS_MAX)] = (GatewayRow(name="gateway"),)
-    api: section.ApiSettings = section.ApiSettings()
-    paper: section.PaperSettings = section.PaperSettings()
-    flow: section.FlowSettings = section.FlowSettings()
-    venue: section.VenueSettings = section.VenueSettings()
-    maker: section.MakerSettings = section.MakerSettings()
-    tracker: section.TrackerSettings = section.TrackerSettings()
-    alerts: section.AlertSettings = section.AlertSettings()
+    api: section.ApiSettings = section.ApiSettings.model_construct()
+    paper: section.PaperSettings = section.PaperSettings.model_construct()
+    flow: section.FlowSettings = section.FlowSettings.model_construct()
+    venue: section.VenueSettings = section.VenueSettings.model_construct()
+    maker: section.MakerSettings = section.MakerSettings.model_construct()
+    tracker: section.TrackerSettings = section.TrackerSettings.model_construct()
+    alerts: section.AlertSettings = section.AlertSettings.model_construct()
 
     @field_validator("run_dir")
     @classmethod
