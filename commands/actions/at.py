@@ -19,7 +19,7 @@ from market.codes import Side
 from market.exact_json import JsonObject
 from market.instrument import Instrument
 from nodes.engine.past import Past, first_time_ns
-from reports.folder import DamagedReportError, ReportsFolder
+from reports.folder import ReportsFolder
 from reports.performance import history_of
 from screens.at import at_text
 from simulation.journaled import OURS
@@ -157,13 +157,13 @@ def _others_mid(orders: Any, instrument: Instrument) -> Decimal | None:
 
 def _position(settings: Settings, time_ns: int) -> Decimal | None:
     """Return what was bought more than sold since the day began, by the daily file; None without one."""
+    day = utc_date(time_ns)
+    documents, _ = ReportsFolder(settings.reports_dir).read_sums(day, 1)
     try:
-        document = ReportsFolder(settings.reports_dir).read(utc_date(time_ns))
-    except (DamagedReportError, OSError):
-        return None  # report says what is wrong with it
-    if document is None:
-        return None
-    trades = [row.trade for row in history_of(document) if row.trade.symbol == settings.symbol]
+        rows = history_of(documents[day])
+    except (KeyError, ValueError):
+        return None  # there is none, or `report` says what is wrong with it
+    trades = [row.trade for row in rows if row.trade.symbol == settings.symbol]
     signed = (
         trade.qty if trade.side is Side.BUY else -trade.qty for trade in trades if trade.time_ms * NS_PER_MS <= time_ns
     )
