@@ -186,12 +186,30 @@ def test_without_risk_aversion_both_sides_stand_at_one_over_k(name: str, skew: s
         assert float(distance) == pytest.approx(0.002, rel=1e-6)
 
 
-ARRIVALS = st.builds(Arrivals, st.floats(1e-3, 1e3), st.floats(10, 1e6), st.just(100.0), st.just(1.0))
-SEEN = st.builds(
-    lambda volatility, arrivals: Estimates(volatility, arrivals, arrivals),
-    st.none() | st.floats(1e-9, 0.1),
-    st.none() | ARRIVALS,
+@pytest.mark.parametrize(
+    ("position", "bid_rate", "ask_rate", "quotes"),
+    [
+        # Asks with A = 0.02: c2 = sqrt(1 / 0.04 x 4) = 10; 0.001386294361 + (0.5 - 10) x 0.0001 x 10 is -74,147.1
+        # ticks, so 9,064,353. Bids are 13,125.576 + 9,138.5 lower, at 9,116,235, were it not for that.
+        ("1", 2.0, 0.02, ([(9_064_352, 1_094)], [(9_064_353, 1_094)])),
+        ("-1", 0.02, 2.0, ([(9_212_647, 1_094)], [(9_212_648, 1_094)])),
+    ],
 )
+def test_side_that_adds_to_the_position_makes_way_for_the_other(
+    position: str, bid_rate: float, ask_rate: float, quotes: tuple[list[tuple[int, int]], list[tuple[int, int]]]
+) -> None:
+    """In a wide market a bid was wanted above our own ask: each was cancelled for the other, or refused, for ever."""
+    bid, ask = (Arrivals(rate, 500.0, MANY, 1.0) for rate in (bid_rate, ask_rate))
+    depth = Depth((Level(8_000_000, 1),), (Level(10_277_000, 1),))
+    market = MID._replace(depth=depth, position=Decimal(position) * FULL, seen=Estimates(0.0001, bid, ask))
+    assert quoted("glft", RISKY, market) == quotes
+
+
+ARRIVALS = st.none() | st.builds(
+    Arrivals, st.floats(1e-3, 1e3), st.floats(10, 1e6), st.sampled_from([100.0, 200.0, MANY]), st.just(1.0)
+)
+SEEN = st.builds(Estimates, st.none() | st.floats(1e-9, 0.1), ARRIVALS, ARRIVALS)
+SEEN_ALIKE = SEEN.map(lambda seen: seen._replace(ask=seen.bid))
 PARAMETERS = st.builds(
     Parameters,
     half_spread=st.decimals("0.00001", "0.4", places=5),
@@ -201,7 +219,8 @@ PARAMETERS = st.builds(
     levels=st.integers(1, 5),
     level_step=st.decimals("0.0001", "0.02", places=4),
 )
-BOOKS = st.tuples(st.integers(9_000_000, 9_200_000), st.integers(1, 5_000), st.integers(1, 99), st.integers(1, 99))
+SPREADS = st.integers(1, 5_000) | st.integers(1, 500_000)
+BOOKS = st.tuples(st.integers(9_000_000, 9_200_000), SPREADS, st.integers(1, 99), st.integers(1, 99))
 
 
 def market_of(book: tuple[int, int, int, int], position: Decimal, seen: Estimates) -> Market:
@@ -232,7 +251,7 @@ def test_quotes_never_cross_and_never_rise_with_the_inventory(
 
 
 @pytest.mark.parametrize("name", MODELS)
-@given(PARAMETERS, SEEN)
+@given(PARAMETERS, SEEN_ALIKE)
 def test_quotes_are_symmetric_without_inventory(name: str, parameters: Parameters, seen: Estimates) -> None:
     """As far below the mid as above it, and as large: with equal quantities the micro-price is the mid."""
     bids, asks = quoted(

@@ -17,8 +17,9 @@ class Ladder:
     """Quotes at centre x (1 - distance) and centre x (1 + distance), the levels behind them a step apart each.
 
     Prices are rounded away from the centre, to whole ticks, and reach no price at which others stand on the other
-    side. The quantity of a first quote is `notional` / mid, rounded down to whole lots. With the default parameters, a
-    mid of 91,385.00, half-spread 0.002 and notional 1,000: 0.01094 at 91,202.23 and at 91,567.77.
+    side, nor one at which we do: there the side that adds to the position makes way. The quantity of a first quote is
+    `notional` / mid, rounded down to whole lots. With the default parameters, a mid of 91,385.00, half-spread 0.002 and
+    notional 1,000: 0.01094 at 91,202.23 and at 91,567.77.
 
     Args:
         name: that the quotes have as their model's.
@@ -51,16 +52,19 @@ class Ladder:
         held = (market.position or Decimal(0)) * mid / own.inventory
         inventory = min(max(held, Decimal(-1)), Decimal(1))
         distances = self._spread.distances(inventory, market.seen)
+        highest_bid, lowest_ask = asks[0].price_ticks - 1, bids[0].price_ticks + 1
+        if inventory > 0:  # with other takers on either side they could meet: what adds to the position makes way
+            highest_bid = min(highest_bid, max(ceil(centre_ticks * (1 + distances.ask)), lowest_ask) - 1)
+        else:
+            lowest_ask = max(lowest_ask, min(floor(centre_ticks * (1 - distances.bid)), highest_bid) + 1)
         first_lots = own.notional / mid / market.instrument.lot_size
         bid_part, ask_part = (1 - own.size_skew * max(adding, Decimal(0)) for adding in (inventory, -inventory))
         for steps in range(own.levels):
-            far = 1 - distances.bid - steps * own.level_step
-            price_ticks = min(floor(centre_ticks * far), asks[0].price_ticks - 1)
+            price_ticks = min(floor(centre_ticks * (1 - distances.bid - steps * own.level_step)), highest_bid)
             qty_lots = int(first_lots * bid_part * own.level_growth**steps)
             yield Quote(Side.BUY, price_ticks, qty_lots, WANTED, steps + 1, self._name)
         for steps in range(own.levels):
-            far = 1 + distances.ask + steps * own.level_step
-            price_ticks = max(ceil(centre_ticks * far), bids[0].price_ticks + 1)
+            price_ticks = max(ceil(centre_ticks * (1 + distances.ask + steps * own.level_step)), lowest_ask)
             qty_lots = int(first_lots * ask_part * own.level_growth**steps)
             yield Quote(Side.SELL, price_ticks, qty_lots, WANTED, steps + 1, self._name)
 
