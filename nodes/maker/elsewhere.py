@@ -12,7 +12,7 @@ from market.clock import NS_PER_MS, NS_PER_SECOND, monotonic_ns
 from nodes.maker.ids import SentOrder, SentOrders
 from venues.binance_documents import UNKNOWN_SYMBOL_CODES
 from venues.everywhere import Account, cancel_everywhere
-from venues.venue import ARRIVAL_MS_MAX, VenueError, VenueRefusedError
+from venues.venue import ARRIVAL_MS_MAX, VenueError, VenueKeysError, VenueRefusedError
 
 LOOK_S: Final = 0.5
 PAUSE_NS: Final = NS_PER_SECOND // 2
@@ -60,6 +60,23 @@ class Elsewhere:
                 self._look_for(sent)
             if self._sent.elsewhere:
                 self._wait(LOOK_S)
+
+    def clear_within(self, retry_ns: int) -> None:
+        """Do so, and try again after failures for so long at most; a venue that names a time is not asked before.
+
+        Raises:
+            VenueError: if it still fails.
+        """
+        until_ns, failures = self._clock() + retry_ns, Backoff(PAUSE_NS, PAUSE_NS)
+        while True:
+            try:
+                return self.clear()
+            except VenueError as error:
+                now_ns = self._clock()
+                wait_ns = failures.fail(now_ns, int(error.retry_after_s * NS_PER_SECOND))
+                if isinstance(error, VenueKeysError) or now_ns + wait_ns > until_ns:
+                    raise
+            self._wait(wait_ns / NS_PER_SECOND)
 
     def begin(self) -> None:
         """Clear in a thread of its own, trying again after failures; `is_clear` tells whether that is done."""

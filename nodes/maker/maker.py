@@ -193,8 +193,8 @@ class Maker:
                 self._give_up_late(outbox, began_ns)
                 wait_for(self._line.ready, None if outbox.wake_ns is None else outbox.wake_ns - self._clock())
                 outbox = self.step()
-            self._clear_elsewhere(began_ns)
-        except VenueKeysError as error:
+            self._elsewhere.clear_within(began_ns + int(RETRY_S * NS_PER_SECOND) - self._clock())
+        except VenueError as error:
             raise self._left(str(error)) from None
         finally:
             self._line.close()
@@ -227,15 +227,6 @@ class Maker:
             lag_ns = began_ns + ARRIVAL_MS_MAX * NS_PER_MS  # a list may be of some seconds ago
             if isinstance(note, notes.Looked) and self._clock() > max(lag_ns, deadline_ns) and not self._trader.is_out:
                 raise self._left("it has them open still")
-
-    def _clear_elsewhere(self, began_ns: int) -> None:
-        while True:
-            try:
-                return self._elsewhere.clear()
-            except VenueError as error:
-                if self._clock() > began_ns + int(RETRY_S * NS_PER_SECOND):
-                    raise self._left(str(error)) from None
-                wait_for(self._line.ready, LEAVE_PAUSE_NS_MAX)
 
     def _left(self, why: str) -> NodeError:
         orders = self._trader.orders

@@ -3,6 +3,7 @@
 import json
 import threading
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
@@ -13,13 +14,14 @@ from structlog.testing import capture_logs
 from desk.halted_file import HaltedFile
 from desk.run_dir import NodeError
 from market.account import VenueOrder
+from market.clock import NS_PER_SECOND
 from market.codes import Side
 from nodes.maker.ids import SENT_FILE, Note, SentOrder, read_note, write_note
 from tests.desk.desk_process import until
 from tests.nodes.maker.makers import AWAY, PREFIX, ScriptedMaker, Told, a_maker, figures, lines
 from tests.nodes.maker.scripted_venue import ScriptedVenue
 from trading.quoting import Quote
-from venues.venue import ARRIVAL_MS_MAX, VenueError, VenueRefusedError
+from venues.venue import ARRIVAL_MS_MAX, VenueBusyError, VenueError, VenueKeysError, VenueRefusedError
 
 QUOTE = Quote(Side.BUY, 1, 1)
 LATE = SentOrder(f"{PREFIX}7", "ETHUSDT", "scripted", QUOTE)
@@ -182,3 +184,32 @@ def test_a_stop_says_that_orders_may_be_left_elsewhere(quoting: ScriptedMaker, v
     venue.fates["all_open_orders"] = [AWAY] * 1_000
     with capture_logs(), pytest.raises(NodeError, match=r"own orders \(tb-mine-...\) may be left at the venue"):
         quoting.stop()
+
+
+def test_a_stop_asks_a_venue_that_fails_no_more_often_though_the_book_goes_on(
+    quoting: ScriptedMaker, venue: ScriptedVenue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """News of the market ended each pause: the list of all pairs was asked for in vain as fast as it could be."""
+    quoting.cycle()
+    monkeypatch.setattr("nodes.maker.maker.wait_for", lambda *_: None)  # there is always news
+    venue.fates["all_open_orders"] = [AWAY] * 1_000
+    with capture_logs(), pytest.raises(NodeError, match="may be left at the venue"):
+        quoting.stop()
+    assert venue.calls.count("all_open_orders") <= 12
+
+
+@pytest.mark.parametrize(
+    ("error", "calls", "is_left"),
+    [(VenueBusyError("no", 2.0), 2, False), (VenueBusyError("no", 60.0), 1, True), (VenueKeysError("no"), 1, True)],
+)
+def test_a_stop_leaves_a_venue_alone_as_long_as_it_says(
+    quoting: ScriptedMaker, venue: ScriptedVenue, error: VenueError, calls: int, *, is_left: bool
+) -> None:
+    """It bans who goes on; and there is no stop that waits for so long as to be killed."""
+    quoting.cycle()
+    venue.fates["all_open_orders"] = [error]
+    began_ns = venue.now[0]
+    with capture_logs(), pytest.raises(NodeError, match="left at the venue: no") if is_left else nullcontext():
+        quoting.stop()
+    assert venue.calls.count("all_open_orders") == calls
+    assert venue.now[0] - began_ns == (0 if is_left else 2 * NS_PER_SECOND)
