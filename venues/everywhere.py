@@ -6,7 +6,7 @@ from typing import Protocol
 from market.account import VenueOrder
 from market.instrument import Instrument
 from venues.binance_documents import UNKNOWN_SYMBOL_CODES
-from venues.venue import VenueRefusedError
+from venues.venue import VenueKeysError, VenueRefusedError
 
 
 class Account(Protocol):
@@ -22,6 +22,24 @@ class Account(Protocol):
         """Return the order of that client order id, open or ended, or None if the venue has never had it."""
 
 
+def in_turn(works: Iterable[Iterator[VenueOrder]]) -> Iterator[VenueOrder]:
+    """Yield all that each of them does, also those behind one that the venue refuses.
+
+    Raises:
+        VenueError: at once if it does not answer, or refuses our keys; in the end if it has refused anything else.
+    """
+    refused: VenueRefusedError | None = None
+    for work in works:
+        try:
+            yield from work
+        except VenueKeysError:
+            raise
+        except VenueRefusedError as error:
+            refused = refused or error
+    if refused is not None:
+        raise refused
+
+
 def cancel_known(account: Account, orders: Iterable[VenueOrder]) -> Iterator[VenueOrder]:
     """Cancel orders that the venue has taken; yield those that were open, each as it ended, as soon as it has.
 
@@ -29,17 +47,20 @@ def cancel_known(account: Account, orders: Iterable[VenueOrder]) -> Iterator[Ven
     REST API, "Data sources").
 
     Raises:
-        VenueError: if the venue does not answer, or refuses a cancel.
+        VenueError: if the venue does not answer, or, in the end, if it has refused a cancel.
     """
-    for order in orders:
+
+    def cancel(order: VenueOrder) -> Iterator[VenueOrder]:
         try:
             gone = account.cancel_in(order.symbol, order.order_id)
         except VenueRefusedError as error:
             if error.code not in UNKNOWN_SYMBOL_CODES:
                 raise
-            continue  # the venue has no such pair any more, and no order in it
+            return  # the venue has no such pair any more, and no order in it
         if gone is not None:
             yield gone
+
+    return in_turn(map(cancel, orders))
 
 
 def cancel_everywhere(account: Account, prefix: str, but: str = "") -> Iterator[VenueOrder]:
@@ -52,9 +73,15 @@ def cancel_everywhere(account: Account, prefix: str, but: str = "") -> Iterator[
         but: the pair that is left alone, if any.
 
     Raises:
-        VenueError: if the venue does not answer, or refuses a cancel.
+        VenueError: if the venue does not answer, or, when all in the list were tried, if it has refused a cancel.
     """
     ended: set[tuple[str, str]] = set()
+
+    def cancel(order: VenueOrder) -> Iterator[VenueOrder]:
+        gone = account.cancel_in(order.symbol, order.order_id)
+        ended.add((order.symbol, order.order_id))
+        yield gone or order
+
     while True:
         left = [
             each
@@ -65,7 +92,4 @@ def cancel_everywhere(account: Account, prefix: str, but: str = "") -> Iterator[
         ]
         if not left:
             return
-        for order in left:
-            gone = account.cancel_in(order.symbol, order.order_id)
-            ended.add((order.symbol, order.order_id))
-            yield gone or order
+        yield from in_turn(map(cancel, left))

@@ -24,7 +24,7 @@ from nodes.maker.decisions import WatchdogDecisions
 from nodes.maker.ids import SentOrders
 from nodes.maker.watchdog import OUT, READY, STOPPING, end_earlier
 from nodes.node import configure_log
-from venues.everywhere import Account, cancel_everywhere, cancel_known
+from venues.everywhere import Account, cancel_everywhere, cancel_known, in_turn
 from venues.venue import ARRIVAL_MS_MAX, VenueError
 
 LOOK_NS: Final = NS_PER_SECOND // 10
@@ -170,8 +170,8 @@ def taken_away(
     while True:
         asked_ns = clock()
         try:
-            yield from cancel_known(account, taken)  # each is told, also if the venue fails at the next one
-            yield from cancel_everywhere(account, sent.prefix)
+            # Each is told, also if the venue fails at the next one.
+            yield from in_turn([cancel_known(account, taken), cancel_everywhere(account, sent.prefix)])
         except VenueError as error:
             if clock() > give_up_ns or is_closed():
                 raise

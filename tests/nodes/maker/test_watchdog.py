@@ -24,7 +24,7 @@ from nodes.maker.watching import GIVE_UP_NS, LOOK_NS, Silence, await_end, take_a
 from tests.desk.desk_process import PATIENCE_S
 from tests.nodes.maker.makers import AWAY, PREFIX, Told, lines
 from tests.nodes.maker.scripted_venue import ScriptedVenue
-from venues.venue import ARRIVAL_MS_MAX, VenueBusyError
+from venues.venue import ARRIVAL_MS_MAX, VenueBusyError, VenueRefusedError
 
 LONG_S = 3_600.0
 SHORT_S = 0.01
@@ -198,6 +198,27 @@ def test_what_it_has_cancelled_is_told_though_the_venue_fails_at_the_next(
     _take_away(venue, run_dir)
     assert venue.orders == {}
     assert [line["order_id"] for line in lines(told, "cancelled")] == ["1", "2"]
+
+
+def test_an_order_that_the_venue_does_not_cancel_keeps_no_other_in_the_book(
+    run_dir: Path, venue: ScriptedVenue, told: Told, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One noted in a pair that takes no cancels was tried again for a minute, and none behind it at all."""
+    noted, listed = _order("1", f"{PREFIX}1", "ETHUSDT"), _order("2", f"{PREFIX}2")
+    venue.orders = {each.order_id: each for each in (noted, listed)}
+    write_note(run_dir / SENT_FILE, Note([SentOrder(noted.client_order_id, "ETHUSDT", "scripted", noted)], {}))
+    cancel_in = venue.cancel_in
+
+    def refuse_in_one_pair(symbol: str, order_id: str) -> VenueOrder | None:
+        if symbol == "ETHUSDT":
+            raise VenueRefusedError("Market is closed.", -1013)
+        return cancel_in(symbol, order_id)
+
+    monkeypatch.setattr(venue, "cancel_in", refuse_in_one_pair)
+    _take_away(venue, run_dir)
+    assert list(venue.orders) == ["1"]
+    assert [line["order_id"] for line in lines(told, "cancelled")] == ["2"]
+    assert [line["why"] for line in lines(told, "own orders may be left at the venue")] == ["Market is closed."]
 
 
 @pytest.mark.parametrize("is_closed", [False, True])
