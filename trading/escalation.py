@@ -1,9 +1,9 @@
 """How far a maker withdraws when it loses too much: stages, what leads to each, and the account they are read from.
 
-A stage is reached when its number has stood for a second, and is left only when a person says so. What is earned or
-lost is read from the balances, so that fees are in it: all that there is of the quote asset, and of the base asset what
-is more than neutral, at the mid. What comes to the account or leaves it without a trade of ours is nothing earned or
-lost.
+A stage is reached when its number has stood for a second, and is left only when a person says so; a peak must have
+stood as long. What is earned or lost is read from the balances, so that fees are in it: all that there is of the quote
+asset, and of the base asset what is more than neutral, at the mid. What comes to the account or leaves it without a
+trade of ours is nothing earned or lost.
 """
 
 from collections.abc import Mapping
@@ -118,6 +118,7 @@ class Escalation:
         self.account: Account | None = None
         self.seen = Seen(Decimal(0), Decimal(0), Decimal(0))
         self._since_ns: dict[Stage, int] = {}  # since when the number of a stage stands
+        self._high: tuple[int, Decimal] | None = None  # since when there is more than the peak, and the least of it
 
     @property
     def stage(self) -> Stage:
@@ -131,11 +132,13 @@ class Escalation:
 
     def resume(self) -> None:
         """Begin anew with what there is at the next look: a person has seen what is lost."""
-        self.account = None
+        self.account = self._high = None
         self._since_ns.clear()
 
     def flow(self, value: Decimal) -> None:
         """Take it that so much was paid in, or out if it is negative, quote amount: that is neither earned nor lost."""
+        if self._high is not None:
+            self._high = self._high[0], self._high[1] + value
         if self.account is not None:
             self.account = replace(self.account, start=self.account.start + value, peak=self.account.peak + value)
 
@@ -157,8 +160,9 @@ class Escalation:
         """
         account = self._of_today(now_ns, mid, balances, neutral_qty)
         equity = self._equity(mid, balances, account.neutral_qty)
-        self.account = account = replace(account, peak=max(account.peak, equity), has=self._amounts(balances))
-        self.seen = Seen(account.start - equity, account.peak - equity, position_use)
+        peak = self._peak(now_ns, account.peak, equity)
+        self.account = account = replace(account, peak=peak, has=self._amounts(balances))
+        self.seen = Seen(account.start - equity, max(Decimal(0), peak - equity), position_use)
         reached = self._reached(now_ns)
         if reached is None or reached[0] <= account.stage:
             return None
@@ -174,8 +178,20 @@ class Escalation:
             return Account(day, neutral_qty, equity, equity)
         if account.day >= day:  # a clock that was set back begins no day
             return account
+        self._high = None
         drawdown = max(Decimal(0), account.peak - self._equity(mid, balances, account.neutral_qty))
         return replace(account, day=day, neutral_qty=neutral_qty, start=equity, peak=equity + drawdown)
+
+    def _peak(self, now_ns: int, peak: Decimal, equity: Decimal) -> Decimal:
+        """Return the most that there was for long enough: a sweep moves the mid, and up as well as down."""
+        if equity <= peak:
+            self._high = None
+            return peak
+        since_ns, least = self._high or (now_ns, equity)
+        least = min(least, equity)
+        is_standing = now_ns - since_ns >= STANDS_NS
+        self._high = (now_ns, equity) if is_standing else (since_ns, least)
+        return least if is_standing else peak
 
     def _amounts(self, balances: Mapping[str, Balance]) -> Amounts:
         pair = self._instrument.base, self._instrument.quote

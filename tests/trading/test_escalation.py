@@ -89,6 +89,20 @@ def test_number_that_stands_for_a_moment_leads_nowhere() -> None:
     assert one.look(5 * STANDS_NS, MID * 9 / 10, balances, Decimal(1), Decimal(0)) == Stage.DISCONNECTS
 
 
+def test_peak_that_stands_for_a_moment_is_none() -> None:
+    """A sweep had carried the mid upwards: once it was back, a drawdown that nobody had lost cancelled all."""
+    one = Escalation(LIMITS, BTCUSDT)
+    balances = {"USDT": Balance(Decimal(0), Decimal(0)), "BTC": Balance(Decimal(2), Decimal(0))}
+    for at, mid in enumerate((MID, MID * 11 / 10, MID, MID * 11 / 10, MID * 12 / 10, MID, MID, MID)):
+        assert one.look(at * STANDS_NS * 2 // 3, mid, balances, Decimal(1), Decimal(0)) is None
+        assert one.seen.drawdown == 0
+    one.look(9 * STANDS_NS, MID * 11 / 10, balances, Decimal(1), Decimal(0))
+    one.flow(MID / 10)
+    for at, (mid, drawdown) in enumerate(((MID * 12 / 10, 0), (MID * 13 / 10, 0), (MID, 20_000)), 10):
+        one.look(at * STANDS_NS, mid, balances, Decimal(1), Decimal(0))
+        assert one.seen.drawdown == drawdown, "the least of what has stood"
+
+
 def test_day_begins_anew_and_the_peak_stays() -> None:
     """A loss of 400 on each of five days is no daily loss of 500, but a drawdown of 2,000."""
     one = Looked(LIMITS._replace(widens=Decimal(2)))
