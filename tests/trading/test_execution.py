@@ -89,6 +89,14 @@ def test_an_order_off_its_price_leaves_though_nothing_has_room() -> None:
     assert (list(todo.cancels), todo.places) == (["1"], [])
 
 
+def test_of_two_orders_without_room_for_a_successor_the_nearest_stays() -> None:
+    """Either is better than none, and one is enough."""
+    orders = [OwnOrder(name, Side.BUY, BID.price_ticks - off, 1) for name, off in (("1", 400), ("2", 200), ("3", 600))]
+    execution = Execution(Requoting(Decimal("0.0001"), Decimal("0.5")), Refilling(), Decimal(0))
+    todo = execution.plan(0, BOOK, (BID,), orders, (), {}, 0)
+    assert (sorted(todo.cancels), todo.places) == (["1", "3"], [])
+
+
 def test_size_does_not_matter_at_zero_nor_where_nothing_could_take_its_place() -> None:
     """A side without money keeps what is left; a price that is off is pulled all the same."""
     live = {"1": replace(BID, qty_lots=1)}

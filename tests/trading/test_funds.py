@@ -130,3 +130,12 @@ def test_move_is_paid_with_what_its_order_holds_and_else_only_cancels() -> None:
     assert [move.quote for move in checked.moves] == [higher]
     assert checked.cancels == {"2": WANTED}
     assert funds_of("4.99", "0", orders).within(commands, orders).moves == []
+
+
+@pytest.mark.parametrize(("usdt", "is_moved"), [("400", True), ("399.99", False)])
+def test_move_of_what_is_left_of_an_order_is_paid_with_what_that_holds(usdt: str, *, is_moved: bool) -> None:
+    """What has traded of it is spent: 0.006 of 0.01 BTC at 100,000 hold 600 of the 1,000 USDT that are needed."""
+    orders = orders_of(replace(order("1", BID, "0.004"), status="PARTIALLY_FILLED"))
+    commands = paired(Plan({"1": WANTED}, [BID]), orders.resting(BTCUSDT))
+    checked = funds_of(usdt, "0", orders).within(commands, orders)
+    assert (len(checked.moves), dict(checked.cancels)) == ((1, {}) if is_moved else (0, {"1": WANTED}))

@@ -16,6 +16,7 @@ from tests.cases import some
 from tests.pairs import default_instruments
 from tests.simulation.test_desk import START_NS
 from trading import notes
+from trading.actions import Place
 from trading.escalation import Account, Stage
 from trading.guard import Guard
 from trading.limits import Limits
@@ -125,6 +126,28 @@ def test_slice_of_a_position_that_is_to_go_waits_for_room_as_every_order() -> No
         if now_ns == 0:
             guard.sent("1", now_ns)
             assert guard.wakes_ns(now_ns) == [SHORT_NS]
+
+
+@pytest.mark.parametrize(("neutral", "qty_lots"), [("0", 30_000), ("0.1", 20_000), ("-0.1", 40_000)])
+def test_slice_is_of_what_there_surely_is_against_what_was_neutral_as_the_day_began(
+    neutral: str, qty_lots: int
+) -> None:
+    """Of 0.5 BTC 0.2 may be sold already, and a restart may call another quantity neutral: a slice went beyond."""
+    guard = Guard(Limits(order=Decimal(1_000_000)), BTCUSDT, OrderRules())
+    guard.escalation.account = Account(
+        0, Decimal(neutral), Decimal(-(10**9)), Decimal(-(10**9)), Stage.FLATTENS, "a loss", 1
+    )
+    position = Position(BTCUSDT, Decimal(0), lag_ns=10)
+    has = {"BTC": Balance(Decimal("0.5"), Decimal(0)), "USDT": Balance(Decimal(10**6), Decimal(0))}
+    position.hear(has)
+    position.fill(Side.SELL, Decimal("0.2"), Decimal(100_000), 1)
+    position.ask(2)
+    assert position.hear(has)
+    deep = Depth((Level(MID_X2 // 2 - 1, 10**6),), (Level(MID_X2 // 2 + 1, 10**6),))
+    guard.look(2, deep, position, NOTHING)
+    (place,) = guard.slices(iter(["1"]))
+    assert isinstance(place, Place)
+    assert (place.side, place.qty_lots) == (Side.SELL, qty_lots)
 
 
 def test_order_that_trades_makes_room_once_however_often_it_does() -> None:

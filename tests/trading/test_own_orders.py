@@ -238,3 +238,13 @@ def test_all_that_may_be_in_the_book_or_come_there_could_fill() -> None:
     assert orders.could_fill(BTCUSDT) == could
     orders.hear(CANCELED, 0)
     assert orders.could_fill(BTCUSDT) == {Side.BUY: 0, Side.SELL: 1}
+
+
+def test_late_news_of_before_an_amend_make_an_order_no_larger() -> None:
+    """It would be amended again and again, and what it could fill be counted twice."""
+    orders = OwnOrders(ARRIVAL_NS)
+    orders.send(NAME, QUOTE)
+    for each in (NEW, replace(PART, qty=Decimal(4)), MORE, NEW):
+        orders.hear(each, 0)
+    assert (orders.open[NAME].qty, orders.open[NAME].leaves_qty) == (Decimal(4), Decimal(1))
+    assert orders.could_fill(BTCUSDT)[Side.BUY] == 1

@@ -108,3 +108,9 @@ def test_order_that_is_forgotten_long_after_a_deposit_is_no_wipe() -> None:
         position.hear({"BTC": Balance(Decimal("1.4"), Decimal(0))})
     position.forget(Side.BUY, Decimal(0), PRICE, 10 * NS_PER_SECOND + WIPE_NS + 1)
     assert position.qty == Decimal("0.4")
+
+
+def test_position_is_out_as_far_as_it_may_be_on_either_side() -> None:
+    """A bid adds to the most that it may be, an ask takes from the least."""
+    held = Held(Decimal(-3), Decimal(5))
+    assert (held.reach(Side.BUY), held.reach(Side.SELL)) == (Decimal(5), Decimal(3))

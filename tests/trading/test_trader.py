@@ -177,6 +177,7 @@ def test_failure_in_the_midst_of_a_batch_leaves_nothing_awaited() -> None:
     gone = news.OrderNews(replace(bid, status="CANCELED"))
     outbox = one.hear(gone, news.Failed("away", batch[1:]))
     assert one.trader.orders.unsettled() == {}
+    assert one.trader.guard.rate.short_count(one.now_ns) == 2, "those that have left"
     assert outbox.wake_ns == one.now_ns + 2 * INTERVAL_NS
     assert [type(note) for note in outbox.notes] == [notes.Ended, notes.Paused]
     again = one.hear(after_ns=2 * INTERVAL_NS).actions
