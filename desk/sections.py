@@ -34,6 +34,7 @@ from venues.venue_url import practice_url
 PORT_MAX = 65_535
 SECRET_KEYS = frozenset({"venue.api_key", "venue.secret"})
 NOTIONAL_MAX = 1_000_000_000_000  # quote
+DIVISOR_PLACES = 24  # of what models divide by, as floats: of less than that the square may be 0
 Transport = Literal["ipc", "listen", "tcp"]  # of a channel; listen: ipc here, and open to tcp from elsewhere
 Port = Annotated[int, Field(ge=0, le=PORT_MAX, description="0 takes a free one")]
 Host = Annotated[str, Field(min_length=1, max_length=253)]
@@ -331,18 +332,18 @@ class MakerSettings(Section):
     strategy: HomePath | None = None
     parameters: dict[str, ParameterText] = Field(default_factory=dict)
     model: Annotated[str, AfterValidator(_known_model)] = "symmetric"
-    half_spread: Annotated[Decimal, Field(gt=0, lt=Decimal("0.5"))] = Decimal("0.002")
-    notional: Annotated[Decimal, Field(gt=0, le=1_000_000_000)] = Decimal(1_000)
+    half_spread: Annotated[Decimal, Field(gt=0, lt=Decimal("0.5"), decimal_places=DIVISOR_PLACES)] = Decimal("0.002")
+    notional: Annotated[Decimal, Field(gt=0, le=1_000_000_000, decimal_places=DIVISOR_PLACES)] = Decimal(1_000)
     centre: Centre = "mid"
     skew: Annotated[Decimal, Field(ge=0, lt=Decimal("0.5"))] = Decimal(0)
     size_skew: Annotated[Decimal, Field(ge=0, le=1)] = Decimal(0)
-    inventory: Annotated[Decimal, Field(gt=0, le=NOTIONAL_MAX)] = Decimal(10_000)
+    inventory: Annotated[Decimal, Field(gt=0, le=NOTIONAL_MAX, decimal_places=DIVISOR_PLACES)] = Decimal(10_000)
     levels: Annotated[int, Field(ge=1, le=20)] = 1
     level_step: Annotated[Decimal, Field(gt=0, le=Decimal("0.02"))] = Decimal("0.0005")
     level_growth: Annotated[Decimal, Field(gt=0, le=2)] = Decimal(1)
-    volatility: Annotated[Decimal, Field(gt=0, le=Decimal("0.01"))] = Decimal("0.0001")
+    volatility: Annotated[Decimal, Field(gt=0, le=Decimal("0.01"), decimal_places=DIVISOR_PLACES)] = Decimal("0.0001")
     horizon_s: Annotated[Decimal, Field(ge=1, le=86_400)] = Decimal(60)
-    arrival_rate: Annotated[Decimal, Field(gt=0, le=10_000)] = Decimal("0.1")
+    arrival_rate: Annotated[Decimal, Field(gt=0, le=10_000, decimal_places=DIVISOR_PLACES)] = Decimal("0.1")
     fee: Fee | None = None
     half_life_s: Annotated[float, Field(ge=1, le=86_400)] = 300.0
     requote_tolerance: Annotated[Decimal, Field(ge=0, lt=Decimal("0.5"))] = Decimal("0.0003")

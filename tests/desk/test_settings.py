@@ -16,13 +16,18 @@ from desk.settings import (
     named_run_dir,
     setting_texts,
 )
+from desk.strategy import quoting_model
 from desk.symbols import DEFAULT_ROWS
 from engine.capacity import ORDERS_MAX_LIMIT, PAGES_MAX_LIMIT, Capacity
+from market.depth import Depth, Level
 from market.instrument import venue_spelling
 from market.limits import ID_MAX
 from nodes.engine.making import engine_capacity
 from nodes.gateway.limits import session_limits
 from paper.delay import DELAY_MS_MAX, Delay
+from trading.models import MODELS
+from trading.order_rules import OrderRules
+from trading.quoting import Estimates, Market
 
 
 @pytest.fixture(autouse=True)
@@ -101,6 +106,19 @@ def test_numbers_that_are_none_are_refused(key: str, text: str) -> None:
     """`if not 0 < x`: NaN fails, too."""
     with pytest.raises(SettingsError, match=key):
         load_settings({key: text})
+
+
+@pytest.mark.parametrize("key", ["half_spread", "notional", "inventory", "volatility", "arrival_rate"])
+def test_what_models_divide_by_is_not_so_small_that_they_cannot(key: str) -> None:
+    """A maker that was given a volatility of 1e-200 died of it at each start."""
+    with pytest.raises(SettingsError, match=f"maker.{key}"):
+        load_settings({f"maker.{key}": "1e-200"})
+    depth = Depth((Level(9_138_400, 1),), (Level(9_138_600, 1),))
+    instrument = DEFAULT_ROWS[0].instrument(0)
+    for name in MODELS:
+        settings = load_settings({f"maker.{key}": "1e-24", "maker.skew": "0.4", "maker.model": name}).settings
+        for position in (Decimal(-1), Decimal(1)):
+            quoting_model(settings).quotes(Market(instrument, OrderRules(), depth, position, Estimates(0.1)))
 
 
 @pytest.mark.parametrize(
