@@ -13,7 +13,7 @@ from market.account import Balance, VenueOrder
 from market.clock import NS_PER_SECOND
 from market.codes import Side
 from market.depth import Depth
-from market.instrument import Instrument
+from market.instrument import Instrument, format_decimal
 from market.limits import PRICE_TICKS_MAX
 from trading import notes
 from trading.actions import Action, Place
@@ -30,7 +30,7 @@ from trading.position import Held, Position
 from trading.post_only import PostOnly
 from trading.quoting import Quote
 from trading.readings import Amounts
-from trading.reasons import NO_MEASURE, RATE_LIMIT, Reason, Rule
+from trading.reasons import NO_MEASURE, NO_MID, NO_PRICE, RATE_LIMIT, Reason, Rule
 from trading.sending_rate import SendingRate
 from trading.strategy import OwnOrder, Wanted
 
@@ -67,7 +67,7 @@ class Guard:
         self._mid_ticks_x2: int | None = None  # the last that there was
         self._check: LimitCheck | None = None  # None: nothing can be said against a limit
         self._slice: Quote | None = None  # of a position that is to go, what trades next
-        self._is_flat = False  # whether that was told
+        self._is_flat = self._is_stuck = False  # whether that was told
         self._binding: dict[Side, str] = {}  # the rules that were told
         self._notes: list[notes.Note] = []
 
@@ -103,8 +103,9 @@ class Guard:
         if stage >= Stage.CANCELS_ALL:
             return Wanted((), wanted.wake_ns, dict.fromkeys(Side, self.escalation.why))
         if stage >= Stage.WIDENS and self._mid_ticks_x2 is not None:
-            wanted = wanted._replace(quotes=widened(wanted.quotes, self._mid_ticks_x2, self._widen_by))
-        wanted = wanted._replace(quotes=self._post_only.priced(wanted.quotes))
+            quotes: Sequence[Quote] = widened(wanted.quotes, self._mid_ticks_x2, self._widen_by)
+            wanted = _without_a_price(wanted, quotes, self.escalation.why)
+        wanted = _without_a_price(wanted, self._post_only.priced(wanted.quotes), NO_PRICE)
         within = self._within_limits(wanted.quotes)
         checked = self._funds.cut(within.quotes)
         bounds = {**within.bounds, **checked.bounds}  # money is counted for what limits leave: it binds the harder
@@ -241,19 +242,38 @@ class Guard:
         """Return what to trade next, never more than there surely is."""
         side = Side.SELL if held.low > 0 else Side.BUY
         lots = int(max(held.low, -held.high) / self._instrument.lot_size)
-        if depth.mid_ticks_x2 is None or side in self._pauses.reasons(now_ns) or self.rate.room(now_ns) == 0:
+        if depth.mid_ticks_x2 is None:
+            self._stick(held, NO_MID.text)
+            return None
+        if side in self._pauses.reasons(now_ns) or self.rate.room(now_ns) == 0:
             return None
         most = self._limits.order or SLICE_NOTIONAL
         args = self._instrument, self._rules, side, depth.mid_ticks_x2, FLATTEN_BAND, most
         flattening = Flattening.around(*args)
         if lots >= flattening.smallest_lots:
             self._is_flat = False
-            lots = flattening.next_lots(depth, lots)
-            return Quote(side, flattening.limit_ticks, lots, self.escalation.why) if lots else None
+            if not (lots := flattening.next_lots(depth, lots)):
+                self._stick(held, f"nobody trades within {format_decimal(100 * FLATTEN_BAND)} % of the mid")
+                return None
+            self._is_stuck = False
+            return Quote(side, flattening.limit_ticks, lots, self.escalation.why)
         if held.low == held.high and not self._is_flat:
             self._is_flat = True
             self._notes.append(notes.Flattened(held.low))
         return None
+
+    def _stick(self, held: Held, why: str) -> None:
+        """Tell, once, that a position that is to go does not."""
+        if not self._is_stuck and not self._is_flat and any(held):
+            self._is_stuck = True
+            self._notes.append(notes.Stuck(held.low if held.low > 0 else held.high, why))
+
+
+def _without_a_price(wanted: Wanted, left: Sequence[Quote], why: Reason) -> Wanted:
+    """Return what is wanted with the quotes that are left; a side of which none is, is idle for that reason."""
+    asked, quoted = ({quote.side for quote in quotes} for quotes in (wanted.quotes, left))
+    gone = {side: why for side in Side if side in asked and side not in quoted}
+    return wanted._replace(quotes=left, idle={**wanted.idle, **gone})
 
 
 def widened(quotes: Sequence[Quote], mid_ticks_x2: int, times: Decimal) -> list[Quote]:

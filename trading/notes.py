@@ -91,6 +91,13 @@ class Flattened(NamedTuple):
     left_qty: Decimal
 
 
+class Stuck(NamedTuple):
+    """A position that is to go does not, for the reason `why`; so much, base asset, is left of it."""
+
+    left_qty: Decimal
+    why: str
+
+
 class Lost(NamedTuple):
     """An order has no answer: its fate is unknown."""
 
@@ -120,4 +127,4 @@ class Looked(NamedTuple):
 
 
 _OfOrders = Quoted | Filled | Ended | Forgotten | Declined | Lost | Settled
-Note = _OfOrders | Limited | Broken | Flowed | Wiped | Withdrew | Flattened | Paused | Looked
+Note = _OfOrders | Limited | Broken | Flowed | Wiped | Withdrew | Flattened | Stuck | Paused | Looked

@@ -91,6 +91,7 @@ NO_MID: Final = Reason(Rule.NO_MID, "a side of the book is empty: there is no mi
 NO_QUOTE: Final = Reason(Rule.VENUE_BOUNDS, "no quantity and price of the model's is an order that the venue takes")
 NO_BOOK: Final = Reason(Rule.NO_BOOK, "the book is not known yet")
 NO_MEASURE: Final = Reason(Rule.NO_MEASURE, "neither a mid nor a position is known to hold limits against")
+NO_PRICE: Final = Reason(Rule.WOULD_TAKE, "there is no price a tick behind the market's at which it could stand")
 RATE_LIMIT: Final = Reason(Rule.RATE_LIMIT, "as many orders were sent as may be")
 WEIGHT_LIMIT: Final = Reason(Rule.RATE_LIMIT, "as much request weight was used as may be")
 FATE_UNKNOWN: Final = Reason(Rule.UNKNOWN, "the fate of its last order is unknown")

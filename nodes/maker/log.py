@@ -23,7 +23,7 @@ from venues.mirror import GatewayMirror
 RECENT_FILLS_MAX: Final = 20  # that `status --json` shows: who asks four times a second misses none
 
 _UNTOLD = frozenset({Rule.STOPPING, Rule.PENDING})  # nobody need be told that it does not quote, or not for a round
-_OfTheGuard = notes.Limited | notes.Broken | notes.Flowed | notes.Wiped | notes.Withdrew | notes.Flattened
+_OfTheGuard = notes.Limited | notes.Broken | notes.Flowed | notes.Wiped | notes.Withdrew | notes.Flattened | notes.Stuck
 _SHORT = {Side.BUY: "bid", Side.SELL: "ask"}
 
 
@@ -85,7 +85,13 @@ class MakerLog:
                 self._decisions.refuse(quote, why)
                 self._log.warning("a quote was refused", side=quote.side.name, **_texts(why), wait_s=_seconds(wait_ns))
             case (
-                notes.Limited() | notes.Broken() | notes.Flowed() | notes.Wiped() | notes.Withdrew() | notes.Flattened()
+                notes.Limited()
+                | notes.Broken()
+                | notes.Flowed()
+                | notes.Wiped()
+                | notes.Withdrew()
+                | notes.Flattened()
+                | notes.Stuck()
             ):
                 self._tell_guard(note)
             case notes.Lost(name, why):
@@ -161,6 +167,8 @@ class MakerLog:
                 self._log.error("withdrew", **_texts(why))
             case notes.Flattened(left_qty):
                 self._log.warning("flat", left=f"{left_qty:f}")
+            case notes.Stuck(left_qty, why):
+                self._log.warning("the position does not go", left=f"{left_qty:f}", why=why)
 
     def _add_fill(self, order: VenueOrder, qty: Decimal, *, is_picked_off: bool) -> None:
         self._has_fill_news = True

@@ -26,7 +26,7 @@ from trading.own_orders import OwnOrders
 from trading.position import Position
 from trading.post_only import PAUSE_NS
 from trading.quoting import Quote
-from trading.reasons import RATE_LIMIT, Reason, Rule, reason_of
+from trading.reasons import NO_MID, NO_PRICE, RATE_LIMIT, Reason, Rule, reason_of
 from trading.sending_rate import SHORT_NS, SendingLimits
 from trading.strategy import OwnOrder, Wanted
 
@@ -148,6 +148,36 @@ def test_slice_is_of_what_there_surely_is_against_what_was_neutral_as_the_day_be
     (place,) = guard.slices(iter(["1"]))
     assert isinstance(place, Place)
     assert (place.side, place.qty_lots) == (Side.SELL, qty_lots)
+
+
+def test_position_that_is_to_go_and_cannot_says_so_once_each_time() -> None:
+    """In a wide market, or one with a single side, it was `flattens` for hours, and nothing said that nothing went."""
+    guard, position = a_guard(Limits()), holding("0.5")
+    guard.escalation.account = Account(0, Decimal(0), Decimal(0), Decimal(0), Stage.FLATTENS, "a loss", 1)
+    position.ask(0)
+    far = MID_X2 // 2 // 100
+    wide = Depth((Level(MID_X2 // 2 - far, 9),), (Level(MID_X2 // 2 + far, 9),))
+    told: list[str | None] = []
+    for depth in (wide, wide, BOOK, Depth((), wide.asks), wide, BOOK, wide):
+        guard.look(0, depth, position, NOTHING)
+        assert bool(guard.slices(iter(["1"]))) == (depth is BOOK)
+        told += [note.why for note in guard.take_notes() if isinstance(note, notes.Stuck)] or [None]
+    within = "nobody trades within 0.5 % of the mid"
+    assert told == [within, None, None, NO_MID.text, None, None, within]
+
+
+def test_side_without_a_price_is_idle_for_what_has_left_it_none() -> None:
+    """In a pair at its first tick it was told that the strategy did not want it."""
+    guard, position = a_guard(Limits()), holding("0")
+    bid, ask = Quote(Side.BUY, 1, 7), Quote(Side.SELL, 2, 7)
+    guard.look(0, Depth((), (Level(1, 9),)), position, NOTHING)
+    wanted = guard.cut(Wanted([bid, ask]))
+    assert (wanted.quotes, wanted.idle) == ([ask], {Side.BUY: NO_PRICE})
+    guard.escalation.account = Account(0, Decimal(0), Decimal(0), Decimal(0), Stage.WIDENS, "a loss", 1)
+    guard.look(0, Depth((Level(1, 9),), (Level(2, 9),)), position, NOTHING)
+    wanted = guard.cut(Wanted([bid, ask]))
+    assert [(quote.side, quote.price_ticks) for quote in wanted.quotes] == [(Side.SELL, 3)]
+    assert wanted.why_idle == {Side.BUY: guard.escalation.why}
 
 
 def test_order_that_trades_makes_room_once_however_often_it_does() -> None:
