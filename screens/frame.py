@@ -91,3 +91,13 @@ def redrawn(before: Sequence[str], lines: Sequence[str]) -> str:
     if len(lines) < len(before):
         changes.append(f"\x1b[{len(lines) + 1};1H\x1b[J")
     return "".join(changes)
+
+
+def redrawn_above(before: Sequence[str], lines: Sequence[str]) -> str:
+    """Return what makes other lines of those that stand above the row of the cursor, which is below them then."""
+    parts = [f"\r\x1b[{len(before)}A" if before else "\r"]
+    for row, line in enumerate(lines):
+        parts.append("\n" if row < len(before) and before[row] == line else f"{line}\r\n")
+    if len(lines) < len(before):
+        parts.append("\x1b[J")
+    return "".join(parts)

@@ -6,11 +6,12 @@ import subprocess
 import sys
 import time
 from collections import deque
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from shutil import get_terminal_size
+from typing import Any
 
 from rich.text import Text
 
@@ -29,13 +30,9 @@ from desk.supervisor import Supervisor
 from market.clock import monotonic_ns
 from nodes.flow.market_flows import check_flows
 from screens.desk import UNBOUNDED, desk_screen
-from screens.frame import narrowed
-
-if TYPE_CHECKING:
-    from rich.console import Console
+from screens.frame import ansi_lines, narrowed, redrawn_above
 
 HINT = "Ctrl-C stops everything"
-_SHOW_CURSOR, _HIDE_CURSOR = "\x1b[?25h", "\x1b[?25l"
 NEWS_MAX = 10  # lines that stay on the screen when the terminal changes its size
 LOOK_S = 0.05
 WORD_S = 2.0  # a start that takes longer says what it waits for
@@ -56,8 +53,6 @@ def run_desk(
     Raises:
         SettingsError, LockedError, NodeError, DeskError: with what a person must know.
     """
-    from rich.console import Console
-
     settings = load_settings(overrides).settings
     try:
         nodes = settings.plan.chosen(only, without)
@@ -70,12 +65,15 @@ def run_desk(
         strategy_of(settings)  # what is wrong with it is better said before anything runs
     if any(node.kind.has_keys for node in nodes) and (missing := settings.venue.missing_keys):
         raise DeskError(missing)
-    console = Console(highlight=False)
     news: deque[str] = deque(maxlen=NEWS_MAX)
+    standing = _Standing(news) if is_screen() else None
 
     def tell(line: str) -> None:
         news.append(f"desk: {line}")
-        console.print(news[-1], markup=False, soft_wrap=True)
+        if standing is not None:
+            standing.say(news[-1])
+        else:
+            print(news[-1], flush=True)
 
     supervisor = Supervisor(settings, groups, tell)
     if taken := taken_ports(settings, nodes):
@@ -84,8 +82,8 @@ def run_desk(
     if is_fresh:  # balances, orders and trades are forgotten; the keys stay
         for ledger in (settings.run_dir / "paper").glob("ledger.sqlite3*"):
             ledger.unlink()
-    if is_screen():
-        _run_on_terminal(supervisor, console, news)
+    if standing is not None:
+        _run_on_terminal(supervisor, standing)
     else:
         _run_quietly(supervisor)
 
@@ -102,45 +100,65 @@ def _run_quietly(supervisor: Supervisor) -> None:
     supervisor.run(announce_once)
 
 
-def _run_on_terminal(supervisor: Supervisor, console: "Console", news: Iterable[str]) -> None:
-    """Run the desk and keep its screen below the news, at the size that the terminal has."""
-    from rich.live import Live
+class _Standing:
+    """Lines that stay in place on a terminal, below what is said; only those that change are written."""
 
-    meter, outlet = PaceMeter(), sys.stdout
-    stands = _stands(console)
+    def __init__(self, news: Iterable[str]) -> None:
+        self._news = news
+        self._lines: list[str] = []
+        self._stands = self._state()
 
-    def screen() -> Text:
+    def show(self, drawn: Callable[[int, int], Text]) -> None:
+        """Show a frame at the size that the terminal has; if what stands there is torn, the last news, too."""
+        columns, rows = get_terminal_size()
+        lines = ansi_lines(narrowed(drawn(columns, max(1, rows - 1)), sys.stdout.encoding), columns, max(1, rows - 1))
+        if self._stands != (state := self._state()):
+            self._stands, self._lines = state, []
+            sys.stdout.write("\x1b[H\x1b[2J" + "".join(f"{line}\r\n" for line in self._news))
+        if lines != self._lines:
+            sys.stdout.write(redrawn_above(self._lines, lines))
+            self._lines = lines
+        sys.stdout.flush()
+
+    def say(self, line: str) -> None:
+        """Print a line above them."""
+        sys.stdout.write(f"{redrawn_above(self._lines, [])}{line}\r\n{redrawn_above([], self._lines)}")
+        sys.stdout.flush()
+
+    def leave(self) -> None:
+        """Let the cursor be seen."""
+        sys.stdout.write("\x1b[?25h")
+        sys.stdout.flush()
+
+    def enter(self) -> None:
+        """Hide the cursor; whatever stands there is drawn anew."""
+        sys.stdout.write("\x1b[?25l")
+        self._stands = None
+
+    def _state(self) -> tuple[Any, int] | None:
+        """Return what changes when it is torn: the terminal has wrapped it anew, or a part of it was lost."""
+        outlet = sys.stdout
+        return get_terminal_size(), outlet.loss_count if isinstance(outlet, Outlet) else 0
+
+
+def _run_on_terminal(supervisor: Supervisor, standing: _Standing) -> None:
+    """Run the desk and keep its screen below the news."""
+    meter = PaceMeter()
+
+    def show() -> None:
         hint = HINT if supervisor.is_ready else "starting ..."
-        status, size = supervisor.status(), console.size
+        status = supervisor.status()
         paces = meter.look(status, monotonic_ns())
-        return narrowed(desk_screen(status, size.width, size.height, hint, paces), outlet.encoding)
+        standing.show(lambda width, height: desk_screen(status, width, height, hint, paces))
 
-    def leave() -> None:
-        outlet.write(f"{_SHOW_CURSOR}\n")
-
-    def enter() -> None:
-        nonlocal stands
-        outlet.write(_HIDE_CURSOR)
-        stands = None
-
-    with Live(screen(), console=console, auto_refresh=False) as live, around_stops(leave, enter):
-
-        def show() -> None:
-            nonlocal stands
-            if stands != (stands := _stands(console)):
-                console.clear()
-                for line in news:
-                    console.print(line, markup=False, soft_wrap=True)
-            live.update(screen(), refresh=True)
-
-        supervisor.run(show)
-        live.update(Text("stopped", style="dim"), refresh=True)
-
-
-def _stands(console: "Console") -> tuple[Any, int] | None:
-    """Return what changes when the screen is torn: the terminal has wrapped it anew, or a part of it was lost."""
-    outlet = sys.stdout
-    return console.size, outlet.loss_count if isinstance(outlet, Outlet) else 0
+    sys.stdout.write("\x1b[?25l")
+    try:
+        with around_stops(standing.leave, standing.enter):
+            show()
+            supervisor.run(show)
+            standing.show(lambda _width, _height: Text("stopped", style="dim"))
+    finally:
+        standing.leave()
 
 
 def taken_ports(settings: Settings, nodes: Collection[Instance]) -> list[str]:

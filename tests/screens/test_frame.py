@@ -1,10 +1,12 @@
 """Frames at the sizes that terminals have, and what turns one into the next."""
 
+import re
+
 import pytest
 from rich.text import Text
 
 from screens.fold import lookalike
-from screens.frame import ansi_lines, fitted, framed, narrowed, redrawn
+from screens.frame import ansi_lines, fitted, framed, narrowed, redrawn, redrawn_above
 
 TEXT = "\n".join(["📋 Open Orders (BTCUSDT):", *(f"   BUY: 0.01 BTC @ ${price}" for price in range(100, 130))])
 
@@ -69,3 +71,40 @@ def test_line_stays_as_long_in_an_encoding_that_has_few_characters() -> None:
     frame.truncate(12, overflow="ellipsis")
     assert len(lookalike(narrowed(frame, "ascii").plain)) == 12
     assert narrowed(Text("a…"), "utf-8").plain == "a…"
+
+
+def _shown(written: str) -> list[str]:
+    """Return the rows of a terminal on which that was written, from its first row on."""
+    rows, row, column = [""] * 20, 0, 0
+    for code, text in re.findall(r"(\x1b\[\d*[AJK]|\r|\n)|([^\x1b\r\n]+)", written):
+        if text:
+            rows[row] = rows[row][:column] + text + rows[row][column + len(text) :]
+            column += len(text)
+        elif code == "\r":
+            column = 0
+        elif code == "\n":
+            row += 1
+        elif code.endswith("A"):
+            row -= int(code[2:-1])
+        elif code.endswith("K"):
+            rows[row] = rows[row][:column]
+        else:
+            rows[row:] = [rows[row][:column], *[""] * (19 - row)]
+        assert row >= 0
+    return rows
+
+
+def test_lines_below_what_is_said_stay_in_place() -> None:
+    """They are written over, not once more; a line that is said goes above them, and they move."""
+    clear = "\x1b[K"
+    first, second, third = (
+        [f"a{clear}", f"bb{clear}", f"c{clear}"],
+        [f"a{clear}", f"x{clear}", f"c{clear}"],
+        [f"stopped{clear}"],
+    )
+    written = redrawn_above([], first) + redrawn_above(first, second)
+    assert _shown(written)[:4] == ["a", "x", "c", ""]
+    assert redrawn_above(first, second) == f"\r\x1b[3A\nx{clear}\r\n\n"
+    written += f"{redrawn_above(second, [])}said\r\n{redrawn_above([], second)}"
+    assert _shown(written)[:5] == ["said", "a", "x", "c", ""]
+    assert _shown(written + redrawn_above(second, third))[:4] == ["said", "stopped", "", ""]
