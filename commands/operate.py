@@ -1,17 +1,21 @@
 """What a person does to a desk that runs, or that was killed: `halt`, `resume`, `flatten`, `set`."""
 
+from contextlib import suppress
 from typing import Annotated
 
 import typer
 
 from commands import completing
 from commands.options import AnySymbol, RunDir, SymbolCommand, run_dir_of, settings_of
+from commands.output import OutputError
 
 app = typer.Typer()
 
 
 def _tell(line: str) -> None:
-    print(line, flush=True)
+    """Print a line; nobody who reads it, or a full disk, keeps nothing from being done: `output_told` says so then."""
+    with suppress(OutputError, BrokenPipeError):
+        print(line, flush=True)
 
 
 @app.command(cls=SymbolCommand, epilog="Example: python cli.py halt --symbol BTCUSDT --cancel-all")

@@ -74,6 +74,7 @@ def output_told() -> Iterator[None]:
     Raises:
         OutputError: if it cannot be; whatever else may have been.
         SystemExit: with 1 and no word, if the reader of a pipe has gone, as of `| head`.
+        MendableError: what the command itself has to say instead of either, that orders are left for instance.
     """
     plain = sys.stdout
     try:
@@ -102,6 +103,8 @@ def output_told() -> Iterator[None]:
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, descriptor)
         os.close(nowhere)
+        if isinstance(said := error.__context__, MendableError):
+            raise said from None
         if isinstance(error, BrokenPipeError):
             sys.exit(1)
         raise

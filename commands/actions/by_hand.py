@@ -22,6 +22,7 @@ HAND_PREFIX: Final = "hand-"  # no maker's ids begin so: it leaves alone what a 
 
 _ASK_S_MAX: Final = ARRIVAL_MS_MAX / 1_000  # by then what may still arrive has arrived
 _ASK_PAUSE_S: Final = 0.2
+_THOUSANDS: Final = re.compile(r"[1-9][0-9]{0,2}(,[0-9]{3})+(\.[0-9]*)?", re.ASCII)
 _ORDER_ID: Final = re.compile(r"[0-9]{1,19}", re.ASCII)
 
 
@@ -125,21 +126,24 @@ def _terms(
 
 def _steps(what: str, text: str, convert: Callable[[Decimal], int]) -> int:
     try:
-        return convert(parse_decimal(text.replace(",", "")))
+        # Only what parts thousands is left out: to who writes 0,01 that is a hundredth, and no whole one.
+        return convert(parse_decimal(text.replace(",", "") if _THOUSANDS.fullmatch(text) else text))
     except ValueError as error:
         raise DeskError(f"the {what} cannot be used: {error}") from None
 
 
 def _settled(venue: BinanceRest, instrument: Instrument, client_order_id: str, error: VenueError) -> VenueOrder:
     """Ask what became of an order whose reply was lost, until it can no longer arrive."""
-    until = time.monotonic() + _ASK_S_MAX
+    until, wait_s = time.monotonic() + _ASK_S_MAX, _ASK_PAUSE_S
     while time.monotonic() < until:
         try:
             if (order := venue.find_order(instrument, client_order_id)) is not None:
                 return order
-        except VenueError:
-            pass  # it may come back before the time is over; what is unknown then is said
-        time.sleep(_ASK_PAUSE_S)
+        except VenueError as why:  # it may come back before the time is over; what is unknown then is said
+            wait_s = max(_ASK_PAUSE_S, why.retry_after_s)
+            if time.monotonic() + wait_s > until:
+                break
+        time.sleep(wait_s)
     raise DeskError(
         f"{error}; asked again for {_ASK_S_MAX:.0f} s, nobody knows of it. "
         f"Its client order id is {client_order_id}: look for it with `orders` and `history` before you place it again"

@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple
 
 from commands.actions.account import command_venue
 from commands.actions.node_control import stop_node
-from desk.client import DeskError, command_text, desk_pid, desk_status, lone_nodes, maker_row
+from desk.client import DeskError, NoDeskError, command_text, desk_pid, desk_status, lone_nodes, maker_row
 from desk.halted_file import HaltedFile
 from desk.risk_file import kept_account, risk_name
 from desk.run_dir import LockFile
@@ -69,9 +69,12 @@ def flatten(
         tell: told what happens, a line each.
 
     Raises:
+        NoDeskError: if no desk has ever run in the run directory.
         DeskError: if the position is not flat in the end, saying why.
         VenueError: if the venue cannot be asked before anything was done.
     """
+    if not settings.run_dir.is_dir():  # a misspelt one, perhaps
+        raise NoDeskError(settings.run_dir)
     _refuse_halted(settings)
     venue = command_venue(settings)
     with _alone(settings.run_dir):
@@ -306,15 +309,16 @@ class Flattener:
         Raises:
             DeskError: if nobody says. It is not entered again.
         """
-        began, denials, why = time.monotonic(), 0, "the venue does not say"
-        while time.monotonic() < began + ANSWER_S_MAX:
-            asked = time.monotonic()
+        began, denials, why, wait_s = time.monotonic(), 0, "the venue does not say", PAUSE_S
+        while time.monotonic() + wait_s - PAUSE_S < began + ANSWER_S_MAX:
+            time.sleep(wait_s - PAUSE_S)
+            asked, wait_s = time.monotonic(), PAUSE_S
             try:
                 order = self._venue.find_order(self._instrument, client_order_id)
             except VenueRefusedError:
                 raise
             except VenueError as error:
-                why = str(error)
+                why, wait_s = str(error), max(PAUSE_S, error.retry_after_s)
             else:
                 if order is not None and not order.is_open:
                     return self._told(order)

@@ -3,6 +3,7 @@
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -88,8 +89,8 @@ def _has_quoted(run_dir: Path) -> bool:
 
 
 def _is_left_alone(settings: Settings) -> bool:
-    """Whether a maker has quoted elsewhere from this run directory, and no node runs in it any more."""
-    is_alone = desk_pid(settings.run_dir) is None and not lone_nodes(settings.run_dir)
+    """Whether a maker has quoted elsewhere from this run directory, and none runs in it any more, nor comes back."""
+    is_alone = desk_pid(settings.run_dir) is None and "maker" not in lone_nodes(settings.run_dir)
     return is_alone and _has_quoted(settings.run_dir) and not is_own_paper(settings)
 
 
@@ -155,10 +156,16 @@ class _Notes:
 
     def warning(self, event: str, *, why: str) -> None:
         """Tell a person."""
-        print(f"note: {event}: {why}", file=sys.stderr)
+        _note(f"{event}: {why}")
 
 
 def _wait(seconds: float) -> None:
     if seconds > QUIET_S_MAX:
-        print(f"note: asking again in {seconds:.0f} s", file=sys.stderr)
+        _note(f"asking again in {seconds:.0f} s")
     time.sleep(seconds)
+
+
+def _note(line: str) -> None:
+    """Tell a person on the side; nobody who reads it keeps no order in the book."""
+    with suppress(OSError):
+        print(f"note: {line}", file=sys.stderr)

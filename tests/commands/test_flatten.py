@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from commands.actions import flatten as action
 from commands.actions.flatten import Flattener, Neutral
 from commands.app import app
-from desk.client import DeskError
+from desk.client import DeskError, NoDeskError
 from desk.risk_file import write_risk
 from desk.settings import Settings, load_settings
 from market.account import Balance, VenueOrder
@@ -23,7 +23,7 @@ from market.instrument import Instrument
 from trading.escalation import Account as RiskAccount
 from trading.order_rules import OrderRules
 from venues.binance_account import BinanceAccount
-from venues.venue import VenueRefusedError, VenueUnavailableError, VenueUnknownError
+from venues.venue import VenueBusyError, VenueRefusedError, VenueUnavailableError, VenueUnknownError
 
 RULES = OrderRules(qty_min=Decimal("0.00001"), notional_min=Decimal(5))
 
@@ -200,6 +200,31 @@ def test_nothing_more_is_sent_while_a_fate_is_unknown(run: Run) -> None:
     with pytest.raises(DeskError, match=r"the fate of order flatten-\w+-1 is unknown \(it does not answer\)"):
         run(account)
     assert len(account.sent) == 1
+
+
+def test_a_busy_venue_is_asked_when_it_likes(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was asked twice a second while it had said that it bans who does not wait."""
+    account, asked, wait_s = Account("1.05"), list[str](), [30.0, 0.2]
+    account.replies = 2 * [(VenueUnknownError("lost"), True)]
+
+    def find_order(_: Instrument, name: str) -> VenueOrder | None:
+        asked.append(name)
+        raise VenueBusyError("slow down", wait_s[0])
+
+    monkeypatch.setattr(account, "find_order", find_order)
+    for count_max in (1, 2):
+        asked.clear()
+        with pytest.raises(DeskError, match=r"is unknown \(slow down\)"):
+            run(account)
+        assert 1 <= len(asked) <= count_max
+        del wait_s[0]
+
+
+def test_where_no_desk_has_ever_run_nothing_is_asked(settings: Settings, tmp_path: Path) -> None:
+    """A misspelt run directory was a traceback, after the venue had been asked."""
+    nowhere = settings.model_copy(update={"run_dir": tmp_path / "misspelt"})
+    with pytest.raises(NoDeskError):
+        action.flatten(nowhere, "BTCUSDT", Decimal(1), Decimal("0.005"), None, pytest.fail)
 
 
 def test_an_order_that_has_not_left_may_be_sent_again(run: Run) -> None:

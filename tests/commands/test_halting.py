@@ -156,6 +156,25 @@ def test_halt_of_a_desk_whose_engines_are_elsewhere_takes_away_what_its_maker_ha
         assert f"(order {left.order_id})" in told[0]
 
 
+def test_halt_takes_away_what_a_maker_has_left_though_other_nodes_run(
+    tmp_path: Path, venue: ScriptedVenue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where nodes run one at a time, and maker and watchdog were killed, all was confirmed and its orders stayed."""
+    (tmp_path / PREFIX_FILE).write_text("0a1b2c\n")
+    settings = load_settings({"run_dir": tmp_path, **REMOTE}).settings
+    venue.place(settings.instrument, Side.BUY, 9_000_000, 1_000, "tb-0a1b2c-1")
+    monkeypatch.setattr(halting, "set_halted", lambda *_, **__: Outcome(confirmed=["BTCUSDT halted"]))
+    monkeypatch.setattr(halting, "GIVE_UP_S", 60.0)
+    locks = [LockFile(tmp_path / f"{name}.lock", name) for name in ("engine", "maker")]
+    told: list[str] = []
+    halting.halt(settings, None, told.append, is_cancelling=False)
+    assert (told, len(venue.orders)) == (["BTCUSDT halted"], 1), "its maker runs, and pulls them itself"
+    locks.pop().release()
+    halting.halt(settings, None, told.append, is_cancelling=False)
+    assert not venue.orders
+    locks.pop().release()
+
+
 def _write_desk_file(run_dir: Path, venue_name: str, left: list[str] | None) -> None:
     document = {"pid": 1, "settings": {"venue.name": venue_name}} | ({} if left is None else {"left": left})
     (run_dir / DESK_FILE).write_text(json.dumps(document))

@@ -3,12 +3,15 @@
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import pytest
 
+from commands import operate
+from commands.output import OutputError, output_told
+from desk.client import DeskError
 from tests.cases import IS_NIGHT
 from tests.desk.desk_process import CLI
 from tests.recordings import KEPT
@@ -86,3 +89,27 @@ def test_prints_pictures_and_blocks_where_the_encoding_has_none(reported: Path) 
     found = subprocess.run(command, cwd=reported, env=environment, capture_output=True, check=False)
     assert (found.returncode, found.stderr) == (0, b"")
     assert found.stdout.startswith(b"* Performance ")
+
+
+@pytest.mark.parametrize("output", [full_disk, left_pipe])
+def test_output_that_is_not_taken_keeps_nothing_from_being_done(
+    output: Callable[[], AbstractContextManager[int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`halt | head -1` cancelled the first order, and left the others in the book; and said of none that it is left."""
+    done: list[str] = []
+
+    def halt(is_left: bool) -> None:
+        with output_told():
+            for line in ("cancelled one", "cancelled another"):
+                operate._tell(line)
+                done.append(line)
+            if is_left:
+                raise DeskError("orders may be open")
+
+    for is_left in (False, True):
+        with output() as descriptor, os.fdopen(os.dup(descriptor), "w", buffering=1) as stdout:
+            monkeypatch.setattr(sys, "stdout", stdout)
+            with pytest.raises(DeskError if is_left else (OutputError, SystemExit)):
+                halt(is_left)
+        monkeypatch.undo()
+    assert done == 2 * ["cancelled one", "cancelled another"]

@@ -165,3 +165,27 @@ def test_an_order_whose_reply_is_lost_is_asked_for_before_it_is_called_unknown(
     with pytest.raises(DeskError, match=r"reply to an order was lost; asked again .* client order id is hand-1"):
         by_hand._settled(venue, BTCUSDT, "hand-1", lost)
     assert {call.split()[0] for call in server.calls} == {"GET"}
+
+
+def test_a_busy_venue_is_asked_for_a_lost_order_when_it_likes(
+    server: Answering, venue: BinanceRest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was asked five times a second while it had said that it bans who does not wait."""
+    monkeypatch.setattr(by_hand, "_ASK_S_MAX", 0.5)
+    server.answer = (429, {"Retry-After": "7"}, error(-1003, "Too much."))
+    with pytest.raises(DeskError, match="client order id is hand-1"):
+        by_hand._settled(venue, BTCUSDT, "hand-1", VenueUnknownError("lost"))
+    assert len(server.calls) == 1
+
+
+@pytest.mark.parametrize("text", ["0,01", "0,010", "1,5", "1,0000", "91,00", ",01", "1.000,5"])
+def test_a_comma_that_parts_no_thousands_is_no_number(text: str) -> None:
+    """It was left out: who had typed 0,01 sold a whole coin at the market."""
+    with pytest.raises(DeskError, match="the quantity cannot be used: expected a plain decimal number"):
+        by_hand._terms(BTCUSDT, text, None, is_post_only=False, is_ioc=False)
+
+
+def test_commas_between_thousands_are_left_out() -> None:
+    """As screens print prices."""
+    terms = by_hand._terms(BTCUSDT, "0.01", "1,091,000.50", is_post_only=False, is_ioc=False)
+    assert terms["price"] == "1091000.50"
