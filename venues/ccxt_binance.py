@@ -8,7 +8,7 @@ import importlib
 import importlib.util
 import sys
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from venues.venue import RECV_WINDOW_MS
 
@@ -37,6 +37,15 @@ else:
 
 __all__ = ["ccxt", "settings_of"]
 
+# Where Binance's places to practise have their streams and their WebSocket API, by where their HTTP is.
+_SOCKETS: Final = {
+    "https://testnet.binance.vision": (
+        "wss://stream.testnet.binance.vision/ws",
+        "wss://ws-api.testnet.binance.vision/ws-api/v3",
+    ),
+    "https://demo-api.binance.com": ("wss://demo-stream.binance.com/ws", "wss://demo-ws-api.binance.com/ws-api/v3"),
+}
+
 
 def settings_of(url: str | None, api_key: str, secret: str, timeout_ms: int) -> dict[str, Any]:
     """Return what to make a client of ccxt with.
@@ -55,13 +64,14 @@ def settings_of(url: str | None, api_key: str, secret: str, timeout_ms: int) -> 
     }
     if url is not None:
         # Overriding urls['api'] alone would still sign a request to the real host.
-        rest, stream = f"{url}/api", url.replace("http", "ws", 1)
+        rest, own = f"{url}/api", url.replace("http", "ws", 1)
+        streams, calls = _SOCKETS.get(url.removesuffix(":443"), (f"{own}/ws", f"{own}/ws-api/v3"))
         settings["urls"] = {
             "test": {
                 "public": f"{rest}/v3",
                 "private": f"{rest}/v3",
                 "v1": f"{rest}/v1",
-                "ws": {"spot": f"{stream}/ws", "ws-api": {"spot": f"{stream}/ws-api/v3"}},
+                "ws": {"spot": streams, "ws-api": {"spot": calls}},
             }
         }
     return settings

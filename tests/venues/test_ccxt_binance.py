@@ -3,7 +3,10 @@
 import subprocess
 import sys
 
+import pytest
+
 from tests.desk.desk_process import ROOT
+from venues.ccxt_binance import settings_of
 
 REST = """
 import sys
@@ -61,6 +64,30 @@ def test_takes_the_whole_where_it_is_there_already() -> None:
 def test_sockets_go_with_the_whole_that_came_in_between() -> None:
     """Tests import ccxt themselves."""
     assert printed_by(BETWEEN) == ["True True"]
+
+
+@pytest.mark.parametrize(
+    ("url", "streams", "calls"),
+    [
+        ("http://127.0.0.1:8084", "ws://127.0.0.1:8084/ws", "ws://127.0.0.1:8084/ws-api/v3"),
+        ("https://http.example", "wss://http.example/ws", "wss://http.example/ws-api/v3"),
+        (
+            "https://demo-api.binance.com:443",
+            "wss://demo-stream.binance.com/ws",
+            "wss://demo-ws-api.binance.com/ws-api/v3",
+        ),
+        (
+            "https://testnet.binance.vision",
+            "wss://stream.testnet.binance.vision/ws",
+            "wss://ws-api.testnet.binance.vision/ws-api/v3",
+        ),
+    ],
+)
+def test_each_place_to_practise_has_its_sockets(url: str, streams: str, calls: str) -> None:
+    """Binance's have hosts of their own for them: at those of HTTP a maker saw no book, and placed nothing."""
+    of_test = settings_of(url, "key", "secret", 1_000)["urls"]["test"]
+    assert of_test["private"] == f"{url}/api/v3"
+    assert of_test["ws"] == {"spot": streams, "ws-api": {"spot": calls}}
 
 
 def printed_by(script: str) -> list[str]:
