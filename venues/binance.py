@@ -1,6 +1,7 @@
 """Binance Spot, its testnet, or anything that speaks like it (our paper exchange), through ccxt."""
 
 from collections.abc import Mapping
+from functools import partial
 from http import HTTPStatus
 from typing import Any
 
@@ -22,6 +23,8 @@ class BinanceVenue(BinanceAccount):
         super().__init__(name, url, api_key, secret)
         self._exchange: Any = ccxt.binance(settings_of(url, api_key, secret, timeout_ms))
         self._exchange.handle_errors = self._check
+        session = self._exchange.session  # which would follow a redirect to whatever host it names, with our key
+        session.request = partial(session.request, allow_redirects=False)
 
     def _check(self, status: int, *answer: Any) -> None:
         """Judge an answer in ccxt's place: its many kinds of error do not tell the status."""
@@ -38,6 +41,7 @@ class BinanceVenue(BinanceAccount):
             why = "no answer in time" if isinstance(error, ccxt.RequestTimeout) else "no connection"
             never_left = "Connection refused" in str(error.__cause__)
             raise (self.errors.out_of_reach(why) if never_left else self.errors.unanswered(method, why)) from None
-        except ccxt.BaseError as error:  # its text may have the URL, with the signature
-            refused = venue.VenueKeysError if isinstance(error, ccxt.AuthenticationError) else venue.VenueRefusedError
-            raise refused(f"{self._name}: {type(error).__name__}") from None
+        except ccxt.AuthenticationError as error:  # its text may have the URL, with the signature
+            raise venue.VenueKeysError(f"{self._name}: {type(error).__name__}") from None
+        except ccxt.BaseError as error:  # of an answer that it cannot read, too: an order may have been taken
+            raise self.errors.senseless(method, type(error).__name__) from None

@@ -7,10 +7,11 @@ import json
 import re
 from collections.abc import Mapping
 from decimal import Decimal
+from email.utils import parsedate_to_datetime
 from typing import Any, Final
 
 from market.account import Balance, VenueAccount, VenueOrder, VenueTrade
-from market.clock import NS_PER_MS
+from market.clock import NS_PER_MS, NS_PER_SECOND, time_ns
 from market.codes import Side
 from market.depth import Depth, Level
 from market.instrument import Instrument
@@ -30,12 +31,35 @@ SHUTDOWN_EVENT: Final = "serverShutdown"
 # What reading a document may raise that is none of Binance's: a proxy's page, another service behind the port.
 UNREADABLE: Final = (KeyError, TypeError, ValueError, AttributeError, IndexError, ArithmeticError, RecursionError)
 
-_SECONDS: Final = re.compile(r"[0-9]{1,7}", re.ASCII)
+_SECONDS: Final = re.compile(r"[0-9]{1,7}(\.[0-9]{1,9})?", re.ASCII)
+_DATE: Final = re.compile(r"[A-Z][a-z]{2}, [0-9]{2} [A-Z][a-z]{2} [0-9]{4} [0-9]{2}:[0-9]{2}:[0-9]{2} GMT", re.ASCII)
+_DIGITS_MAX: Final = 40  # before or behind the point; to add up or spell out a number of more takes as long as it likes
 
 
 def retry_after_s(header: str, default_s: float = RETRY_AFTER_DEFAULT_S) -> float:
-    """Return how long a header `Retry-After` asks to wait, `default_s` if it is none in seconds."""
-    return float(header) if _SECONDS.fullmatch(header) else default_s
+    """Return how long a header `Retry-After` asks to wait, `default_s` if it says neither seconds nor a date.
+
+    A date is what proxies may write: RFC 9110, "Retry-After". It is read by our clock.
+    """
+    if _SECONDS.fullmatch(header):
+        return float(header)
+    try:
+        until_s = parsedate_to_datetime(header).timestamp() if _DATE.fullmatch(header) else None
+    except ValueError:  # the 45th of a month
+        until_s = None
+    return default_s if until_s is None else max(0.0, until_s - time_ns() / NS_PER_SECOND)
+
+
+def number_of(value: Any) -> Decimal:
+    """Return a number of a document.
+
+    Raises:
+        UNREADABLE: if it is none, as NaN, or has more digits than any price or quantity.
+    """
+    number = Decimal(value)
+    if not number.is_finite() or (number and abs(number.adjusted()) > _DIGITS_MAX):
+        raise ValueError(f"expected a number, was {str(value)[:40]!r}")
+    return number
 
 
 def is_shutdown(message: Any) -> bool:
@@ -62,12 +86,12 @@ def order_of(document: Mapping[str, Any]) -> VenueOrder:
         client_order_id=str(document.get("origClientOrderId") or document["clientOrderId"]),
         symbol=str(document["symbol"]),
         side=Side[document["side"]],
-        price=Decimal(document["price"]),
-        qty=Decimal(document["origQty"]),
-        filled_qty=Decimal(document["executedQty"]),
+        price=number_of(document["price"]),
+        qty=number_of(document["origQty"]),
+        filled_qty=number_of(document["executedQty"]),
         status=str(document["status"]),
         time_ms=int(document.get("time") or document["transactTime"]),
-        filled_quote=Decimal(document.get("cummulativeQuoteQty", 0)),
+        filled_quote=number_of(document.get("cummulativeQuoteQty", 0)),
     )
 
 
@@ -85,12 +109,12 @@ def order_of_report(document: Mapping[str, Any]) -> VenueOrder:
         client_order_id=str(document["C"] or document["c"]),  # of a cancel, C is the order's own id
         symbol=str(document["s"]),
         side=Side[document["S"]],
-        price=Decimal(document["p"]),
-        qty=Decimal(document["q"]),
-        filled_qty=Decimal(document["z"]),
+        price=number_of(document["p"]),
+        qty=number_of(document["q"]),
+        filled_qty=number_of(document["z"]),
         status=str(document["X"]),
         time_ms=int(document["O"]),
-        filled_quote=Decimal(document["Z"]),
+        filled_quote=number_of(document["Z"]),
     )
 
 
@@ -98,8 +122,8 @@ def market_trade_of(document: Mapping[str, Any], instrument: Instrument) -> Mark
     """Return the trade of a `trade` of the market's stream."""
     return MarketTrade(
         trade_id=int(document["t"]),
-        price_ticks=instrument.price_to_ticks(Decimal(document["p"])),
-        qty_lots=instrument.qty_to_lots(Decimal(document["q"])),
+        price_ticks=instrument.price_to_ticks(number_of(document["p"])),
+        qty_lots=instrument.qty_to_lots(number_of(document["q"])),
         taker_side=Side.SELL if document["m"] else Side.BUY,  # m: whether the buyer was there first
         time_ns=int(document["T"]) * NS_PER_MS,
     )
@@ -117,7 +141,7 @@ def trades_of(documents: Any, symbol: str) -> list[VenueTrade]:
 
 def minute_prices_of(documents: Any) -> dict[int, Decimal]:
     """Return, of an answer to `klines` of a minute, the middle of each bar's first and last price by its first ms."""
-    return {int(bar[0]): (Decimal(bar[1]) + Decimal(bar[4])) / 2 for bar in _list(documents)}
+    return {int(bar[0]): (number_of(bar[1]) + number_of(bar[4])) / 2 for bar in _list(documents)}
 
 
 def trade_of(document: Mapping[str, Any], symbol: str) -> VenueTrade:
@@ -127,10 +151,10 @@ def trade_of(document: Mapping[str, Any], symbol: str) -> VenueTrade:
         order_id=str(document["orderId"]),
         symbol=symbol,
         side=Side.BUY if document["isBuyer"] else Side.SELL,
-        price=Decimal(document["price"]),
-        qty=Decimal(document["qty"]),
-        quote_qty=Decimal(document["quoteQty"]),
-        fee=Decimal(document["commission"]),
+        price=number_of(document["price"]),
+        qty=number_of(document["qty"]),
+        quote_qty=number_of(document["quoteQty"]),
+        fee=number_of(document["commission"]),
         fee_asset=document["commissionAsset"],
         time_ms=int(document["time"]),
         is_maker=bool(document["isMaker"]),
@@ -140,7 +164,7 @@ def trade_of(document: Mapping[str, Any], symbol: str) -> VenueTrade:
 def account_of(document: Mapping[str, Any]) -> VenueAccount:
     """Return the account of an answer to `account`."""
     balances = {
-        balance["asset"]: Balance(Decimal(balance["free"]), Decimal(balance["locked"]))
+        balance["asset"]: Balance(number_of(balance["free"]), number_of(balance["locked"]))
         for balance in _list(document["balances"])
     }
     return VenueAccount(str(document.get("uid", "")), balances)
@@ -160,9 +184,7 @@ def depth_of(document: Mapping[str, Any], instrument: Instrument) -> Depth:
 
 def mid_of(document: Mapping[str, Any]) -> Decimal | None:
     """Return the middle of the best prices of an answer to `ticker/bookTicker`; None where a side has none."""
-    bid, ask = Decimal(document["bidPrice"]), Decimal(document["askPrice"])
-    if not (bid.is_finite() and ask.is_finite()):
-        raise ValueError(f"expected two prices, were {bid} and {ask}")
+    bid, ask = number_of(document["bidPrice"]), number_of(document["askPrice"])
     return (bid + ask) / 2 if bid > 0 and ask > 0 else None
 
 
@@ -175,14 +197,14 @@ def market_of(document: Mapping[str, Any]) -> tuple[Decimal, Decimal, OrderRules
     found = {each["filterType"]: each for each in _list(info["filters"])}
 
     def bound(name: str, *filters: str) -> Decimal | None:
-        value = next((Decimal(str(found[each][name])) for each in filters if name in found.get(each, ())), Decimal(0))
+        value = next((number_of(str(found[each][name])) for each in filters if name in found.get(each, ())), Decimal(0))
         return value or None
 
     def reach(side: str) -> tuple[Decimal, Decimal] | None:
         by_side, both = found.get("PERCENT_PRICE_BY_SIDE"), found.get("PERCENT_PRICE")
         if by_side is not None:
-            return Decimal(by_side[f"{side}MultiplierDown"]), Decimal(by_side[f"{side}MultiplierUp"])
-        return None if both is None else (Decimal(both["multiplierDown"]), Decimal(both["multiplierUp"]))
+            return number_of(by_side[f"{side}MultiplierDown"]), number_of(by_side[f"{side}MultiplierUp"])
+        return None if both is None else (number_of(both["multiplierDown"]), number_of(both["multiplierUp"]))
 
     rules = OrderRules(
         price_min=bound("minPrice", "PRICE_FILTER") or Decimal(0),
@@ -195,7 +217,7 @@ def market_of(document: Mapping[str, Any]) -> tuple[Decimal, Decimal, OrderRules
         ask_reach=reach("ask"),
         position_max=bound("maxPosition", "MAX_POSITION"),
     )
-    return Decimal(found["PRICE_FILTER"]["tickSize"]), Decimal(found["LOT_SIZE"]["stepSize"]), rules
+    return number_of(found["PRICE_FILTER"]["tickSize"]), number_of(found["LOT_SIZE"]["stepSize"]), rules
 
 
 def _list(value: Any) -> Any:

@@ -108,4 +108,5 @@ class BinanceErrors:
         for secret in self._secrets:
             if secret:
                 text = text.replace(secret, "...")
-        return text[:200]
+        # One line, and nothing that a screen takes for a command.
+        return "".join(each if each.isprintable() else " " for each in text[:200])

@@ -8,16 +8,14 @@ What a watch waits for and what ended the connection is raised to whoever watche
 """
 
 import asyncio
-import json
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from decimal import Decimal
 from functools import lru_cache
-from http import HTTPStatus
 from typing import Any, Final
 
 from market.account import VenueOrder
-from market.clock import NS_PER_MS, monotonic_ns, time_ns
+from market.clock import monotonic_ns
 from market.depth import Depth, Level
 from market.instrument import Instrument
 from trading.actions import Amend, Move, Place
@@ -27,13 +25,12 @@ from venues.binance_account import BinanceAccount
 from venues.binance_errors import NotMovedError
 from venues.binance_requests import amending, kind_of_order, moving
 from venues.ccxt_binance import ccxt
-from venues.ccxt_errors import RefusedError, judged
-from venues.ccxt_pro import binance
+from venues.ccxt_errors import judged
+from venues.ccxt_exchange import exchange_of
 from venues.venue import Moved, VenueError, VenueRefusedError, VenueUnknownError
 
 DEPTH_LEVELS: Final = 20
 
-_PING_MS: Final = 1_000  # two pings without an answer end a connection
 _QUIET_S: Final = 3.0  # without a change of the book we ask whether there was one
 _GRACE_S: Final = 1.0  # for a change that is on its way
 # A stream that was dead is believed again when it tells of a change; in a market without any, after a while that grows.
@@ -65,23 +62,12 @@ class BinanceSockets:
         )  # most are as before
         self._lots_of = lru_cache(_NUMBERS_KEPT_MAX)(lambda qty: to_lots(Decimal(repr(qty))))
         self._tell: Callable[[Depth], object] | None = None  # is told each change of the book as it is read
+        self._heard_id = 0  # the newest update of the book that was heard on this connection
         self._shown: int | None = None  # the update id of the book that was told last
         self._changed_ns = 0  # when that was
         self._acted_ns = 0  # when the order or cancel left that was the last to change the book
         self._doubt_s = 0.0  # for how long a book that does not change is not believed
-        self._exchange: Any = binance({**settings, "enableRateLimit": False})
-        # One connection for all of the market's streams; the default is another one for each kind.
-        self._exchange.timeout_on_exit = 0
-        self._exchange.options["streamLimits"] = {"spot": 1}
-        self._exchange.options |= {"crossMarginPairsData": [], "isolatedMarginPairsData": []}  # no margin here
-        self._exchange.options["ws"] = {
-            "keepAlive": _PING_MS,
-            "connectionTimeout": max(1_000, settings["timeout"]),
-            "compress": 0,
-        }
-        self._exchange.handle_errors = self._check
-        self._exchange.handle_ws_error = self._refused
-        self._exchange.handle_event_stream_terminated = self._terminated
+        self._exchange: Any = exchange_of(settings)
         self._read_message = self._exchange.handle_message
         self._exchange.handle_message = self._heard
         self._read_reply = self._exchange.handle_order_ws
@@ -114,7 +100,7 @@ class BinanceSockets:
                 with suppress(TimeoutError):
                     async with asyncio.timeout(self._doubt_s):
                         book = await self._next_book()
-        return self._show(book)
+            return self._show(book)
 
     async def follow_depth(self, tell: Callable[[Depth], object]) -> None:
         """Tell each change of the book until that fails, as `depth` would return it; only after that.
@@ -151,7 +137,7 @@ class BinanceSockets:
     def leave_market(self) -> None:
         """Forget the book and drop the connection of the market's streams, if there is one."""
         self._exchange.orderbooks.pop(self._symbol, None)
-        self._shown = None
+        self._shown, self._heard_id = None, 0
         self._drop(lambda url: url != self._api_url)
 
     async def _next_book(self) -> Any:
@@ -159,6 +145,8 @@ class BinanceSockets:
         book = self._exchange.orderbooks.get(self._symbol)
         while book is None or book["nonce"] is None or book["nonce"] == self._shown:
             book = await self._changed_book()
+        if book["nonce"] < self._heard_id:  # ccxt passes over updates between the two, and waits for the next
+            raise self._errors.without_book("its snapshot is older than its depth stream")
         return book
 
     async def _changed_book(self) -> Any:
@@ -259,7 +247,12 @@ class BinanceSockets:
             is_taking=place.is_taking
         )
         terms = (self._symbol, more.pop("type"), place.side.name, qty, price, more)
-        return documents.order_of((await self._act("POST", lambda: self._exchange.create_order_ws(*terms)))["info"])
+
+        async def ask() -> VenueOrder:
+            return documents.order_of((await self._exchange.create_order_ws(*terms))["info"])
+
+        placed: VenueOrder = await self._act("POST", ask)
+        return placed
 
     async def cancel(self, order_id: str) -> VenueOrder | None:
         """Cancel an order and return it as it ended; None if it was already gone."""
@@ -354,23 +347,16 @@ class BinanceSockets:
         url: str = self._exchange.urls["api"]["ws"]["ws-api"]["spot"]
         return url
 
-    def _check(self, status: int, *answer: Any) -> None:
-        """Judge an answer over HTTP in ccxt's place."""
-        _reason, _url, _method, headers, body, *_ = answer
-        if status != HTTPStatus.OK:
-            raise RefusedError(status, headers.get("Retry-After", ""), body) from None
-
     def _heard(self, client: Any, message: Any) -> None:
         """Take a message; a server that is about to go says so, and whoever watches connects to another one."""
         if documents.is_shutdown(message):
             client.on_error(ccxt.NetworkError("the venue's server is about to go"))
             return
-        try:
-            self._read_message(client, message)
-            if self._tell is not None and client.url != self._api_url:
-                self._tell_change(client)
-        except Exception as error:  # noqa: BLE001 - raised to whoever waits; ccxt would read no more, and say nothing
-            client.on_error(error)
+        if isinstance(message, dict) and message.get("e") == "depthUpdate":
+            self._heard_id = max(self._heard_id, message["u"])
+        self._read_message(client, message)
+        if self._tell is not None and client.url != self._api_url:
+            self._tell_change(client)
 
     def _replied(self, client: Any, message: Any) -> None:
         """Take the reply to an order or a cancel; ccxt never forgets that it waited for one."""
@@ -381,21 +367,3 @@ class BinanceSockets:
         """Take the reply to a call of `_call`."""
         client.resolve(message["result"], str(message["id"]))
         client.subscriptions.pop(str(message["id"]), None)
-
-    def _refused(self, client: Any, message: Any) -> None:
-        """Judge a refusal in ccxt's place: its many kinds of error do not tell the status."""
-        error, name = message.get("error") or {}, str(message.get("id"))
-        data = error.get("data") or {}
-        # A time by the venue's clock, as is that of its answer; ours may be another one.
-        retry_ms = data.get("retryAfter", 0)
-        left_ms = retry_ms - data.get("serverTime", time_ns() // NS_PER_MS)
-        wait_s = max(0, -(-left_ms // 1_000))
-        status = int(message.get("status", HTTPStatus.BAD_REQUEST))
-        client.subscriptions.pop(name, None)
-        if name in client.futures:
-            client.reject(RefusedError(status, str(wait_s) if retry_ms else "", json.dumps(error)), name)
-        else:  # of a subscription to streams
-            client.on_error(RefusedError(status, "", json.dumps(error)))
-
-    def _terminated(self, client: Any, _: Any) -> None:
-        client.on_error(ccxt.NetworkError("the venue has ended the account's stream"))

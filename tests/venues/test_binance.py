@@ -2,8 +2,10 @@
 
 import json
 import threading
+import time
 from collections.abc import Callable, Iterator
 from decimal import Decimal
+from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -31,7 +33,7 @@ _FILTERS = [
     {"filterType": "LOT_SIZE", "minQty": "0.00001", "maxQty": "9000.0", "stepSize": "0.00001"},
     {"filterType": "NOTIONAL", "minNotional": "5.0"},
 ]
-_MARKET = {
+MARKET = {
     "symbol": "BTCUSDT",
     "status": "TRADING",
     "baseAsset": "BTC",
@@ -66,7 +68,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _serve(self) -> None:
         self.rfile.read(int(self.headers.get("Content-Length", 0)))
         if "exchangeInfo" in self.path:
-            self._send(*(self.server.refusal or (200, {}, json.dumps({"symbols": [_MARKET]}).encode())))
+            self._send(*(self.server.refusal or (200, {}, json.dumps({"symbols": [MARKET]}).encode())))
             return
         self.server.calls.append(f"{self.command} {self.path.split('?')[0]}")
         if "/time" in self.path:
@@ -160,6 +162,7 @@ def _error(code: int, text: str) -> bytes:
         (503, {}, b"Service Unavailable", VenueUnknownError),
         (502, {"Content-Type": "text/html"}, b"<html>Bad Gateway</html>", VenueUnknownError),
         (200, {"Content-Type": "text/html"}, b"<html>Maintenance</html>", VenueUnknownError),
+        (200, {"Content-Encoding": "gzip"}, b"cut off", VenueUnknownError),
     ],
 )
 def test_order_answers_have_one_meaning_each(
@@ -230,7 +233,7 @@ def test_another_market_is_refused_before_any_order(
 ) -> None:
     """A desk in wrong units would be off by powers of ten."""
     one = kind("one", f"http://127.0.0.1:{server.server_address[1]}", API_KEY, SECRET, timeout_ms=1_000)
-    monkeypatch.setitem(_MARKET, "filters", [{**_FILTERS[0], "tickSize": "0.10000000"}, *_FILTERS[1:]])
+    monkeypatch.setitem(MARKET, "filters", [{**_FILTERS[0], "tickSize": "0.10000000"}, *_FILTERS[1:]])
     with pytest.raises(
         VenueRefusedError, match=r"^one trades BTCUSDT in ticks and lots of 0\.1 and 0\.00001, not 0\.01"
     ):
@@ -273,8 +276,12 @@ def test_order_that_is_answered_with_something_else_is_unknown(
 
 
 @pytest.mark.parametrize(
-    ("value", "wait_s"), [("7", 7), ("0", 0), ("", 10), ("-1", 10), ("1e9", 10), ("\xb2", 10), ("Fri, 1 Jan 2027", 10)]
-)
+    ("value", "wait_s"),
+    [
+        ("7", 7), ("0", 0), ("7.5", 7.5), ("", 10), ("-1", 10), ("1e9", 10), ("\xb2", 10), ("Fri, 1 Jan 2027", 10),
+        ("Fri, 45 Jan 2027 00:00:00 GMT", 10), ("Thu, 01 Jan 2026 00:00:00 GMT", 0),
+    ],
+)  # fmt: skip
 def test_time_to_wait_is_read_or_made_up(server: Answering, venue: BinanceVenue, value: str, wait_s: float) -> None:
     """A superscript two is a digit to Python, and no number: it ended the maker as a bug."""
     server.answer = (418, {"Retry-After": value}, _error(-1003, "Way too much; IP banned until 1."))
@@ -282,6 +289,40 @@ def test_time_to_wait_is_read_or_made_up(server: Answering, venue: BinanceVenue,
         venue.balances()
     assert caught.value.retry_after_s == wait_s
     assert str(caught.value) == f"testnet has banned our address, for {wait_s:.0f} s"
+
+
+def test_time_to_wait_may_be_a_date(server: Answering, venue: BinanceVenue) -> None:
+    """As proxies write it: a ban of minutes was asked again after ten seconds, which makes it longer."""
+    header = {"Retry-After": formatdate(time.time() + 120, usegmt=True)}
+    server.answer = (418, header, _error(-1003, "Way too much; IP banned until 1."))
+    with pytest.raises(VenueBusyError) as caught:
+        venue.balances()
+    assert 100 < caught.value.retry_after_s <= 120
+
+
+@pytest.mark.parametrize("kind", [BinanceVenue, BinanceRest])
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_nobody_follows_a_redirect(server: Answering, kind: type[BinanceVenue | BinanceRest], status: int) -> None:
+    """The key, and with 307 a signed order, went to whatever host it names: to the exchange itself, perhaps."""
+    one = kind("one", f"http://127.0.0.1:{server.server_address[1]}", API_KEY, SECRET, timeout_ms=1_000)
+    with Answering() as elsewhere:
+        thread = threading.Thread(target=elsewhere.serve_forever, args=(0.02,))
+        thread.start()
+        server.answer = (status, {"Location": f"http://127.0.0.1:{elsewhere.server_address[1]}/api/v3/order"}, b"")
+        with pytest.raises(VenueUnknownError, match=f"answered with something else .status {status}"):
+            one.place(BTCUSDT, Side.BUY, 9_120_223, 1_094, "tb-test-1")
+        with pytest.raises(VenueUnavailableError, match=f"answered with something else .status {status}"):
+            one.balances()
+        elsewhere.shutdown()
+        thread.join()
+    assert elsewhere.calls == []
+
+
+def test_a_refusal_is_one_line(server: Answering, venue: BinanceVenue) -> None:
+    """What a venue says goes to screens and logs: no second line, and nothing that a screen takes for a command."""
+    server.answer = (400, {}, _error(-2010, "No.\nready\x1b[2J"))
+    with pytest.raises(VenueRefusedError, match=r"^testnet: No\. ready \[2J \(-2010\)$"):
+        _place(venue)
 
 
 def test_a_pause_is_told_from_a_ban(server: Answering, venue: BinanceVenue) -> None:
@@ -360,7 +401,7 @@ def test_rules_are_those_of_the_filters(server: Answering, monkeypatch: pytest.M
         },
         {"filterType": "MAX_POSITION", "maxPosition": "0"},
     ]
-    monkeypatch.setitem(_MARKET, "filters", filters)
+    monkeypatch.setitem(MARKET, "filters", filters)
     one = BinanceVenue("testnet", f"http://127.0.0.1:{server.server_address[1]}", API_KEY, SECRET, timeout_ms=1_000)
     assert one.load(BTCUSDT) == OrderRules(
         price_min=Decimal("0.01"),

@@ -65,3 +65,15 @@ def test_takes_no_page_for_a_document(read: Any, page: object) -> None:
     """An empty page is not an account without orders."""
     with pytest.raises(UNREADABLE):
         read(page)
+
+
+@pytest.mark.parametrize("number", ["NaN", "sNaN", "Infinity", "1E+300000", "1E-300000", "", None])
+def test_what_is_no_number_or_takes_for_ever_is_unreadable(number: Any) -> None:
+    """NaN cannot be compared; to count a price of 300,000 digits in ticks takes seconds."""
+    for read in (
+        lambda: order_of({**ORDER, "executedQty": number}),
+        lambda: trade_of({**TRADE, "commission": number}, "BTCUSDT"),
+        lambda: account_of({"balances": [{"asset": "BTC", "free": number, "locked": "0"}]}),
+    ):
+        with pytest.raises(UNREADABLE):
+            read()

@@ -20,6 +20,7 @@ from trading import news
 from trading.actions import Action, AskBalances, Cancel, FindOrder, ListOrders
 from trading.reasons import NOT_WANTED
 from venues.binance_sockets import BinanceSockets
+from venues.ccxt_exchange import refused
 from venues.socket_line import SocketLine
 from venues.venue import VenueUnavailableError
 
@@ -346,7 +347,7 @@ def test_a_ban_is_waited_out_by_the_venue_s_clock() -> None:
     venue_ms = time_ns() // NS_PER_MS - 60_000
     data = {"serverTime": venue_ms, "retryAfter": venue_ms + 29_100}
     message = {"id": 7, "status": 418, "error": {"code": -1003, "msg": "banned", "data": data}}
-    BinanceSockets._refused(SimpleNamespace(), client, message)  # type: ignore[arg-type]
+    refused(client, message)
     assert float(told[0].retry_after) == 30
 
 
