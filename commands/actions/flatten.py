@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from commands.actions.account import command_venue
+from commands.actions.halting import left_text
 from commands.actions.node_control import stop_node
 from desk.client import DeskError, NoDeskError, command_text, desk_pid, desk_status, lone_nodes, maker_row
 from desk.halted_file import HaltedFile
@@ -90,6 +91,10 @@ def flatten(
             if quoted == settings.symbol:
                 _stop_maker(settings.run_dir, tell)
             flattener.cancel_own()
+            if quoted == settings.symbol and _may_arrive(settings.run_dir):
+                tell(f"its desk was killed: what its maker has sent may arrive for {ARRIVAL_S_MAX:.0f} s")
+                time.sleep(ARRIVAL_S_MAX)
+                flattener.cancel_own()
             flattener.run()
         except (DeskError, VenueError) as error:
             raise DeskError(f"not flat: {error}\nonce that is mended: {again}") from None
@@ -156,6 +161,11 @@ def _stop_maker(run_dir: Path, tell: Tell) -> None:
         raise DeskError(f"{' and '.join(with_it)} are threads of one process: the maker cannot be stopped alone")
     for line in stop_node(run_dir, "maker"):
         tell(line)
+
+
+def _may_arrive(run_dir: Path) -> bool:
+    """Whether a maker that was killed with its desk may have sent an order that is still on its way."""
+    return desk_pid(run_dir) is None and bool(left_text(run_dir))
 
 
 class Flattener:

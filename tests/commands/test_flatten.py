@@ -1,5 +1,6 @@
 """`flatten` at a venue whose answers are lost, late or old: each order counts once, and none is sent twice."""
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
@@ -14,12 +15,14 @@ from commands.actions import flatten as action
 from commands.actions.flatten import Flattener, Neutral
 from commands.app import app
 from desk.client import DeskError, NoDeskError
+from desk.desk_file import DESK_FILE
 from desk.risk_file import write_risk
 from desk.settings import Settings, load_settings
 from market.account import Balance, VenueOrder
 from market.codes import Side
 from market.depth import Depth, Level
 from market.instrument import Instrument
+from nodes.maker.ids import PREFIX_FILE
 from trading.escalation import Account as RiskAccount
 from trading.order_rules import OrderRules
 from venues.binance_account import BinanceAccount
@@ -328,6 +331,29 @@ def test_without_a_maker_that_runs_its_file_says_what_is_no_position(
         with pytest.raises(DeskError, match="nobody says how much BTC is no position"):
             flat()
         assert (account.sent, told) == ([], [])
+
+
+def test_an_order_that_a_killed_maker_had_sent_is_waited_for(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It arrived behind the only look, and rested when all was told to be flat."""
+    account, told, looks = Account("1.005"), list[str](), list[int]()
+    (settings.run_dir / PREFIX_FILE).write_text("0a1b2c\n")
+    (settings.run_dir / DESK_FILE).write_text(json.dumps({"pid": 1, "settings": {"venue.name": "paper"}}))
+    late = VenueOrder("7", "tb-0a1b2c-1", "BTCUSDT", Side.BUY, Decimal(1), Decimal(1), Decimal(0), "NEW", 5)
+
+    def open_orders(_: Instrument | None = None) -> Sequence[VenueOrder]:
+        looks.append(len(looks))
+        if len(looks) == 4:  # to show, to refuse, and to cancel
+            account.others.append(late)
+        return list(account.others)
+
+    monkeypatch.setattr(account, "open_orders", open_orders)
+    monkeypatch.setattr(account, "load", lambda _: RULES, raising=False)
+    monkeypatch.setattr(action, "command_venue", lambda _: account)
+    action.flatten(settings, "BTCUSDT", Decimal(1), Decimal("0.005"), lambda: None, told.append)
+    assert "cancelled 7, which a maker had left" in told
+    assert (account.others, told[-1]) == ([], "BTCUSDT is flat")
 
 
 def test_nobody_to_type_the_symbol_is_said_in_a_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
