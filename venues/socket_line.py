@@ -87,6 +87,8 @@ class SocketLine(LineEnd):
                 self._keep(_MARKET, self._follow_market, self._sockets.leave_market),
                 self._keep(_ACCOUNT, self._follow_account, self._sockets.leave_account),
             )
+            if not self._has_closed.is_set():
+                raise RuntimeError("a part of the line has ended by itself")  # as one that somebody else has cancelled
         finally:
             await self._sockets.close()
 

@@ -374,15 +374,18 @@ def test_nothing_is_told_of_an_exchange_that_is_not_there_but_that() -> None:
     line.line.close()
 
 
-def test_a_bug_ends_the_line_and_is_raised_to_who_listens(server: Server) -> None:
-    """In its thread nobody would see it."""
+@pytest.mark.parametrize(
+    ("bug", "said"), [(ZeroDivisionError(), ZeroDivisionError), (asyncio.CancelledError(), RuntimeError)]
+)
+def test_a_bug_ends_the_line_and_is_raised_to_who_listens(bug: BaseException, said: type[BaseException]) -> None:
+    """In its thread nobody would see it; and of a wait that ccxt had cancelled nobody heard again."""
 
     class Broken(BinanceSockets):
         def __init__(self) -> None:
             """Have nothing."""
 
         async def depth(self) -> Any:
-            raise ZeroDivisionError
+            raise bug
 
         async def subscribe(self) -> None:
             await asyncio.sleep(WAIT_S)
@@ -392,7 +395,7 @@ def test_a_bug_ends_the_line_and_is_raised_to_who_listens(server: Server) -> Non
 
     line = SocketLine(None, Broken)  # type: ignore[arg-type]
     assert select.select([line.ready], [], [], WAIT_S)[0], "it rings"
-    with pytest.raises(ZeroDivisionError):
+    with pytest.raises(said):
         line.take()
     line.close()
 
