@@ -93,9 +93,13 @@ def output_told() -> Iterator[None]:
         line_buffering=plain.line_buffering,
         write_through=plain.write_through,
     )
+    said: MendableError | None = None
     try:
         try:
             yield
+        except MendableError as error:
+            said = error
+            raise
         finally:
             sys.stdout.flush()
     except (OutputError, BrokenPipeError) as error:
@@ -103,7 +107,7 @@ def output_told() -> Iterator[None]:
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, descriptor)
         os.close(nowhere)
-        if isinstance(said := error.__context__, MendableError):
+        if said is not None:
             raise said from None
         if isinstance(error, BrokenPipeError):
             sys.exit(1)

@@ -8,6 +8,7 @@ import hashlib
 import hmac
 import http.client
 import json
+import time
 from collections.abc import Mapping
 from contextlib import closing
 from typing import Any, Final
@@ -18,6 +19,7 @@ from venues.binance_account import PUBLIC_PATHS, BinanceAccount
 from venues.venue import RECV_WINDOW_MS
 
 BODY_BYTES_MAX: Final = 16 << 20
+ANSWERS_MAX: Final = 3  # the timeouts that a body may take
 
 
 class BinanceRest(BinanceAccount):
@@ -50,12 +52,26 @@ class BinanceRest(BinanceAccount):
             try:
                 connection.request(method, f"/api/v3/{path}?{query}", headers={"X-MBX-APIKEY": self._api_key})
                 answer = connection.getresponse()
-                body = answer.read(BODY_BYTES_MAX)
+                body = _body(answer, time.monotonic() + ANSWERS_MAX * self._timeout_s)
             except (OSError, http.client.HTTPException) as error:
                 raise self.errors.unanswered(method, _words(error)) from None
         if answer.status != http.HTTPStatus.OK:
             raise self.errors.refusal(method, answer.status, answer.headers.get("Retry-After", ""), body)
         return json.loads(body)
+
+
+def _body(answer: http.client.HTTPResponse, until_s: float) -> bytes:
+    """Return the body of an answer; its timeout is for each piece, and a venue may send a byte now and then.
+
+    Raises:
+        TimeoutError: if it is not there by then, on the monotonic clock.
+    """
+    body = b""
+    while len(body) < BODY_BYTES_MAX and (piece := answer.read1(BODY_BYTES_MAX)):
+        body += piece
+        if time.monotonic() > until_s:
+            raise TimeoutError("no answer in time")
+    return body
 
 
 def _words(error: Exception) -> str:

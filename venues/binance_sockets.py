@@ -48,6 +48,10 @@ class BinanceSockets:
         settings: as `venues.ccxt_binance.settings_of` has them.
         account: the same account over HTTP, whose clock and judgement are used here.
         instrument: the one that is traded.
+
+    Attributes:
+        answer_s_max: how long an answer over HTTP may take, which may be the third that is asked for: our clock was
+            wrong. A venue that sends a byte now and then would take for ever.
     """
 
     def __init__(self, settings: dict[str, Any], account: BinanceAccount, instrument: Instrument) -> None:
@@ -56,6 +60,7 @@ class BinanceSockets:
         self._instrument = instrument
         self._symbol = ""  # the pair as ccxt calls it, once that knows it
         self._timeout_s = settings["timeout"] / 1_000
+        self.answer_s_max = 4 * self._timeout_s
         to_ticks, to_lots = instrument.price_to_ticks, instrument.qty_to_lots
         self._ticks_of = lru_cache(_NUMBERS_KEPT_MAX)(
             lambda price: to_ticks(Decimal(repr(price)))

@@ -189,7 +189,7 @@ class SocketLine(LineEnd):
             case Cancel() if _ACCOUNT not in self._missing:
                 return await self._unless_heard(action, self._cancel(action))
             case _:
-                return await _in_thread(lambda: self._calls.answer(action))
+                return await self._ask(action)
 
     async def _place(self, place: Place) -> list[news.News]:
         self._check_stands()
@@ -205,6 +205,14 @@ class SocketLine(LineEnd):
 
     async def _cancel(self, cancel: Cancel) -> list[news.News]:
         return [news_of_cancel(cancel, await self._sockets.cancel(cancel.order_id))]
+
+    async def _ask(self, action: Action) -> list[news.News]:
+        """Make a call over HTTP; behind one without end wait the cancels of what must leave."""
+        try:
+            async with asyncio.timeout(self._sockets.answer_s_max):
+                return await _in_thread(lambda: self._calls.answer(action))
+        except TimeoutError:
+            raise VenueUnavailableError("the venue sends an answer without end") from None
 
     def _check_stands(self) -> None:
         if self._missing:  # of the market, too: a quote is not for a book that nobody knows

@@ -29,6 +29,7 @@ class ScriptedExchange:
         on_call: what is answered on the WebSocket API to a call of a method; None is no answer.
         handshake: the status and headers with which a socket's handshake is refused, by its path; none: it is let in.
         told_on_subscribing: what the market's stream tells between the subscription's answer and a snapshot.
+        endless: the paths over HTTP whose answers come byte by byte, for ever.
         asked: of HTTP, each path; of sockets, each handshake's path and each call's method.
     """
 
@@ -38,6 +39,7 @@ class ScriptedExchange:
         self.on_call: dict[str, Callable[[Message], Message | None]] = {"order.place": lambda _: {"result": ORDER}}
         self.handshake: dict[str, tuple[int, dict[str, str]]] = {}
         self.told_on_subscribing: list[Message] = []
+        self.endless: set[str] = set()
         self.asked: list[str] = []
         self._sockets: dict[str, set[web.WebSocketResponse]] = {"market": set(), "account": set()}
         self._begun, self._loop = threading.Event(), asyncio.new_event_loop()
@@ -81,9 +83,16 @@ class ScriptedExchange:
                 await socket.close()
         await runner.cleanup()
 
-    async def _http(self, request: web.Request) -> web.Response:
+    async def _http(self, request: web.Request) -> web.StreamResponse:
         path = request.match_info["path"]
         self.asked.append(path)
+        if path in self.endless:
+            answer = web.StreamResponse()
+            await answer.prepare(request)
+            while not self._ended.is_set():
+                await answer.write(b" ")
+                await asyncio.sleep(0.05)
+            return answer
         if path == "depth":
             if self.snapshot_status != 200:
                 said = {"code": -1003, "msg": "Too much."}

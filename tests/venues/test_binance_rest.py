@@ -187,5 +187,5 @@ def test_a_comma_that_parts_no_thousands_is_no_number(text: str) -> None:
 
 def test_commas_between_thousands_are_left_out() -> None:
     """As screens print prices."""
-    terms = by_hand._terms(BTCUSDT, "0.01", "1,091,000.50", is_post_only=False, is_ioc=False)
-    assert terms["price"] == "1091000.50"
+    terms = by_hand._terms(BTCUSDT, "0.01", "91,000.50", is_post_only=False, is_ioc=False)
+    assert terms["price"] == "91000.50"

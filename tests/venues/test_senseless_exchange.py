@@ -10,7 +10,10 @@ from paper.access.accounts import KeyPair
 from tests.venues.lines import Line, bid
 from tests.venues.scripted_exchange import ORDER, ScriptedExchange, report, update
 from trading import news
-from trading.actions import ListOrders
+from trading.actions import Cancel, ListOrders
+from trading.reasons import NOT_WANTED
+from venues.binance_rest import BinanceRest
+from venues.venue import VenueUnavailableError
 
 
 @pytest.fixture
@@ -110,6 +113,21 @@ def test_no_book_to_go_by_is_said_and_asked_for_when_the_venue_likes(
     if "asks us" in why or "banned" in why:
         asked = {"snapshot_status": "depth", "handshake": "/ws-api/v3" if "30" in why else "/ws/0"}[next(iter(what))]
         assert exchange.asked.count(asked) == 1
+
+
+def test_an_answer_without_end_holds_up_no_cancel(exchange: ScriptedExchange, connect: Callable[[], Line]) -> None:
+    """Its timeout was for each byte: the orders that must leave waited behind it, and the watchdog for ever."""
+    line = connect()
+    line.hear(news.Following)
+    exchange.endless = {"openOrders"}
+    line.line._sockets.answer_s_max = 0.5  # type: ignore[attr-defined]
+    exchange.on_call["order.cancel"] = lambda _: {"result": {**ORDER, "status": "CANCELED"}}
+    line.act(ListOrders())
+    assert line.hear(news.Failed).undone == (ListOrders(),)
+    line.act(Cancel("mine", "7", NOT_WANTED))
+    assert line.hear(news.OrderNews).order.status == "CANCELED"
+    with pytest.raises(VenueUnavailableError):
+        BinanceRest("paper", exchange.url, "key", "secret", timeout_ms=100).open_orders()
 
 
 def test_nobody_follows_a_socket_to_another_host(exchange: ScriptedExchange, connect: Callable[[], Line]) -> None:
