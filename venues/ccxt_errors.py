@@ -36,8 +36,8 @@ async def judged(errors: BinanceErrors, method: str) -> AsyncIterator[None]:
     except ccxt.ChecksumError:
         raise errors.without_book("an update is missing") from None
     except (ccxt.NetworkError, OSError) as error:
-        if (said := _of_handshake(error)) is not None:
-            raise _refusal(errors, method, said) from None
+        if (refusal := _of_handshake(error)) is not None:
+            raise _refusal(errors, method, refusal) from None
         raise errors.unanswered(method, _words(error)) from None
     except ccxt.AuthenticationError as error:
         raise VenueKeysError(f"ccxt: {type(error).__name__}") from None
@@ -59,8 +59,8 @@ def _of_handshake(error: Exception) -> RefusedError | None:
     """Return what the venue has said instead of letting us connect; ccxt wraps it."""
     cause = error.args[0] if error.args else None
     if isinstance(cause, aiohttp.WSServerHandshakeError):
-        headers = cause.headers or {}
-        return RefusedError(cause.status, headers.get("Retry-After", ""), "", is_answer=False)
+        retry_after = "" if cause.headers is None else cause.headers.get("Retry-After", "")
+        return RefusedError(cause.status, retry_after, "", is_answer=False)
     return cause if isinstance(cause, RefusedError) else None
 
 

@@ -208,7 +208,7 @@ def test_nothing_more_is_sent_while_a_fate_is_unknown(run: Run) -> None:
 def test_a_busy_venue_is_asked_when_it_likes(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     """It was asked twice a second while it had said that it bans who does not wait."""
     account, asked, wait_s = Account("1.05"), list[str](), [30.0, 0.2]
-    account.replies = 2 * [(VenueUnknownError("lost"), True)]
+    account.replies = [(VenueUnknownError("lost"), True), (VenueUnknownError("lost"), True)]
 
     def find_order(_: Instrument, name: str) -> VenueOrder | None:
         asked.append(name)
