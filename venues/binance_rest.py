@@ -51,8 +51,8 @@ class BinanceRest(BinanceAccount):
                 raise self.errors.out_of_reach(_words(error)) from None
             try:
                 connection.request(method, f"/api/v3/{path}?{query}", headers={"X-MBX-APIKEY": self._api_key})
-                answer = connection.getresponse()
-                body = _body(answer, time.monotonic() + ANSWERS_MAX * self._timeout_s)
+                with connection.getresponse() as answer:
+                    body = _body(answer, time.monotonic() + ANSWERS_MAX * self._timeout_s)
             except (OSError, http.client.HTTPException) as error:
                 raise self.errors.unanswered(method, _words(error)) from None
         if answer.status != http.HTTPStatus.OK:
