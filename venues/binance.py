@@ -8,6 +8,7 @@ from typing import Any
 from venues import venue
 from venues.binance_account import PUBLIC_PATHS, BinanceAccount
 from venues.ccxt_binance import ccxt, settings_of
+from venues.retry_after import retry_after_of
 
 
 class BinanceVenue(BinanceAccount):
@@ -30,7 +31,7 @@ class BinanceVenue(BinanceAccount):
         """Judge an answer in ccxt's place: its many kinds of error do not tell the status."""
         _reason, _url, method, headers, body, *_ = answer
         if status != HTTPStatus.OK:
-            raise self.errors.refusal(method, status, headers.get("Retry-After", ""), body) from None
+            raise self.errors.refusal(method, status, retry_after_of(headers), body) from None
 
     def _answer(self, method: str, path: str, given: Mapping[str, object]) -> Any:
         kind = "public" if path in PUBLIC_PATHS else "private"

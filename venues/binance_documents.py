@@ -7,11 +7,10 @@ import json
 import re
 from collections.abc import Mapping
 from decimal import Decimal
-from email.utils import parsedate_to_datetime
 from typing import Any, Final
 
 from market.account import Balance, VenueAccount, VenueOrder, VenueTrade
-from market.clock import NS_PER_MS, NS_PER_SECOND, time_ns
+from market.clock import NS_PER_MS
 from market.codes import Side
 from market.depth import Depth, Level
 from market.instrument import Instrument
@@ -32,22 +31,12 @@ SHUTDOWN_EVENT: Final = "serverShutdown"
 UNREADABLE: Final = (KeyError, TypeError, ValueError, AttributeError, IndexError, ArithmeticError, RecursionError)
 
 _SECONDS: Final = re.compile(r"[0-9]{1,7}(\.[0-9]{1,9})?", re.ASCII)
-_DATE: Final = re.compile(r"[A-Z][a-z]{2}, [0-9]{2} [A-Z][a-z]{2} [0-9]{4} [0-9]{2}:[0-9]{2}:[0-9]{2} GMT", re.ASCII)
 _DIGITS_MAX: Final = 40  # before or behind the point; to add up or spell out a number of more takes as long as it likes
 
 
 def retry_after_s(header: str, default_s: float = RETRY_AFTER_DEFAULT_S) -> float:
-    """Return how long a header `Retry-After` asks to wait, `default_s` if it says neither seconds nor a date.
-
-    A date is what proxies may write: RFC 9110, "Retry-After". It is read by our clock.
-    """
-    if _SECONDS.fullmatch(header):
-        return float(header)
-    try:
-        until_s = parsedate_to_datetime(header).timestamp() if _DATE.fullmatch(header) else None
-    except ValueError:  # the 45th of a month
-        until_s = None
-    return default_s if until_s is None else max(0.0, until_s - time_ns() / NS_PER_SECOND)
+    """Return how long a header `Retry-After` asks to wait, `default_s` if it is none in seconds."""
+    return float(header) if _SECONDS.fullmatch(header) else default_s
 
 
 def number_of(value: Any) -> Decimal:

@@ -16,6 +16,7 @@ from urllib.parse import urlencode, urlsplit
 
 from market.clock import NS_PER_MS, time_ns
 from venues.binance_account import PUBLIC_PATHS, BinanceAccount
+from venues.retry_after import retry_after_of
 from venues.venue import RECV_WINDOW_MS
 
 BODY_BYTES_MAX: Final = 16 << 20
@@ -56,7 +57,7 @@ class BinanceRest(BinanceAccount):
             except (OSError, http.client.HTTPException) as error:
                 raise self.errors.unanswered(method, _words(error)) from None
         if answer.status != http.HTTPStatus.OK:
-            raise self.errors.refusal(method, answer.status, answer.headers.get("Retry-After", ""), body)
+            raise self.errors.refusal(method, answer.status, retry_after_of(dict(answer.headers.items())), body)
         return json.loads(body)
 
 

@@ -8,6 +8,7 @@ import aiohttp
 from venues import binance_documents as documents
 from venues.binance_errors import BinanceErrors
 from venues.ccxt_binance import ccxt
+from venues.retry_after import retry_after_of
 from venues.venue import VenueError, VenueKeysError
 
 
@@ -59,7 +60,7 @@ def _of_handshake(error: Exception) -> RefusedError | None:
     """Return what the venue has said instead of letting us connect; ccxt wraps it."""
     cause = error.args[0] if error.args else None
     if isinstance(cause, aiohttp.WSServerHandshakeError):
-        retry_after = "" if cause.headers is None else cause.headers.get("Retry-After", "")
+        retry_after = "" if cause.headers is None else retry_after_of(cause.headers)
         return RefusedError(cause.status, retry_after, "", is_answer=False)
     return cause if isinstance(cause, RefusedError) else None
 

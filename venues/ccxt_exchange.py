@@ -6,7 +6,6 @@ message that is no JSON, without a word.
 """
 
 import json
-from collections.abc import Mapping
 from functools import partial
 from http import HTTPStatus
 from typing import Any, Final
@@ -17,6 +16,7 @@ from market.clock import NS_PER_MS, time_ns
 from venues.ccxt_binance import ccxt
 from venues.ccxt_errors import RefusedError
 from venues.ccxt_pro import binance
+from venues.retry_after import retry_after_of
 
 _PING_MS: Final = 1_000  # two pings without an answer end a connection
 
@@ -68,12 +68,7 @@ def _check(status: int, *answer: Any) -> None:
     """Judge an answer over HTTP in ccxt's place."""
     _reason, _url, _method, headers, body, *_ = answer
     if status != HTTPStatus.OK:
-        raise RefusedError(status, _retry_after(headers), body) from None
-
-
-def _retry_after(headers: Mapping[str, str]) -> str:
-    """Return the header of that name, however it is spelt."""
-    return next((text for name, text in headers.items() if name.lower() == "retry-after"), "")
+        raise RefusedError(status, retry_after_of(headers), body) from None
 
 
 def _terminated(client: Any, _: Any) -> None:

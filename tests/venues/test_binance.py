@@ -297,7 +297,7 @@ def test_time_to_wait_may_be_a_date(server: Answering, venue: BinanceVenue) -> N
     server.answer = (418, header, _error(-1003, "Way too much; IP banned until 1."))
     with pytest.raises(VenueBusyError) as caught:
         venue.balances()
-    assert 100 < caught.value.retry_after_s <= 120
+    assert 100 < caught.value.retry_after_s <= 121
 
 
 @pytest.mark.parametrize("kind", [BinanceVenue, BinanceRest])
