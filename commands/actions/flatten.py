@@ -191,6 +191,7 @@ class Flattener:
         self._run_dir = settings.run_dir
         self._prefix = own_prefix(settings.run_dir)
         self._tell = tell
+        self._shown_mid_ticks_x2: int | None = None  # what was agreed to is no worse than its band around this
         self._ids = (f"{FLATTEN_PREFIX}{secrets.token_hex(6)}-{n}" for n in itertools.count(1))
 
     def show(self) -> None:
@@ -211,6 +212,7 @@ class Flattener:
         depth = self._venue.depth(pair, LEVELS).without(own)
         if depth.mid_ticks_x2 is None:
             raise DeskError(f"a side of the book of {pair.symbol} is empty: nobody knows what it would cost")
+        self._shown_mid_ticks_x2 = depth.mid_ticks_x2
         flat, lots = self._flattening(position, depth.mid_ticks_x2), self._lots(position)
         cost = flat.cost(depth, lots)
         mid = Decimal(depth.mid_ticks_x2) / 2 * pair.tick_size
@@ -254,16 +256,17 @@ class Flattener:
         self._refuse(len(opened) - len(ours))
 
     def run(self) -> None:
-        """Trade until no order could make the position smaller.
+        """Trade until no order could make the position smaller, within the band of the mid that `show` has told.
 
         Raises:
             DeskError: if it cannot be.
             VenueError: if the venue refuses.
         """
         held = self._settled_qty()
+        mid_ticks_x2 = self._shown_mid_ticks_x2 or self._mid_ticks_x2()
         for _ in range(ROUNDS_MAX):  # a fee in the base asset leaves something again
             position = held - self._neutral.qty
-            flat = self._flattening(position, self._mid_ticks_x2())
+            flat = self._flattening(position, mid_ticks_x2)
             if self._lots(position) < flat.smallest_lots:
                 rest = f"; {self._qty(position)} is left, less than the venue takes as an order" if position else ""
                 self._tell(f"{self._instrument.symbol} is flat{rest}")

@@ -52,12 +52,13 @@ class Account:
         self.deposit = Decimal(0)
         self.fee = Decimal(0)
         self.has_book = True
+        self.bid_ticks = 9_138_400
         self.others: list[VenueOrder] = []
         self.is_findable = True
         self.denials = 0
 
     def depth(self, _: Instrument, __: int) -> Depth:
-        bids, asks = (Level(9_138_400, 10**9),), (Level(9_138_600, 10**9),)
+        bids, asks = (Level(self.bid_ticks, 10**9),), (Level(self.bid_ticks + 200, 10**9),)
         return Depth(bids, asks) if self.has_book else Depth((Level(1, 1),), (Level(18_276_999, 1),))
 
     def balances(self) -> Mapping[str, Balance]:
@@ -263,6 +264,19 @@ def test_nobody_within_the_band_ends_it(run: Run) -> None:
     account.has_book = False
     with pytest.raises(DeskError, match=r"nobody trades at \$90,928.08 or better: 0.05 BTC is left"):
         run(account)
+    assert account.sent == []
+
+
+def test_no_order_is_worse_than_what_was_told(settings: Settings) -> None:
+    """The market fell while somebody typed the symbol: the band was taken anew, from where it was then."""
+    account, told = Account("1.05"), list[str]()
+    neutral, venue = Neutral(Decimal(1), "as was said"), cast("BinanceAccount", account)
+    flattener = Flattener(settings, venue, RULES, neutral, Decimal("0.005"), told.append)
+    flattener.show()
+    assert "none worse than $90,928.08" in told[1]
+    account.bid_ticks -= 100_000
+    with pytest.raises(DeskError, match=r"nobody trades at \$90,928.08 or better: 0.05 BTC is left"):
+        flattener.run()
     assert account.sent == []
 
 
