@@ -92,15 +92,25 @@ class _Handler(BaseHTTPRequestHandler):
         """Say nothing."""
 
 
-@pytest.fixture
-def server() -> Iterator[Answering]:
-    """The venue."""
+def _serving() -> Iterator[Answering]:
     with Answering() as one:
         thread = threading.Thread(target=one.serve_forever, args=(0.02,))
         thread.start()
         yield one
         one.shutdown()
         thread.join()
+
+
+@pytest.fixture
+def server() -> Iterator[Answering]:
+    """The venue."""
+    yield from _serving()
+
+
+@pytest.fixture
+def elsewhere() -> Iterator[Answering]:
+    """Another host."""
+    yield from _serving()
 
 
 @pytest.fixture
@@ -302,19 +312,16 @@ def test_time_to_wait_may_be_a_date(server: Answering, venue: BinanceVenue) -> N
 
 @pytest.mark.parametrize("kind", [BinanceVenue, BinanceRest])
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-def test_nobody_follows_a_redirect(server: Answering, kind: type[BinanceVenue | BinanceRest], status: int) -> None:
+def test_nobody_follows_a_redirect(
+    server: Answering, elsewhere: Answering, kind: type[BinanceVenue | BinanceRest], status: int
+) -> None:
     """The key, and with 307 a signed order, went to whatever host it names: to the exchange itself, perhaps."""
     one = kind("one", f"http://127.0.0.1:{server.server_address[1]}", API_KEY, SECRET, timeout_ms=1_000)
-    with Answering() as elsewhere:
-        thread = threading.Thread(target=elsewhere.serve_forever, args=(0.02,))
-        thread.start()
-        server.answer = (status, {"Location": f"http://127.0.0.1:{elsewhere.server_address[1]}/api/v3/order"}, b"")
-        with pytest.raises(VenueUnknownError, match=f"answered with something else .status {status}"):
-            one.place(BTCUSDT, Side.BUY, 9_120_223, 1_094, "tb-test-1")
-        with pytest.raises(VenueUnavailableError, match=f"answered with something else .status {status}"):
-            one.balances()
-        elsewhere.shutdown()
-        thread.join()
+    server.answer = (status, {"Location": f"http://127.0.0.1:{elsewhere.server_address[1]}/api/v3/order"}, b"")
+    with pytest.raises(VenueUnknownError, match=f"answered with something else .status {status}"):
+        one.place(BTCUSDT, Side.BUY, 9_120_223, 1_094, "tb-test-1")
+    with pytest.raises(VenueUnavailableError, match=f"answered with something else .status {status}"):
+        one.balances()
     assert elsewhere.calls == []
 
 
