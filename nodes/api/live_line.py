@@ -15,7 +15,8 @@ from sanic.request import Request
 
 from market.clock import monotonic_ns, time_ns
 from market.instrument import venue_spelling
-from nodes.api.live_state import DeskView, LiveSymbol, Source
+from nodes.api.live_state import LiveSymbol
+from nodes.api.sources import DeskView, Source
 from nodes.http import HttpApp
 from paper.http_bounds import ERROR_FORMAT
 

@@ -3,48 +3,33 @@
 import json
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from bus.feed import Topic
 from bus.subscriber import FeedSubscriber
 from market.clock import NS_PER_MS, NS_PER_SECOND
 from market.codes import Side
-from market.exact_json import JsonObject, dumps
+from market.exact_json import dumps
 from market.instrument import Instrument
 from nodes.api.book_views import RenderedBook
 from nodes.api.desk_values import Status, money_value, nodes_value, quoting_value, risk_value, row_of
 from nodes.api.live_bars import BARS_MAX, LiveBars
+from nodes.api.sources import (
+    READING_NS,
+    STALE_NS,
+    DeskView,
+    Source,
+    journal_value,
+    sources_of_desk,
+    sources_value,
+)
 from nodes.api.stamped import StampedRows
 
 DEPTH: Final = 15  # levels a side
 TRADES_MAX: Final = 40  # that a message tells: of more the newest, and the numbers say how many are left out
 FILLS_MAX: Final = 200
 OWN_MAX: Final = 40
-STALE_NS: Final = 1_600 * NS_PER_MS  # an engine tells every second that it is there, a node twice a second
 AGES_NS: Final = NS_PER_SECOND  # from one telling of the ages to the next, and so the longest silence of the line
-READING_NS: Final = 3 * NS_PER_SECOND  # that a tracker may be late with its next reading
-
-
-class DeskView(NamedTuple):
-    """What the api knows of the desk.
-
-    Attributes:
-        status: the supervisor's last answer, None before the first: a node that runs alone gets none.
-        asked_ns: when it came, monotonic.
-        command: the last command of the dashboard, and what it has said so far.
-    """
-
-    status: Status | None
-    asked_ns: int
-    command: JsonObject | None = None
-
-
-class Source(NamedTuple):
-    """Something that the screen depends on: its age, None if it was never heard of, and what is wrong with it."""
-
-    name: str
-    age_ns: int | None
-    trouble: str
 
 
 class LiveSymbol:
@@ -237,28 +222,15 @@ class LiveSymbol:
         self._put("troubles", _plain_json(troubles))
         if now_ns - self._ages_ns >= AGES_NS:
             self._ages_ns = now_ns
-            ages = {each.name: None if each.age_ns is None else each.age_ns // NS_PER_MS for each in sources}
             replica = self._subscriber.replicas[self._topics[0]]
             feed = {"sequence": replica.sequence, "gaps": replica.gap_count, "at": self._time_ms}
-            self._put("sources", _plain_json({"ages_ms": ages, "feed": feed}))
+            journal = None if desk.status is None else journal_value(desk.status, self._engine)
+            self._put("sources", _plain_json({**sources_value(sources), "feed": feed, "journal": journal}))
 
     def sources(self, now_ns: int, time_ns: int, desk: DeskView) -> Sequence[Source]:
         """Return what is shown of this symbol and how old that is; as `look`."""
         feed = self._feed(now_ns, desk.status)
-        if desk.status is None:
-            return [feed, Source("desk", None, "no supervisor has answered: nothing is known of the nodes")]
-        age_ns = now_ns - desk.asked_ns
-        found = [feed, Source("desk", age_ns, _silent("the supervisor", age_ns))]
-        if (maker := row_of(desk.status, "maker")) is not None:
-            found.append(_node_source("maker", maker, age_ns))
-        if (tracker := row_of(desk.status, "tracker")) is not None:
-            source = _node_source("tracker", tracker, age_ns)
-            if read_ms := tracker["figures"].get("read_ms"):
-                since_ns = time_ns - read_ms * NS_PER_MS
-                late = "the account was not read of late" if since_ns > self._reading_ns else ""
-                source = Source("account", since_ns, source.trouble or late)
-            found.append(source)
-        return found
+        return [feed, *sources_of_desk(desk, now_ns, time_ns, self._reading_ns)]
 
     def _feed(self, now_ns: int, status: Status | None) -> Source:
         silences = [self._subscriber.silence_ns(topic, now_ns) for topic in self._topics]
@@ -275,19 +247,7 @@ class LiveSymbol:
             trouble = f"the engine is {engine['state']}"
         else:
             trouble = ""
-        return Source("feed", age_ns, trouble)
-
-
-def _node_source(name: str, row: Mapping[str, Any], asked_ns: int) -> Source:
-    heard_s = row.get("heard_s")
-    age_ns = None if heard_s is None else int(heard_s * NS_PER_SECOND) + asked_ns
-    if row["state"] != "ready":
-        return Source(name, age_ns, f"the {name} is {row['state']}")
-    return Source(name, age_ns, _silent(f"the {name}", age_ns))
-
-
-def _silent(who: str, age_ns: int | None) -> str:
-    return f"{who} is silent" if age_ns is None or age_ns > STALE_NS else ""
+        return Source("feed", age_ns, trouble, STALE_NS)
 
 
 def _plain_json(value: Any) -> str:

@@ -14,7 +14,7 @@ from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamil
 from prometheus_client.registry import Collector
 
 from market.clock import NS_PER_SECOND
-from nodes.api.live_state import DeskView, Source
+from nodes.api.sources import DeskView, Source
 from nodes.flow_counts import flow_counts
 from nodes.latencies import BOUNDS_NS
 

@@ -22,8 +22,9 @@ from nodes.api.book_views import BookViews, RenderedBook
 from nodes.api.commands import DeskCommands, run_command
 from nodes.api.hello import hello_text
 from nodes.api.live_line import LiveLine
-from nodes.api.live_state import DeskView, LiveSymbol
+from nodes.api.live_state import LiveSymbol
 from nodes.api.metrics_route import add_metrics
+from nodes.api.sources import DeskView
 from nodes.http import HttpApp, allow_own_names_only, new_app, serving, url_of
 from nodes.listener import bind
 from nodes.node import Node, run_async

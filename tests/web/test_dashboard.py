@@ -52,6 +52,10 @@ _LADDER = """async () => {
   return {shown: JSON.stringify(before), served: JSON.stringify(served), after: JSON.stringify(read())};
 }"""
 
+# Panels of which something stands beyond their edge, in the panel beside them.
+_TOO_WIDE = """() => [...document.querySelectorAll("main > section, .rows, .answer")]
+  .filter((each) => each.scrollWidth > each.clientWidth + 1).map((each) => each.id || each.parentElement.id)"""
+
 # At one moment: a quote may be moved between two questions.
 _QUOTES = """() => [
   [...document.querySelectorAll("#orders tbody tr")].map((row) => row.innerText),
@@ -194,7 +198,11 @@ def test_metrics_have_every_figure_that_is_promised(opened: Opened, desk: Desk) 
         promised = {f"tickbus_{each.name.removesuffix('_total')}" for each in FIGURES if each.kind != "gateway"}
         return (promised - has - {f"tickbus_{name}" for name in UNCOMMON}) | ({"engine", "decision", "venue"} - stages)
 
-    until("all is told", lambda: not missing(), 60)
+    def is_all() -> bool:
+        print(left := missing())  # for who reads why it failed
+        return not left
+
+    until("all is told", is_all, 60)
 
 
 def test_keys_change_the_colours_and_tell_the_words(opened: Opened) -> None:
@@ -222,9 +230,10 @@ def test_is_read_without_a_sideways_scroll_or_a_serious_fault(
         assert one.page.evaluate("document.documentElement.scrollWidth") == width
         one.page.go_back()
         one.wait("live")
-    for each in (360, 800, 1_440, 2_560):
+    for each in (360, 800, 1_216, 1_280, 1_440, 2_560):
         one.page.set_viewport_size({"width": each, "height": 900})
         assert one.page.evaluate("document.documentElement.scrollWidth") == each
+        assert one.page.evaluate(_TOO_WIDE) == []
     one.page.set_viewport_size({"width": width, "height": 900})
     assert one.serious() == {}
     assert one.said == []
@@ -250,6 +259,23 @@ def test_an_engine_that_stands_still_makes_it_stale(opened: Opened, desk: Desk) 
         delays.append(opened.stale_s(began))
     assert delays[-1] < STALE_S_MAX, delays
     opened.wait("live")
+
+
+def test_a_venue_that_says_nothing_is_told_by_its_source(opened: Opened, desk: Desk) -> None:
+    """While engine, maker and supervisor are well: what the maker knows of its orders is old, and the page is fresh."""
+    pid, page = desk.node("paper")["pid"], opened.page
+    opened.wait("live")
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        opened.wait("trouble")
+        page.wait_for_selector("#sources .bad:has-text('user stream')")
+        assert page.inner_text("#health .big") == "Look here"
+        assert "the venue's streams tell nothing" in page.inner_text("#state")
+        assert opened.serious() == {}
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    opened.wait("live")
+    page.wait_for_selector("#sources .bad", state="detached")
 
 
 @pytest.mark.parametrize("node", ["engine", "api"])

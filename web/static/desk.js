@@ -84,10 +84,19 @@ export function drawNodes(line) {
   drawRows(element("nodes").querySelector("tbody"), rows);
 }
 
+// How old each source is, and when it is called stale; what is wrong stands in its row, as it does in Health.
 export function drawSources(line) {
   const told = line.values.sources;
+  const troubles = new Map(line.values.troubles ?? []);
+  const rows = Object.entries(told?.ages_ms ?? {}).map(([name, ms]) => {
+    const limit = told.limits_ms[name], trouble = troubles.get(name);
+    const heard = ms === null ? "never heard" : age(ms);
+    return { cells: [name, trouble ? `${heard}: ${trouble}` : heard, limit === null ? "–" : age(limit)], kind: trouble ? "bad" : "" };
+  });
+  drawRows(element("sources").querySelector("tbody"), rows);
   if (!told) return;
-  const ages = Object.entries(told.ages_ms).map(([name, ms]) => `${name} ${ms === null ? "never" : age(ms)}`);
-  const feed = `sequence ${decimals(told.feed.sequence, 0)}${told.feed.gaps ? `, ${told.feed.gaps} gaps` : ""}`;
-  setText(element("sources"), `heard of: ${ages.join(", ")} ago · ${feed}`);
+  const feed = `feed ${decimals(told.feed.sequence, 0)}, ${told.feed.gaps ? `${told.feed.gaps} gaps mended` : "no gap"}`;
+  const waiting = told.journal?.waiting ? `, ${decimals(told.journal.waiting, 0)} not acknowledged` : "";
+  setText(element("sequences"), told.journal ? `${feed} · journal ${decimals(told.journal.records, 0)}${waiting}` : feed);
+  setText(element("sources-note"), Object.entries(told.notes).map(([name, note]) => `${name}: ${note}`).join(" · "));
 }

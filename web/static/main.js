@@ -32,7 +32,7 @@ const PARTS = [
   [["money"], () => drawMoney(line)],
   [["risk"], () => drawRisk(line)],
   [["nodes"], () => drawNodes(line)],
-  [["sources"], () => drawSources(line)],
+  [["sources", "troubles"], () => drawSources(line)],
   [["command"], () => line.values.command && commands.draw(line.values.command)],
 ];
 

@@ -87,7 +87,7 @@ function result(line) {
 
 function health(line) {
   const [state] = line.state;
-  const troubles = (line.values.troubles ?? []).map(([, text]) => text);
+  const troubles = [...new Set((line.values.troubles ?? []).map(([, text]) => text))]; // two streams may fail alike
   const risk = line.values.risk;
   if (risk?.halted?.length) troubles.push(`halted: ${risk.halted.join(", ")}`);
   if (risk?.withdrawn) troubles.push(`withdrawn: ${risk.withdrawn.stage}, ${risk.withdrawn.why}`);

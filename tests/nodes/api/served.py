@@ -17,9 +17,10 @@ from market.feed_messages import BestPrices, BookOrder, BookTrade, FeedMessage
 from nodes.api.book_views import BookViews, RenderedBook
 from nodes.api.commands import DeskCommands
 from nodes.api.live_line import LiveLine
-from nodes.api.live_state import DeskView, LiveSymbol
+from nodes.api.live_state import LiveSymbol
 from nodes.api.metrics_route import add_metrics
 from nodes.api.node import add_page, add_routes
+from nodes.api.sources import DeskView
 from nodes.http import allow_own_names_only, new_app, serving, url_of
 from nodes.listener import bind
 from tests.desk.desk_process import ANSWER_S, PATIENCE_S

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from market.clock import monotonic_ns
-from nodes.api.live_state import DeskView
 from nodes.api.metrics import metrics_text
+from nodes.api.sources import DeskView
 
 DEPLOY = Path(__file__).parents[3] / "deploy"
 RULES = DEPLOY / "prometheus"

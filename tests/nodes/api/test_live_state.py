@@ -14,7 +14,8 @@ from market.codes import Side
 from market.feed_messages import BookOrder, BookTrade, FeedMessage
 from nodes.api import stamped
 from nodes.api.book_views import RenderedBook
-from nodes.api.live_state import DEPTH, TRADES_MAX, DeskView, LiveSymbol
+from nodes.api.live_state import DEPTH, TRADES_MAX, LiveSymbol
+from nodes.api.sources import DeskView
 from tests.one_engine import one_engine
 from tests.pairs import default_instruments
 
@@ -246,3 +247,51 @@ def test_says_what_is_gained_and_why_a_side_is_idle(told: Told) -> None:
     assert message["money"]["gained"] == "1.50"
     sides = [[each["price"], each["rule"]] for each in message["quoting"]["sides"]]
     assert sides == [[91300, "WANTED"], [None, "NO_MID"]]
+
+
+def _heard(**known: Any) -> dict[str, Any]:
+    return {"market_ms": None, "account_ms": None, "rest_ms": None, "lag_ms": None, "silent": None, **known}
+
+
+def _sources(told: Told, heard: dict[str, Any], **maker: Any) -> tuple[dict[str, Any], dict[str, str]]:
+    """Return what is told of the sources, and the troubles of those of the venue."""
+    status = _status(heard=heard)
+    status["nodes"][0]["figures"] = {"journal_records": 70, "journal_waiting": 2}
+    status["nodes"][1] |= maker
+    told.desk = DeskView(status, told.now_ns)
+    told.look(0)
+    message = told.message()
+    return message["sources"], dict(message["troubles"])
+
+
+def test_each_way_to_the_venue_is_told_with_its_age(told: Told) -> None:
+    """Market, orders, questions and clock are four things, and each may be old by itself."""
+    now_ms = (DAY_NS + told.now_ns) // 10**6
+    heard = _heard(market_ms=now_ms - 120, account_ms=now_ms - 90_000, rest_ms=now_ms - 4_000, lag_ms=35)
+    sources, troubles = _sources(told, heard)
+    ages = {name: sources["ages_ms"][name] for name in ("market stream", "user stream", "rest", "clock")}
+    assert ages == {"market stream": 120, "user stream": 90_000, "rest": 4_000, "clock": 120}
+    assert sources["limits_ms"] | {"feed": 1_600, "rest": 20_000, "user stream": None} == sources["limits_ms"]
+    assert sources["notes"]["clock"] == "trades come 35 ms after their time there"
+    assert sources["journal"] == {"records": 70, "waiting": 2}
+    assert troubles == {}
+
+
+@pytest.mark.parametrize(
+    ("changed", "names"),
+    [
+        ({"silent": "no answer in time"}, ["market stream", "user stream"]),
+        ({"rest_ms": -21_000}, ["rest"]),
+        ({"lag_ms": -1_001}, ["clock"]),
+        ({"lag_ms": 5_001}, ["clock"]),
+        ({"lag_ms": 5_000}, []),
+    ],
+)
+def test_what_is_wrong_on_the_way_to_the_venue_is_named(told: Told, changed: dict[str, Any], names: list[str]) -> None:
+    """A dead stream of our orders made no difference on the screen; of a maker that is down, that alone is."""
+    now_ms = (DAY_NS + told.now_ns) // 10**6
+    known: dict[str, Any] = {"market_ms": now_ms, "account_ms": now_ms, "rest_ms": now_ms, **changed}
+    if known["rest_ms"] < 0:
+        known["rest_ms"] += now_ms
+    assert [*_sources(told, _heard(**known))[1]] == names
+    assert [*_sources(told, _heard(**known), state="starting")[1]] == ["maker"]

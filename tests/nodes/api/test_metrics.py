@@ -9,7 +9,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from market.clock import monotonic_ns
-from nodes.api.live_state import DeskView
+from nodes.api.sources import DeskView
 from nodes.latencies import BOUNDS_NS, Latencies
 from tests.nodes.api.served import BTC, Api
 

@@ -3,10 +3,13 @@
 from typing import Any
 
 from market.clock import NS_PER_MS, NS_PER_SECOND
+from market.codes import Side
+from market.depth import Depth
 from nodes.latencies import BOUNDS_NS
-from nodes.maker.traffic import CODES_MAX
+from nodes.maker.traffic import CODES_MAX, LAG_NS, Heard
 from tests.nodes.maker.makers import LOST, ScriptedMaker
 from tests.nodes.maker.scripted_venue import ScriptedVenue
+from trading import news
 from venues.venue import VenueRefusedError
 
 
@@ -58,3 +61,37 @@ def test_codes_are_bounded(quoting: ScriptedMaker, venue: ScriptedVenue, now: li
     errors = quoting.figures()["venue"]["errors"]
     assert len(errors) == CODES_MAX + 1
     assert errors["other"] > 0
+
+
+def _trade(time_ns: int) -> news.TradesNews:
+    return news.TradesNews([news.MarketTrade(1, 9_138_500, 1, Side.BUY, time_ns)])
+
+
+def test_each_way_to_the_venue_has_an_age_of_its_own() -> None:
+    """The market's news says nothing of our orders' stream, and neither of what is asked."""
+    heard, second = Heard(), NS_PER_SECOND
+    assert heard.figure(second) == {
+        "market_ms": None,
+        "account_ms": None,
+        "rest_ms": None,
+        "lag_ms": None,
+        "silent": None,
+    }
+    heard.take([news.BookNews(Depth((), ()))], 5 * second)
+    heard.take([news.Listed([], 0), news.Silent("hung up")], 6 * second)
+    figure = heard.figure(9 * second)
+    assert (figure["market_ms"], figure["account_ms"], figure["rest_ms"]) == (5_000, None, 6_000)
+    assert figure["silent"] == "hung up"
+    heard.take([news.Following()], 10 * second)
+    assert heard.figure(10 * second)["silent"] is None
+
+
+def test_the_least_lag_of_a_minute_bounds_how_far_the_clocks_are_apart() -> None:
+    """A trade that was held up says nothing of the clocks; one of before the last minute says nothing of now."""
+    heard, begin_ns = Heard(), 1_000 * NS_PER_SECOND
+    for second, lag_ms in enumerate((40, 900, 12, 700)):
+        now_ns = begin_ns + second * NS_PER_SECOND
+        heard.take([_trade(now_ns - lag_ms * NS_PER_MS)], now_ns)
+    assert heard.figure(begin_ns + 3 * NS_PER_SECOND)["lag_ms"] == 12
+    assert heard.figure(begin_ns + 2 * NS_PER_SECOND + LAG_NS + 1)["lag_ms"] == 700
+    assert heard.figure(begin_ns + 2 * LAG_NS)["lag_ms"] is None
