@@ -22,6 +22,7 @@ _NAMES: Final = frozenset(
     ("time", "symbol", "side", "action", "price", "qty", "client_order_id", "rule", "why", "numbers")
 )
 _TAIL_SIZE: Final = 512 * 1024  # what is read for the last ones
+_CANCEL_MS: Final = 600_000  # before a fill, in which its order's cancel is looked for
 _AROUND_MS: Final = 60_000  # by which the time of an order may be another one than that of its decision
 
 
@@ -125,6 +126,27 @@ def placing_of(run_dir: Path, client_order_id: str, time_ms: int) -> Placing | N
             if (found := _placing_in(text, name)) is not None:
                 return found
     return None
+
+
+def was_cancelled(run_dir: Path, client_order_id: str, until_ms: int) -> bool:
+    """Say whether the cancel of an order had been sent in the ten minutes until a time, ms since 1970 UTC.
+
+    It costs the same however long the day is, and however long the order had stood.
+
+    Raises:
+        OSError: if a file cannot be read.
+    """
+    first, last = iso_time(until_ms - _CANCEL_MS), iso_time(until_ms)
+    name = _name_of(client_order_id)
+    days = sorted({utc_date(time_ms * NS_PER_MS) for time_ms in (until_ms - _CANCEL_MS, until_ms)}, reverse=True)
+    for path in [path for day in days if (path := decisions_path(run_dir, day)).exists()]:
+        with path.open("rb") as file:
+            start, end = _end_of(file, first), _end_of(file, last)
+            file.seek(start)
+            told = list(_about(file.read(max(0, end - start)), name))
+        if any(each.get("action") == "cancel" and _time_of(each) <= last for each in told):
+            return True
+    return False
 
 
 def decisions_of(run_dir: Path, client_order_id: str) -> list[JsonObject]:

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from market.clock import iso_time
 from market.exact_json import JsonObject
+from market.words import counted
 from pages.markup import Html, element
 from pages.parts import table
 from reports.by_order import realized_by_order
@@ -17,7 +18,8 @@ _GAINS: Final = frozenset({"spread_capture", "inventory_pnl", "expectancy"})
 _MONEY: Final = frozenset({"fees", "picked_off_cost", "max_drawdown", "hold_benchmark"})
 _RATIOS: Final = frozenset({"win_rate", "maker_ratio", "fill_ratio", "presence"})
 _FILLS_MAX: Final = 8
-_ROWS_PRINTED: Final = 3
+_ROWS_PRINTED: Final = 2
+_FILL_NAMES: Final = ("Time", "Side", "Quantity", "Price", "bps", "Quote age")
 
 
 def tables(document: JsonObject, quote: str | None, by_order: JsonObject | None = None) -> Iterable[Html | None]:
@@ -29,7 +31,8 @@ def tables(document: JsonObject, quote: str | None, by_order: JsonObject | None 
     yield _round_trips(document.get("round_trips") or {"n": 0, "rows": []}, document.get("symbols", {}))
     by_order = realized_by_order(document) if by_order is None else by_order
     yield from (_by_order(by_order[name], name, document) for name in ("level", "rule"))
-    yield _worst_fills(document.get("trade_history", ()), document.get("quoting"))
+    yield _picked_off(document.get("trade_history", ()), document.get("quoting"))
+    yield _worst_fills(document.get("trade_history", ()))
     yield _worst_closings(document.get("trade_history", ()), quote)
     yield _flows(document.get("flows") or [])
     yield _balances(document["balances"], document.get("symbols", {}))
@@ -151,21 +154,39 @@ def _by_order(rows: Sequence[JsonObject], name: str, document: JsonObject) -> Ht
     return table(f"By {name}", names, told, wide=(2,), printed=_ROWS_PRINTED)
 
 
-def _worst_fills(rows: Iterable[JsonObject], quoting: JsonObject | None) -> Html | None:
-    """Return the fills that had lost the most 10 s later, and how many were picked off."""
-    marked = [(_markout_bps(row, mid), row) for row in rows if (mid := (row.get("mids") or {}).get("10")) is not None]
-    told = [
-        (
-            *_fill_cells(row),
-            f"{markout:+z.2f}",
-            _age_text(row.get("quote_age_ms")),
-        )
-        for markout, row in nsmallest(_FILLS_MAX, marked, key=lambda each: each[0])
-        if markout < 0
-    ]
-    late = f"; picked off: {quoting['picked_off']['count']:,} of {quoting['fills']['count']:,}" if quoting else ""
-    names = ("Time", "Side", "Quantity", "Price", "bps", "Quote age")
-    return table(f"Fills that lost the most in 10 s{late}", names, told, wide=(2, 5), printed=_ROWS_PRINTED)
+def _picked_off(rows: Iterable[JsonObject], quoting: JsonObject | None) -> Html | None:
+    """Return the fills that came after the cancel of their order had been sent, those first that lost the most."""
+    known = [row for row in rows if row.get("is_picked_off") is not None]
+    late = [(_markout_of(row), row) for row in known if row["is_picked_off"]]
+    if late:
+        worst = nsmallest(_FILLS_MAX, late, key=lambda each: (each[0] is None, each[0] or 0))
+        title = f"Picked off: {len(late):,} of {counted(len(known), 'fill')}, by what they lost in 10 s"
+        return table(title, _FILL_NAMES, list(map(_fill_row, worst)), wide=(2, 5), printed=_ROWS_PRINTED)
+    if known:
+        return element("p", f"Picked off: none of {counted(len(known), 'fill')}.", class_="soft")
+    if not quoting or not quoting["fills"]["count"]:
+        return None
+    count, of = quoting["picked_off"]["count"], counted(quoting["fills"]["count"], "fill")
+    return element("p", f"Picked off: {count:,} of {of}; which they were is not known.", class_="soft")
+
+
+def _worst_fills(rows: Iterable[JsonObject]) -> Html | None:
+    """Return the fills that had lost the most 10 s later."""
+    marked = [(markout, row) for row in rows if (markout := _markout_of(row)) is not None and markout < 0]
+    told = list(map(_fill_row, nsmallest(_FILLS_MAX, marked, key=lambda each: each[0])))
+    return table("Fills that lost the most in 10 s", _FILL_NAMES, told, wide=(2, 5), printed=_ROWS_PRINTED)
+
+
+def _fill_row(told: tuple[float | None, JsonObject]) -> tuple[str, ...]:
+    markout, row = told
+    lost = "n/a" if markout is None else f"{markout:+z.2f}"
+    return *_fill_cells(row), lost, _age_text(row.get("quote_age_ms"))
+
+
+def _markout_of(row: JsonObject) -> float | None:
+    """Return what a fill was worth 10 s later, in bps; None where that is not known."""
+    mid = (row.get("mids") or {}).get("10")
+    return None if mid is None else _markout_bps(row, mid)
 
 
 def _markout_bps(row: JsonObject, mid: Decimal) -> float:

@@ -90,16 +90,20 @@ def table(
     Args:
         most: how many rows there are at most; of the rest there is the number, in a last line.
         wide: the columns that a narrow screen leaves out.
-        printed: how many rows paper has room for, if not for all.
+        printed: how many rows paper has room for, if not for all, and there is the number of the rest.
     """
     if not rows:
         return None
     kinds = ["wide" if index in wide else None for index in range(len(names))]
     head = (element("th", name, scope="col", class_=kind) for name, kind in zip(names, kinds, strict=True))
-    room = most if printed is None else printed
+    room = most if printed is None or printed + 1 >= len(rows) else min(printed, most)
     body = [_row(row, kinds, "more" if index >= room else None) for index, row in enumerate(rows[:most])]
-    if len(rows) > most:
-        body.append(element("tr", element("td", f"and {len(rows) - most:,} more", colspan=len(names))))
+    rest = [(most, "more"), (room, "less")] if room < most else [(most, None)]  # on the screen, and on paper
+    body += [
+        element("tr", element("td", f"and {len(rows) - count:,} more", colspan=len(names)), class_=kind)
+        for count, kind in rest
+        if len(rows) > count
+    ]
     return element("table", element("caption", title), element("thead", element("tr", *head)), element("tbody", *body))
 
 

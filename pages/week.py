@@ -15,6 +15,8 @@ from reports.marked_fills import HORIZONS_S
 from screens.money import gain_text, money_text, percent_text
 
 _ROWS_MAX: Final = 31
+_ROWS_PRINTED: Final = 10  # of the markouts; of the days there is room for all
+_FEW: Final = 14  # days whose charts leave room on paper
 _HORIZON_S: Final = 10  # of the chart
 _STATES: Final = {"missing": "no report", "before": "before the first report", "damaged": "damaged"}
 
@@ -31,7 +33,7 @@ def week_page(week: JsonObject, source: str, warnings: Iterable[str] = ()) -> st
     body = [
         *words([*warnings, *_warnings(days)]),
         tiles(_tiles(week, quote)),
-        section("Day by day", _charts(days, quote, week.get("markouts"))),
+        section("Day by day", _charts(days, quote, week.get("markouts")), kind="many" if len(days) > _FEW else None),
         section("Days", _days_table(days, quote)),
         *_markouts_section(week.get("markouts")),
         *_advice(week["recommendations"]),
@@ -148,7 +150,7 @@ def _markouts_section(markouts: JsonObject | None) -> Iterator[Html]:
     told = [(name, *map(_markout_text, its), f"{its[0]['n']:,}") for name, its in rows]
     names = ("Day", *(f"{horizon} s" for horizon in HORIZONS_S), "n")
     title = "Bps of the mid, with 95 %; of all days those that have an interval, by volume"
-    yield section("Markouts", table(title, names, told, _ROWS_MAX, wide=(1, 3)))
+    yield section("Markouts", table(title, names, told, _ROWS_MAX, wide=(1, 3), printed=_ROWS_PRINTED))
 
 
 def _markout_text(row: JsonObject) -> str:
@@ -161,7 +163,7 @@ def _markout_text(row: JsonObject) -> str:
 def _days_table(days: Sequence[JsonObject], quote: str | None) -> Html | None:
     names = ("Day", "PnL", "Fills", "Volume", "Fees", "Won", "Drawdown", "Presence")
     shown = [day for day in reversed(days) if day["state"] != "before"]
-    return table("Newest first", names, [_day_row(day, quote) for day in shown], _ROWS_MAX, wide=(3, 6, 7))
+    return table("Newest first", names, [_day_row(day, quote) for day in shown], _ROWS_MAX, wide=(3, 5, 6, 7))
 
 
 def _day_row(day: JsonObject, quote: str | None) -> tuple[str, ...]:

@@ -38,7 +38,7 @@ _KEYS: Final = {
 _VALUES: Final = itemgetter(*_KEYS)
 _KINDS: Final = tuple(_KEYS.values())
 _SIDES: Final = dict(Side.__members__)
-_DETAILS: Final = ("mid", "quote_age_ms", "level", "model", "rule")
+_DETAILS: Final = ("mid", "quote_age_ms", "level", "model", "rule", "is_picked_off")
 
 
 TradeKey = tuple[str, int, str]  # symbol, trade id, order id
@@ -67,6 +67,7 @@ class FillDetail(NamedTuple):
         quote_age_ms: how long its order had stood.
         level: of the ladder, 1 nearest to the mid.
         model, rule: which quoting model, and which rule of it, had placed the order.
+        is_picked_off: whether the order's cancel had been sent before.
     """
 
     mid: Decimal | None = None
@@ -75,6 +76,7 @@ class FillDetail(NamedTuple):
     level: int | None = None
     model: str | None = None
     rule: str | None = None
+    is_picked_off: bool | None = None
 
 
 class HistoryRow(NamedTuple):
@@ -240,6 +242,7 @@ def _detail_to_json(detail: FillDetail) -> JsonObject:
         "level": detail.level,
         "model": detail.model,
         "rule": detail.rule,
+        "is_picked_off": detail.is_picked_off,
     }
 
 
@@ -252,7 +255,7 @@ def _detail_from_json(entry: JsonObject) -> FillDetail | None:
         if not name.isdecimal():
             raise ValueError(f"mids must be by seconds, was {name[:40]!r}")
         mids[int(name)] = mid if type(mid) is Decimal else fields.number_or_none(told, name)  # as nearly all are
-    mid, age_ms, level, model, rule = map(entry.get, _DETAILS)
+    mid, age_ms, level, model, rule, is_picked_off = map(entry.get, _DETAILS)
     return FillDetail(
         mid if type(mid) is Decimal else fields.number_or_none(entry, "mid"),
         mids,
@@ -260,6 +263,7 @@ def _detail_from_json(entry: JsonObject) -> FillDetail | None:
         None if level is None else fields.integer(entry, "level"),
         None if model is None else intern(fields.text(entry, "model")),
         None if rule is None else intern(fields.text(entry, "rule")),
+        None if is_picked_off is None else fields.flag(entry, "is_picked_off"),
     )
 
 

@@ -30,7 +30,8 @@ _ENTRY: Final = re.compile(
     rf'"fee": ({_NUMBER}), "fee_asset": {_TEXT}, "fee_in_quote": (?:({_NUMBER})|null)'
     rf'(?:, "fee_price": ({_POSITIVE}))?, "is_maker": (true|false), "realized": ({_NUMBER})'
     rf'(?:, "mid": {_MID}, "mids": {_MIDS}, "quote_age_ms": (?:{_COUNT}|null), "level": (?:{_COUNT}|null), '
-    rf'"model": (?:{_TEXT}|null), "rule": (?:{_TEXT}|null))?\}}(?:,\n    |\Z)'
+    rf'"model": (?:{_TEXT}|null), "rule": (?:{_TEXT}|null)(?:, "is_picked_off": (?:(true|false)|null))?)?'
+    r"\}(?:,\n    |\Z)"
 )
 _SIDES: Final = dict(Side.__members__)
 
@@ -57,7 +58,7 @@ def _row(found: re.Match[str]) -> ToldRow | None:
     """Return the trade of an entry; None if what it says is not what an entry may say."""
     (
         trade_id, order_id, time, time_ms_text, symbol, side, price, qty_text, quote_qty, fee_text, asset, fee_in_quote,
-        fee_price, is_maker, realized, mid_text, mids_text, age_ms, level, model, rule,
+        fee_price, is_maker, realized, mid_text, mids_text, age_ms, level, model, rule, is_picked_off,
     ) = found.groups()  # fmt: skip
     time_ms, qty, fee = int(time_ms_text), Decimal(qty_text), Decimal(fee_text)
     if time != iso_time(time_ms) or not qty:
@@ -90,6 +91,7 @@ def _row(found: re.Match[str]) -> ToldRow | None:
             None if level is None else int(level),
             None if model is None else intern(model),
             None if rule is None else intern(rule),
+            None if is_picked_off is None else is_picked_off == "true",
         )
     return HistoryRow(trade, paid, None if fee_price is None else Decimal(fee_price), detail), Decimal(realized)
 

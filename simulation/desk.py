@@ -19,7 +19,7 @@ from engine.capacity import Capacity
 from engine.fast.engine import FastEngine
 from flow.recordings.cache import cache_folder
 from flow.side_by_side import SideBySide
-from market.clock import NS_PER_SECOND, Now, day_bounds_ns, utc_date
+from market.clock import NS_PER_MS, NS_PER_SECOND, Now, day_bounds_ns, utc_date
 from market.exact_json import JsonObject
 from nodes.flow.market import OrderIds
 from nodes.flow.market_flows import make_flows
@@ -219,7 +219,7 @@ class SimulatedDesk:
         now_ns = self.heap.now_ns
         outbox = self.trader.step(now_ns, [*self._market_news.take(), *said])
         self.told.take(outbox.notes)
-        self._placed.act(outbox.actions)
+        self._placed.act(outbox.actions, now_ns // NS_PER_MS)
         self.line.act(outbox.actions)
         self._market_ns = outbox.market_ns
         for wake_ns in (outbox.market_ns, outbox.wake_ns):

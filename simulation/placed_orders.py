@@ -8,7 +8,7 @@ from nodes.tracker.fill_orders import described
 from paper.exchange.news import AccountNews, OrderNews
 from reports.trade_history import FillDetail, Placing, TradeKey, key_of
 from simulation.line import venue_order
-from trading.actions import Action, Place, apart
+from trading.actions import Action, Cancel, Place, apart
 
 
 class PlacedOrders:
@@ -16,13 +16,16 @@ class PlacedOrders:
 
     def __init__(self) -> None:
         self._placing: dict[str, Placing] = {}  # by client order id, until the order ends
+        self._cancelled: dict[str, int] = {}  # likewise, or for good if it has traded: when first, ms
         self._traded: dict[tuple[str, str], tuple[VenueOrder, Placing | None]] = {}  # by symbol and order id
 
-    def act(self, actions: Iterable[Action]) -> None:
-        """Take what the trader asks for."""
+    def act(self, actions: Iterable[Action], now_ms: int) -> None:
+        """Take what the trader asks for now, ms since 1970 UTC."""
         for each in apart(actions):
             if isinstance(each, Place):
                 self._placing[each.client_order_id] = Placing(str(each.why.rule), each.level, each.model or None)
+            elif isinstance(each, Cancel):
+                self._cancelled.setdefault(each.client_order_id, now_ms)
 
     def hear(self, said: AccountNews) -> None:
         """Take what happens to our orders."""
@@ -33,6 +36,8 @@ class PlacedOrders:
             self._traded[key] = venue_order(order), self._placing.get(order.client_order_id)
         if not order.status.is_open:
             self._placing.pop(order.client_order_id, None)
+            if not order.filled_lots:
+                self._cancelled.pop(order.client_order_id, None)
 
     def see(self, orders: Iterable[VenueOrder]) -> None:
         """Take nothing from the account: all was heard."""
@@ -47,8 +52,11 @@ class PlacedOrders:
         known: Callable[[VenueTrade], FillDetail | None],
     ) -> dict[TradeKey, FillDetail]:
         """Return what is known of fills, as `FillOrders` does."""
-        return {
-            key_of(trade): described(known(trade) or FillDetail(), trade, *self._traded[trade.symbol, trade.order_id])
-            for trade in trades
-            if (trade.symbol, trade.order_id) in self._traded
-        }
+        found: dict[TradeKey, FillDetail] = {}
+        for trade in trades:
+            if (traded := self._traded.get((trade.symbol, trade.order_id))) is not None:
+                order, placing = traded
+                cancelled_ms = self._cancelled.get(order.client_order_id)
+                is_picked_off = cancelled_ms is not None and cancelled_ms <= trade.time_ms
+                found[key_of(trade)] = described(known(trade) or FillDetail(), trade, order, placing, is_picked_off)
+        return found

@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from desk.decisions_file import placing_of
+from desk.decisions_file import placing_of, was_cancelled
 from desk.settings import Settings
 from market.account import VenueOrder
 from nodes.tracker.fill_orders import FillOrders
@@ -32,4 +32,10 @@ def desk_orders(settings: Settings, venue: ClockedVenue) -> FillOrders:
         except OSError:  # the history tells of such a file; what an order was placed for is then not known
             return None
 
-    return FillOrders(venue, placing)
+    def was_cancelled_until(order: VenueOrder, time_ms: int) -> bool | None:
+        try:
+            return was_cancelled(settings.run_dir, order.client_order_id, time_ms - venue.ahead_ms)
+        except OSError:
+            return None
+
+    return FillOrders(venue, placing, was_cancelled_until)

@@ -45,11 +45,19 @@ class FillOrders:
     Args:
         venue: tells orders.
         placing: tells what placed an order; None of one that nobody here has placed.
+        was_cancelled: says whether the cancel of an order had been sent until a time, the venue's in ms; None where
+            nobody knows.
     """
 
-    def __init__(self, venue: HistoricalVenue, placing: Callable[[VenueOrder], Placing | None]) -> None:
+    def __init__(
+        self,
+        venue: HistoricalVenue,
+        placing: Callable[[VenueOrder], Placing | None],
+        was_cancelled: Callable[[VenueOrder, int], bool | None],
+    ) -> None:
         self._venue = venue
         self._placing = placing
+        self._was_cancelled = was_cancelled
         self._orders: OrderedDict[_OrderKey, VenueOrder] = OrderedDict()
         self._waiting: dict[TradeKey, tuple[VenueTrade, int]] = {}  # fills, and how often they were tried
 
@@ -95,7 +103,9 @@ class FillOrders:
             key = key_of(trade)
             self._waiting[key] = trade, self._waiting[key][1] + 1
             if (order := self._orders.get((trade.symbol, trade.order_id))) is not None:
-                found[key] = described(known(trade) or FillDetail(), trade, order, self._placing(order))
+                placing = self._placing(order)
+                is_picked_off = None if placing is None else self._was_cancelled(order, trade.time_ms)
+                found[key] = described(known(trade) or FillDetail(), trade, order, placing, is_picked_off)
         return found
 
     def _read(self, instrument: Instrument, fills: Sequence[VenueTrade]) -> set[_OrderKey]:
@@ -113,12 +123,14 @@ class FillOrders:
         return {(instrument.symbol, str(number)) for number in lacking}
 
 
-def described(before: FillDetail, trade: VenueTrade, order: VenueOrder, placing: Placing | None) -> FillDetail:
+def described(
+    before: FillDetail, trade: VenueTrade, order: VenueOrder, placing: Placing | None, is_picked_off: bool | None
+) -> FillDetail:
     """Return `before` with what is known of the order; both times are the venue's, so that no clock of ours counts."""
     age_ms = trade.time_ms - order.time_ms
     aged = before._replace(quote_age_ms=age_ms if age_ms >= 0 else None)
-    return aged if placing is None else aged._replace(**placing._asdict())
+    return aged if placing is None else aged._replace(**placing._asdict(), is_picked_off=is_picked_off)
 
 
 def _is_whole(detail: FillDetail | None) -> bool:
-    return detail is not None and detail.quote_age_ms is not None and detail.rule is not None
+    return detail is not None and None not in (detail.quote_age_ms, detail.rule, detail.is_picked_off)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from desk import decisions_file
-from desk.decisions_file import DAYS_MAX, DecisionsFile, decisions_path, last_decisions, placing_of
+from desk.decisions_file import DAYS_MAX, DecisionsFile, decisions_path, last_decisions, placing_of, was_cancelled
 from market.clock import NS_PER_MS, iso_time, utc_date
 from reports.trade_history import Placing
 
@@ -102,6 +102,23 @@ def test_tells_what_an_order_was_placed_for(tmp_path: Path) -> None:
     assert placing_of(tmp_path, "tb-1-300", noon_ms) is None
     assert placing_of(tmp_path, 'by "hand"', noon_ms) is None
     assert placing_of(tmp_path, "tb-1-1", noon_ms + 5 * DAY_MS) is None, "there is no file"
+
+
+def test_tells_whether_a_cancel_had_been_sent(tmp_path: Path) -> None:
+    """Until just that ms, over midnight, of that order alone, and by no other action; of long ago it was refused."""
+    midnight_ms = START_NS // NS_PER_MS
+    _decide(tmp_path, "early", midnight_ms - 700_000, "cancel")
+    for number in range(300):
+        _decide(tmp_path, f"other-{number}", midnight_ms - 90_000 + 300 * number, "cancel")
+    _decide(tmp_path, "over", midnight_ms - 10, "cancel")
+    _decide(tmp_path, "moved", midnight_ms + 5, "amend")
+    _decide(tmp_path, "late", midnight_ms + 10, "cancel")
+    at_ms = midnight_ms + 9
+    found = {name: was_cancelled(tmp_path, name, at_ms) for name in ("early", "over", "moved", "late", "other-2")}
+    assert found == {"early": False, "over": True, "moved": False, "late": False, "other-2": True}
+    assert was_cancelled(tmp_path, "late", midnight_ms + 10)
+    assert not was_cancelled(tmp_path, "over", midnight_ms - 11)
+    assert not was_cancelled(tmp_path, "over", midnight_ms + 10 * DAY_MS), "there is no file"
 
 
 def test_finds_what_placed_an_order_around_midnight_and_after_a_clock_was_set(tmp_path: Path) -> None:

@@ -69,5 +69,6 @@ def _drawn(count: int, seed: int, day: date) -> list[tuple[VenueTrade, FillDetai
         trade = fill(number, side, str(qty), str(price), str(fee), time_ms=time_ms)
         mids = {after_s: mid + Decimal(round(dice.gauss(0, 3 * after_s**0.5), 2)) for after_s in HORIZONS_S}
         rule = dice.choice(["QUOTE", "REQUOTE", "REFILL"])
-        found.append((trade, FillDetail(mid, mids, dice.randint(20, 90_000), dice.randint(1, 3), "fixed", rule)))
+        age_ms, level = dice.randint(20, 90_000), dice.randint(1, 3)
+        found.append((trade, FillDetail(mid, mids, age_ms, level, "fixed", rule, number % 11 == 0)))
     return found

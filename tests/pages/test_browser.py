@@ -1,7 +1,7 @@
 """The pages in a real browser: on a phone, on a desk and on paper."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
 
@@ -21,12 +21,14 @@ from tests.reports.fills import DAY
 
 pytestmark = [needs_chromium, pytest.mark.slow]
 _WIDTHS = (360, 1_280)
+_TALLEST = "Math.max(0, ...[...document.querySelectorAll('tbody th')].map(each => each.clientHeight))"
 _SERIOUS = {"serious", "critical"}
 
 
-def _week() -> JsonObject:
-    documents = days_of([0, 400, 30, 1, 700, 200])
-    week = week_of(DAY, documents, {DAY - timedelta(days=6): "cut"}, 7, DAY - timedelta(days=6))
+def _week(counts: Sequence[int]) -> JsonObject:
+    """Return the document of days of so many fills, and before them one that is damaged."""
+    documents, first = days_of(counts), DAY - timedelta(days=len(counts))
+    week = week_of(DAY, documents, {first: "cut"}, len(counts) + 1, first)
     markouts = week_markouts([documents[day] for day in sorted(documents)])
     return week_to_json(week, recommendations(week)) | {"markouts": markouts}
 
@@ -45,7 +47,8 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         "empty": day_page(day_of(0), "reports/performance_20251130.json"),
         "one fill": day_page(day_of(1, has_mids=True), "reports/performance_20251130.json"),
         "busy": day_page(day_of(8_000, has_mids=True), "reports/performance_20251130.json"),
-        "week": week_page(_week(), "reports"),
+        "week": week_page(_week([0, 400, 30, 1, 700, 200]), "reports"),
+        "year": week_page(_week([30] * 364), "reports", ["Not up to date: no answer."]),
     }
     folder = tmp_path_factory.mktemp("pages")
     files = {name: folder / f"{name}.html" for name in texts}
@@ -54,7 +57,7 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     return files
 
 
-_NAMES = pytest.mark.parametrize("name", ["empty", "one fill", "busy", "week"])
+_NAMES = pytest.mark.parametrize("name", ["empty", "one fill", "busy", "week", "year"])
 
 
 @_NAMES
@@ -72,6 +75,7 @@ def test_is_read_without_a_sideways_scroll_or_a_fault(
     page.on("request", lambda request: asked.append(request.url))
     page.goto(written[name].as_uri())
     assert page.evaluate("document.documentElement.scrollWidth") == width
+    assert page.evaluate(_TALLEST) < 3 * 16, "the name of a row stands in one line, or two"
     assert said == []
     assert asked == [written[name].as_uri()]
     found = Axe().run(page).response
@@ -86,5 +90,5 @@ def test_is_two_printed_pages_at_most(browser: Browser, written: dict[str, Path]
     page = browser.new_page()
     page.goto(written[name].as_uri())
     pages = re.findall(rb"/Type /Page\b", page.pdf(prefer_css_page_size=True))
-    assert len(pages) == (2 if name in ("busy", "one fill") else len(pages)) <= 2
+    assert len(pages) == (2 if name in ("busy", "one fill", "year") else len(pages)) <= 2
     page.close()

@@ -121,6 +121,29 @@ def test_warns_before_any_figure() -> None:
     assert "Fees of 0.25 BNB in BTCUSDT have no price, and are in no result." in before
 
 
+def test_lists_the_fills_that_were_picked_off() -> None:
+    """Guards which they were: those that lost the most first, those of which the loss is not known last; none; n."""
+    day = day_of(30, has_mids=True)
+    late = [row for row in day["trade_history"] if row["is_picked_off"]]
+    assert len(late) == 2
+    late[0]["mids"] = {}
+    found = re.search(
+        r"Picked off: 2 of 30 fills, by what they lost in 10 s (.*?) Fills that lost", _text(day_page(day, "x"))
+    )
+    assert found is not None
+    assert [time for time in found[1].split() if ":" in time] == [late[1]["time"][11:19], late[0]["time"][11:19]]
+    assert "n/a" in found[1].partition(late[0]["time"][11:19])[2]
+    for row in late:
+        row["is_picked_off"] = False
+    assert "Picked off: none of 30 fills." in _text(day_page(day, "x"))
+    for row in day["trade_history"]:
+        del row["is_picked_off"]
+    assert "Picked off:" not in _text(day_page(day, "x"))
+    counts = {"fills": {"count": 30}, "picked_off": {"count": 3}, "minutes": 1, "minutes_on_target": 1, "presence": 1}
+    text = _text(day_page(day | {"quoting": counts}, "x"))
+    assert "Picked off: 3 of 30 fills; which they were is not known." in text
+
+
 def test_names_the_traded_assets_before_all_others() -> None:
     """A paper account holds a hundred assets, and those that the day is about had no room."""
     day = day_of(3)

@@ -48,6 +48,7 @@ def test_an_entry_is_read_as_by_json() -> None:
     """Guards what the made day has none of: a fee without a value, a mid that is not known, a loss."""
     for text in (
         _ENTRY,
+        *(_ENTRY.replace('WANTED"}', f'WANTED", "is_picked_off": {told}}}') for told in ("true", "false", "null")),
         _ENTRY.replace('"mids": {"1": 91000.07, "10": null}', '"mids": {}'),
         re.sub(r'"quote_age_ms".*', '"quote_age_ms": null, "level": null, "model": null, "rule": null}', _ENTRY),
         re.sub(r', "mid".*', "}", _ENTRY),

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from desk.decisions_file import DecisionsFile, placing_of
+from desk.decisions_file import DecisionsFile, placing_of, was_cancelled
 from market.account import VenueOrder, VenueTrade
 from market.clock import NS_PER_MS, iso_time
 from market.codes import Side
@@ -57,7 +57,10 @@ class Desk:
         def placing(order: VenueOrder) -> Placing | None:
             return placing_of(self.run_dir, order.client_order_id, order.time_ms)
 
-        orders = FillOrders(self.venue, placing)
+        def was_cancelled_until(order: VenueOrder, time_ms: int) -> bool:
+            return was_cancelled(self.run_dir, order.client_order_id, time_ms)
+
+        orders = FillOrders(self.venue, placing, was_cancelled_until)
         args = self.venue, BTC, self.folder, self.clock
         self.books = Bookkeeper(*args, pairs=(BTC, ETH), fill_orders=orders)
 
@@ -121,6 +124,41 @@ def test_each_row_says_what_its_order_was_placed_for_and_how_long_it_had_rested(
     desk.update(NOON_MS + 3_000)
     assert desk.told() == expected
     assert desk.venue.asked == [(7, 2)], "both orders in one question, and neither again after a restart"
+
+
+def test_each_row_says_whether_its_order_was_being_cancelled(desk: Desk) -> None:
+    """Two fills of one order around its cancel, one that was amended only, an order of others; and after a restart."""
+    for number in (7, 8):
+        desk.place(number, NOON_MS)
+    desk.venue.orders_of_all.append(_order(9, NOON_MS, name="by-hand"))
+    desk.decide(8, NOON_MS + 150, "amend", {})
+    desk.decide(7, NOON_MS + 200, "cancel", {})
+    for number, order, at_ms in ((1, 7, 199), (2, 7, 200), (3, 8, 300), (4, 9, 300)):
+        desk.fill(number, NOON_MS + at_ms, order)
+    desk.decide(8, NOON_MS + 900, "cancel", {})
+    for step in (1_000, 2_000):
+        desk.start()
+        desk.update(NOON_MS + step)
+        document = desk.folder.read(DAY)
+        assert document is not None
+        found = {row["id"]: row["is_picked_off"] for row in document["trade_history"]}
+        assert found == {1: False, 2: True, 3: False, 4: None}
+
+
+def test_what_a_former_version_did_not_tell_of_a_cancel_is_found_again(desk: Desk) -> None:
+    """Guards the first day after an update: rows with level and rule, and no word of a cancel."""
+    desk.place(7, NOON_MS)
+    desk.decide(7, NOON_MS + 50, "cancel", {})
+    desk.fill(1, NOON_MS + 100, 7)
+    desk.update(NOON_MS + 1_000)
+    document = desk.folder.read(DAY)
+    assert document is not None
+    row = {name: value for name, value in document["trade_history"][0].items() if name != "is_picked_off"}
+    desk.folder.write(DAY, document | {"trade_history": [row]})
+    assert "is_picked_off" not in desk.folder.file_of(DAY).read_text()
+    desk.start()
+    desk.update(NOON_MS + 2_000)
+    assert '"is_picked_off": true' in desk.folder.file_of(DAY).read_text()
 
 
 def test_an_order_that_was_open_is_not_asked_for(desk: Desk) -> None:
