@@ -23,6 +23,14 @@ HEADERS: Final = {
     "Cache-Control": "no-cache",
 }
 
+# A report has a style sheet of its own inside, and neither a script nor anything that it loads.
+REPORT_HEADERS: Final = {
+    **HEADERS,
+    "Content-Security-Policy": (
+        "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    ),
+}
+
 
 def dashboard(symbol: str, instruments: Sequence[Instrument], market: str) -> str:
     """Return the dashboard of `symbol`, one of `instruments`, with a word on what the market is."""
@@ -47,8 +55,22 @@ def dashboard(symbol: str, instruments: Sequence[Instrument], market: str) -> st
 
 def endpoints_page(symbol: str, market: str) -> str:
     """Return the page that names the endpoints."""
-    style = f'<link rel="stylesheet" href="{load_assets().path("dashboard.css")}">'
-    return _filled("docs.html", {"symbol": escape(symbol), "market": escape(market), "styles": style})
+    return _filled("docs.html", {"symbol": escape(symbol), "market": escape(market), "styles": _style()})
+
+
+def reports_page(days: Sequence[str], market: str) -> str:
+    """Return the page that links to the reports of these days, newest first."""
+    rows = "\n".join(f'<li><a href="/reports/{escape(day)}">{escape(day)}</a></li>' for day in days)
+    return _filled("reports.html", {"market": escape(market), "styles": _style(), "days": rows or "<li>none yet</li>"})
+
+
+def waiting_page(what: str, market: str) -> str:
+    """Return a page that asks again by itself until what it waits for is made."""
+    return _filled("waiting.html", {"what": escape(what), "market": escape(market), "styles": _style()})
+
+
+def _style() -> str:
+    return f'<link rel="stylesheet" href="{load_assets().path("dashboard.css")}">'
 
 
 def _links(symbol: str, instruments: Sequence[Instrument]) -> str:

@@ -9,7 +9,7 @@ from bus.feed import Topic
 from bus.subscriber import FeedSubscriber
 from market.clock import NS_PER_MS, NS_PER_SECOND
 from market.codes import Side
-from market.exact_json import dumps
+from market.exact_json import JsonObject, dumps
 from market.instrument import Instrument
 from nodes.api.book_views import RenderedBook
 from nodes.api.desk_values import Status, money_value, nodes_value, quoting_value, risk_value, row_of
@@ -66,6 +66,7 @@ class LiveSymbol:
         self._since_ms: dict[int, int] = {}  # our orders, by when they were first seen
         self._ages_ns = 0
         self._status: Status | None = None
+        self._alerts: JsonObject | None = None
         self._trade_mark: tuple[int, int] = 0, 0
         self._messages: dict[int, str] = {}
         self._time_ms = 0
@@ -92,6 +93,9 @@ class LiveSymbol:
             self._take_status(desk.status)
         if desk.command is not None:
             self._put("command", _plain_json(desk.command))
+        if desk.alerts is not None and desk.alerts is not self._alerts:
+            self._alerts = desk.alerts
+            self._put("alerts", _plain_json(desk.alerts))
         self._take_sources(now_ns, time_ns, desk)
 
     def message(self, seen: int) -> str | None:

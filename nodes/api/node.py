@@ -18,6 +18,8 @@ from market.clock import NS_PER_SECOND, monotonic_ns
 from market.instrument import Instrument, venue_spelling
 from market.limits import TRADES_KEPT_MAX
 from market.private_file import PrivateFileError
+from nodes.api.asked import command_runner
+from nodes.api.asked_routes import AskedRoutes
 from nodes.api.book_views import BookViews, RenderedBook
 from nodes.api.commands import DeskCommands, run_command
 from nodes.api.hello import hello_text
@@ -25,6 +27,7 @@ from nodes.api.live_line import LiveLine
 from nodes.api.live_state import LiveSymbol
 from nodes.api.metrics_route import add_metrics
 from nodes.api.sources import DeskView
+from nodes.api.told_alerts import ToldAlerts
 from nodes.http import HttpApp, allow_own_names_only, new_app, serving, url_of
 from nodes.listener import bind
 from nodes.node import Node, run_async
@@ -122,6 +125,14 @@ def desk_commands(node: Node) -> DeskCommands:
     return DeskCommands(token, symbols, run_command(run_dir), node.log.info, why_not)
 
 
+def asked_routes(node: Node) -> AskedRoutes:
+    """Return what a person asks for: reports, moments of the past, logs."""
+    settings = node.settings
+    symbols = dict.fromkeys([settings.symbol, *(each.symbol for each in settings.instruments)])
+    run = command_runner(settings.run_dir)
+    return AskedRoutes(settings.run_dir, settings.reports_dir, symbols, market_text(settings.market), run)
+
+
 def live_line(node: Node, subscriber: FeedSubscriber, desk: Callable[[], DeskView], *, is_elsewhere: bool) -> LiveLine:
     """Return the live line of all symbols of a desk."""
     settings, engine_of = node.settings, node.plan.engine_of
@@ -155,6 +166,8 @@ async def _serve(node: Node) -> None:
     line = live_line(node, subscriber, lambda: told[-1]._replace(command=commands.told), is_elsewhere=is_elsewhere)
     line.add_to(app)
     add_metrics(app, line, subscriber)
+    alerts = ToldAlerts(settings.run_dir)
+    asked_routes(node).add_to(app)
 
     async def follow_feed() -> None:
         with AsyncWaiter(subscriber.sockets) as waiter:
@@ -180,7 +193,7 @@ async def _serve(node: Node) -> None:
     async def follow_own_orders() -> None:
         while True:
             if status := node.ask_desk():
-                told[:] = [DeskView(status, monotonic_ns())]
+                told[:] = [DeskView(status, monotonic_ns(), alerts=alerts.look())]
                 views.mark_own(
                     frozenset(number for row in status["nodes"] for number in row["figures"].get("own_orders", ()))
                 )

@@ -22,11 +22,13 @@ class DeskView(NamedTuple):
         status: the supervisor's last answer, None before the first: a node that runs alone gets none.
         asked_ns: when it came, monotonic.
         command: the last command of the dashboard, and what it has said so far.
+        alerts: those that stand, and the last ones; see `nodes.api.told_alerts`.
     """
 
     status: Status | None
     asked_ns: int
     command: JsonObject | None = None
+    alerts: JsonObject | None = None
 
 
 class Source(NamedTuple):

@@ -216,6 +216,32 @@ def test_keys_change_the_colours_and_tell_the_words(opened: Opened) -> None:
     assert not opened.page.is_visible("#words")
 
 
+def test_shows_the_logs_of_a_node(opened: Opened, desk: Desk) -> None:
+    """By a key, and of another node by a choice; what the log says is on the page."""
+    page = opened.page
+    page.keyboard.press("l")
+    page.wait_for_selector("#logs-lines:has-text(\"node='maker' event='quoted'\")")
+    page.select_option("#logs-node", "engine")
+    page.wait_for_selector("#logs-lines:has-text(\"node='engine'\")")
+    assert opened.serious() == {}
+    page.keyboard.press("Escape")
+    assert not page.is_visible("#logs")
+
+
+def test_leads_to_the_report_of_today(browser: Browser, desk: Desk) -> None:
+    """The page that `report --html` writes; it asks for nothing but itself, and says nothing in the console."""
+    one = Opened(browser, desk)
+    one.page.wait_for_function("document.querySelector('#report-today').href.match(/[0-9]$/)")
+    one.page.click("#report-today")
+    one.page.wait_for_selector("h1:has-text('Performance 20')")
+    assert one.said == []
+    one.page.goto(f"{one.url}/reports")
+    one.page.click("text=the last 7 days")
+    one.page.wait_for_selector("h1:has-text('Performance 20')")
+    assert {url.split("/")[2] for url in one.asked if not url.startswith("data:")} == {one.url.partition("//")[2]}
+    one.page.close()
+
+
 @pytest.mark.parametrize(("width", "scheme"), [(1_440, "light"), (360, "dark")])
 def test_is_read_without_a_sideways_scroll_or_a_serious_fault(
     browser: Browser, desk: Desk, width: int, scheme: str
@@ -306,10 +332,14 @@ def test_halts_and_resumes_with_the_token_alone(opened: Opened, desk: Desk) -> N
     page.wait_for_selector("#standing:has-text('HALTED: BTCUSDT')")
     page.wait_for_selector("#quoting .big:text-is('No')")
     assert desk.status()["halted"] == ["BTCUSDT"]
+    page.wait_for_selector("#standing-alerts .warning:has-text('BTCUSDT is halted')")
+    assert opened.serious() == {}
     page.keyboard.press("r")
     assert "BTCUSDT resumed" in _finish(opened)
     page.wait_for_selector("#standing:has-text('Nothing is halted')")
     assert desk.status()["halted"] == []
+    page.wait_for_selector("#standing-alerts li", state="detached")
+    page.wait_for_selector("#events .over:has-text('over: BTCUSDT is halted')")
 
 
 def _finish(opened: Opened) -> str:

@@ -2,6 +2,7 @@
 import { Charts } from "./charts.js";
 import { Commands } from "./commands.js";
 import { drawMoney, drawMoneyAge, drawNodes, drawRisk, drawSources } from "./desk.js";
+import { drawEvents, Logs } from "./events.js";
 import { Line } from "./line.js";
 import { drawFills, drawLadder, drawOrders, drawTape, drawWhy } from "./market.js";
 import { clock, halfText, stepText } from "./numbers.js";
@@ -15,6 +16,7 @@ let price, qty, half, isAwaited = false;
 
 const charts = new Charts(missing);
 const commands = new Commands(symbol);
+const logs = new Logs();
 const line = new Line(symbol, (names) => {
   names.forEach((name) => changed.add(name));
   if (!isAwaited) {
@@ -33,6 +35,7 @@ const PARTS = [
   [["risk"], () => drawRisk(line)],
   [["nodes"], () => drawNodes(line)],
   [["sources", "troubles"], () => drawSources(line)],
+  [["alerts"], () => drawEvents(line)],
   [["command"], () => line.values.command && commands.draw(line.values.command)],
 ];
 
@@ -84,7 +87,7 @@ element("help").addEventListener("click", () => words.showModal());
 addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input, textarea, select, dialog[open]")) return;
   const give = { h: "halt", r: "resume", f: "flatten" }[event.key];
-  const action = give ? () => commands.ask(give) : { t: otherColours, "?": () => words.showModal() }[event.key];
+  const action = give ? () => commands.ask(give) : { t: otherColours, l: () => logs.open(), "?": () => words.showModal() }[event.key];
   if (action) {
     event.preventDefault();
     action();

@@ -14,6 +14,8 @@ from bus.subscriber import FeedSubscriber
 from market.clock import monotonic_ns
 from market.codes import Side
 from market.feed_messages import BestPrices, BookOrder, BookTrade, FeedMessage
+from nodes.api.asked import Made
+from nodes.api.asked_routes import AskedRoutes
 from nodes.api.book_views import BookViews, RenderedBook
 from nodes.api.commands import DeskCommands
 from nodes.api.live_line import LiveLine
@@ -67,6 +69,10 @@ class Api:
         self.may_end.set()
         self.commands = DeskCommands(TOKEN, [BTC.symbol, ETH.symbol], self._run, lambda *_, **__: None)
         self.line = LiveLine(self.states, hello, BTC.symbol, lambda: self.desk._replace(command=self.commands.told))
+        self.run_dir = run_dir
+        self.asked: list[tuple[str, ...]] = []
+        self.made = Made(0, b"{}", "")
+        self.is_held = False  # whether what is asked for is not made yet
         self._is_serving = threading.Event()
         self._loop = asyncio.new_event_loop()
         self._ending = asyncio.Event()
@@ -83,11 +89,21 @@ class Api:
         self.commands.add_to(app)
         self.line.add_to(app)
         add_metrics(app, self.line, self.subscriber)
+        AskedRoutes(self.run_dir, self.run_dir / "reports", (BTC.symbol, ETH.symbol), "a market", self._ask).add_to(app)
         looking = asyncio.create_task(self.line.run())
         async with serving(app, self._listener):
             self._is_serving.set()
             await self._ending.wait()
         looking.cancel()
+
+    async def _ask(self, words: Sequence[str]) -> Made:
+        """Stand for a command that makes something: a report goes to the file that is named."""
+        self.asked.append(tuple(words))
+        while self.is_held:
+            await asyncio.sleep(0.01)
+        if "--html" in words and self.made.content:
+            Path(words[-1]).write_bytes(self.made.content)
+        return self.made
 
     def _run(self, words: Sequence[str], tell: Callable[[str], None]) -> int:
         """Stand for a command: it says what it was given, and one that asks for it fails."""
