@@ -8,8 +8,10 @@ import contextlib
 import json
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from decimal import Decimal
 from json.encoder import encode_basestring_ascii
+from operator import attrgetter
 from typing import Any, Final
 
 JsonObject = dict[str, Any]
@@ -24,11 +26,18 @@ _EXPONENTS: Final = re.compile(rb"(^|[\s:,\[])-?[0-9.]+[eE]")
 _EXPONENT = re.compile(r"[eE][+-]?0*([0-9]*)$", re.ASCII)
 
 
+@dataclass(frozen=True, slots=True)
+class JsonText:
+    """What is JSON already, in one line, and is written as it is: to read a long list first would cost much."""
+
+    text: str
+
+
 def dumps(value: Any, *, spread: int = 0) -> str:
     """Return `value` as JSON.
 
     Args:
-        value: None, bool, int, str, Decimal, or lists, tuples and dicts (with text keys) of these.
+        value: None, bool, int, str, Decimal, JsonText, or lists, tuples and dicts (with text keys) of these.
         spread: how many outer levels have each of their items on a line of its own; 0 writes one line.
 
     Raises:
@@ -153,6 +162,7 @@ _SCALARS: Final[dict[type, Callable[[Any], str]]] = {
     int: int.__repr__,  # an enum's member, too, as its number
     bool: {True: "true", False: "false"}.__getitem__,
     type(None): {None: "null"}.__getitem__,
+    JsonText: attrgetter("text"),
 }
 
 

@@ -16,7 +16,7 @@ from datetime import date
 from typing import Any, Final
 
 from market import exact_json
-from market.exact_json import JsonObject
+from market.exact_json import JsonObject, JsonText
 from reports import json_fields as fields
 
 SCHEMA: Final = 2
@@ -52,6 +52,10 @@ class SealedHistory:
     def pieces(self) -> Iterator[bytes]:
         """Yield the text of the entries, some of them at a time, with a comma and a new line between two."""
         return _pieces(self._text, 0, len(self._text))
+
+    def as_json(self) -> JsonText:
+        """Return the entries as they stand there, in one line."""
+        return JsonText(f"[{self._text.replace(_BETWEEN_ENTRIES, b', ').decode('ascii')}]")
 
     def in_floats(self) -> Iterator[JsonObject]:
         """Yield the entries, their numbers as the nearest floats: for statistics, in a third of the time.

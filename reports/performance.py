@@ -291,9 +291,7 @@ def told_history(document: JsonObject | None) -> Iterator[tuple[HistoryRow, Any]
                 yield row
         return
     entries = fields.array(document, "trade_history")
-    for entry in entries:
-        _share_texts(entry)
-    yield from _told_rows(entries, 0)
+    yield from _told_rows(map(with_shared_texts, entries), 0)
 
 
 def _told_rows(entries: Iterable[Any], first: int) -> Iterator[tuple[HistoryRow, Any]]:
@@ -306,12 +304,13 @@ def _told_rows(entries: Iterable[Any], first: int) -> Iterator[tuple[HistoryRow,
         yield row, entry.get("realized")
 
 
-def _share_texts(entry: Any) -> None:
-    """Let the entries of a long day have one text where they say the same: each has read one of its own."""
+def with_shared_texts(entry: Any) -> Any:
+    """Return an entry of a long day that has one text with the others where they say the same: each reads its own."""
     if isinstance(entry, dict):
         for name in _REPEATED:
             if isinstance(value := entry.get(name), str):
                 entry[name] = intern(value)
+    return entry
 
 
 def instruments_of(document: JsonObject | None, instruments: Iterable[Instrument] = ()) -> dict[str, Instrument]:

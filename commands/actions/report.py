@@ -21,7 +21,7 @@ from reports.by_order import realized_by_order
 from reports.daily_file import SealedHistory
 from reports.folder import FolderBusyError, ReportsFolder
 from reports.one_symbol import of_symbol
-from reports.performance import history_of, is_sound
+from reports.performance import history_of, is_sound, with_shared_texts
 from reports.recommendations import weekly_document
 from reports.round_trips import round_trips
 from reports.weekly import DAYS
@@ -85,7 +85,8 @@ class Found:
     Attributes:
         symbol: the only one that is told of, if one was asked for.
         shown: the day that is shown by itself, of which `day` is the document, or `damage` why there is none, and
-            `by_order` what its fills have realized, see `reports/by_order.py`.
+            `by_order` what its fills have realized, see `reports/by_order.py`, and `round_trips` all of its own, see
+            `reports/round_trips.py`, where they were asked for.
         week: the document of several days, if they were asked for.
         file: of the day, `folder` for several.
         not_updated: why today's file could not be brought up to date.
@@ -99,6 +100,7 @@ class Found:
     shown: date | None
     day: JsonObject | None
     by_order: JsonObject
+    round_trips: list[JsonObject]
     damage: str | None
     week: JsonObject | None
     not_updated: str | None
@@ -114,12 +116,20 @@ class Found:
         first, last = (str(self.week[end]).replace("-", "") for end in ("from", "to"))
         return self.folder / f"performance_{first}_{last}{named}.html"
 
+    @property
+    def day_as_json(self) -> JsonObject | None:
+        """`day` for `dumps`."""
+        told = None if self.day is None else self.day.get("trade_history")
+        if self.day is None or not isinstance(told, SealedHistory):
+            return self.day
+        return self.day | {"trade_history": told.as_json()}
+
     @cached_property
     def whole_day(self) -> JsonObject | None:
         """`day` with all entries of its trades: of a long one much to hold, and in no text."""
         if self.day is None or not isinstance(self.day.get("trade_history"), SealedHistory):
             return self.day
-        return self.day | {"trade_history": list(self.day["trade_history"])}
+        return self.day | {"trade_history": list(map(with_shared_texts, self.day["trade_history"]))}
 
     @property
     def code(self) -> int:
@@ -163,7 +173,7 @@ def print_report(
     """
     if html is not None and html.name:
         refuse_kept(settings, html, ".html")
-    found = _found(settings, venue_of, period, symbol)
+    found = _found(settings, venue_of, period, symbol, has_trips=as_json)
     if replay is not None and found.week is not None:
         replay(settings, found.week)
     page = None if html is None else _write_page(found, html if html.name else found.page_file)
@@ -171,11 +181,11 @@ def print_report(
     if as_json:
         document: JsonObject = {
             "file": str(found.file),
-            "day": found.whole_day,
+            "day": found.day_as_json,
             "week": found.week,
             "not_updated": found.not_updated,
         }
-        document |= {"round_trips": [] if found.day is None else round_trips(found.day), "by_order": by_order}
+        document |= {"round_trips": found.round_trips, "by_order": by_order}
         print(dumps(document | {"damaged": found.damage} | ({} if page is None else {"html": str(page)})))
     else:
         parts = found.warnings
@@ -195,7 +205,14 @@ def print_report(
     return found.code
 
 
-def _found(settings: Settings, venue_of: Callable[[], "ClockedVenue"], period: Period, symbol: str | None) -> Found:
+def _found(
+    settings: Settings,
+    venue_of: Callable[[], "ClockedVenue"],
+    period: Period,
+    symbol: str | None,
+    *,
+    has_trips: bool,
+) -> Found:
     folder = ReportsFolder(settings.reports_dir)
     reason, notes = _updated(settings, venue_of, folder) if period.last >= utc_date(now().time_ns) else (None, ())
     shown = period.last if period.count == 1 else None
@@ -220,8 +237,9 @@ def _found(settings: Settings, venue_of: Callable[[], "ClockedVenue"], period: P
             day = of_symbol(day, symbol)
         except ValueError as error:
             raise DeskError(f"cannot tell {symbol} of {shown}: {error}") from None
+    trips = round_trips(day, None if book is None else book.rows) if has_trips and day is not None else []
     file = folder.file_of(shown or period.last)
-    return Found(folder.path, file, symbol, shown, day, by_order, damage, week, reason, notes, is_wrong)
+    return Found(folder.path, file, symbol, shown, day, by_order, trips, damage, week, reason, notes, is_wrong)
 
 
 def _write_page(found: Found, file: Path) -> Path:

@@ -8,10 +8,10 @@ from market.codes import Side
 from market.exact_json import JsonObject
 from market.instrument import Instrument
 from reports.one_symbol import of_symbol
-from reports.performance import is_sound
+from reports.performance import book_of, is_sound
 from reports.round_trips import round_trips
 from tests.reports.documents import performance_document
-from tests.reports.fills import BTC, ETH, account, buy, fill, sell, snapshot
+from tests.reports.fills import BTC, DAY, ETH, account, buy, fill, sell, snapshot
 
 _START = account(BTC="10", ETH="50", USDT="10000", BNB="5")
 _BTC = [buy(1, "1", "100", "0.1"), sell(2, "1", "103", "0.1")]
@@ -51,6 +51,7 @@ def test_figures_are_those_of_a_day_with_nothing_else(one: Instrument) -> None:
     for name, metric in found["metrics"].items():
         assert name == "hold_benchmark" or metric == alone["metrics"][name], name
     assert round_trips(found) == round_trips(alone) != []
+    assert round_trips(found, book_of(DAY, both).rows) == round_trips(alone), "rows of both"
     assert (found["equity"]["end"], found["equity"]["asset"]) == (None, "USDT")
     assert "the account's" in found["equity"]["why"]
     assert found["metrics"]["hold_benchmark"]["why"] == found["equity"]["why"]

@@ -14,6 +14,7 @@ from reports.day_book import DayBook
 from reports.identity import identity_and_equity
 from reports.lots import arrived
 from reports.metrics import metrics
+from reports.performance import book_of, day_of
 from reports.round_trips import round_trips
 from reports.trade_history import FillDetail, key_of
 from tests.reports.documents import performance_document
@@ -55,6 +56,7 @@ def test_file_holds_the_last_ones_and_says_how_many_there_were() -> None:
     found = document["round_trips"]
     assert (found["n"], [int(row["gross"]) for row in found["rows"]]) == (130, list(range(31, 131)))
     assert found["rows"] == round_trips(document)[-100:]
+    assert round_trips(document, book_of(day_of(document), document).rows) == round_trips(document)
     assert [row["symbol"] for row in found["rows"][:3]] == ["BTCUSDT", "BTCUSDT", "ETHUSDT"]
 
 

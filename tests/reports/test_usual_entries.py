@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks.long_reports import FIRST_DAY, Account
+from market.exact_json import dumps
 from reports.daily_file import SealedHistory, decode_sealed, encode, entries_of
 from reports.exact_sum import ExactSum
 from reports.performance import told_history
@@ -35,6 +36,7 @@ def test_a_day_is_read_as_by_json() -> None:
     assert document is not None
     history = document["trade_history"]
     assert isinstance(history, SealedHistory)
+    assert dumps(history.as_json()) == dumps(list(history))
     pieces = list(history.pieces())
     assert len(pieces) > 1
     for piece in pieces:
