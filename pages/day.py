@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
 from market.exact_json import JsonObject
@@ -12,6 +13,8 @@ from pages.markup import Html, element
 from pages.parts import Tile, grid, page, section, tiles, words
 from pages.words import rate_text
 from reports.curves import day_curves
+from reports.exact import figure
+from reports.totals import paid_fees
 from screens.market import market_text
 from screens.money import gain_text, money_text, percent_text
 
@@ -71,7 +74,7 @@ def day_tiles(document: JsonObject, quote: str | None) -> list[Tile]:
     if parts and quote is not None:
         volume = sum((part["volume"] for part in parts), Decimal(0))
         made = sum((part["maker_volume"] for part in parts), Decimal(0))
-        fees = sum((part["realized_fees"] + part["open_fees"] for part in parts), Decimal(0))
+        fees = figure(sum(map(paid_fees, parts), Fraction(0)))
         share = f"{percent_text(made / volume)} of it as maker" if volume else ""
         cost = f"{fees / volume * 10_000:.2f} bps of the volume" if volume else ""
         found += [Tile("Volume", money_text(volume, quote), share), Tile("Fees", money_text(fees, quote), cost)]

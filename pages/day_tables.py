@@ -12,6 +12,8 @@ from market.words import counted
 from pages.markup import Html, element
 from pages.parts import table
 from reports.by_order import realized_by_order
+from reports.exact import figure
+from reports.totals import paid_fees
 from screens.money import amount_text, gain_text, money_text, percent_text
 
 _GAINS: Final = frozenset({"spread_capture", "inventory_pnl", "expectancy"})
@@ -46,7 +48,7 @@ def _symbols(parts: Mapping[str, Any]) -> Html | None:
             gain_text(part["pnl"], part["quote"]),
             f"{part['position']:+,f}" if part["position"] else "0",
             gain_text(part["unrealized"], part["quote"]),
-            money_text(part["realized_fees"] + part["open_fees"], part["quote"]),
+            money_text(figure(paid_fees(part)), part["quote"]),
         )
         for symbol, part in parts.items()
     ]

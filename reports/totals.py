@@ -1,6 +1,8 @@
 """What the trades of all symbols of a day come to: counts, sums, and what was charged in each asset."""
 
+from collections.abc import Mapping
 from fractions import Fraction
+from typing import Any
 
 from market.exact_json import JsonObject
 from reports.exact import figure
@@ -41,6 +43,12 @@ class Charges:
             "fees": {asset: figure(Fraction(paid, UNIT)) for asset, (paid, _) in self._sums.items() if paid},
             "rebates": {asset: figure(Fraction(back, UNIT)) for asset, (_, back) in self._sums.items() if back},
         }
+
+
+def paid_fees(part: Mapping[str, Any]) -> Fraction:
+    """Return what the fees of a day cost in one symbol, in quote: not what those of carried lots had cost before."""
+    of_before = (part.get("carried") or {}).get("fees") or 0
+    return Fraction(part["realized_fees"]) + Fraction(part["open_fees"]) - Fraction(of_before)
 
 
 def totals(symbols: JsonObject) -> JsonObject:

@@ -18,6 +18,7 @@ from reports.exact import figure, rounded
 from reports.performance import history_of, instruments_of, is_identical, symbol_pnl
 from reports.returns import day_return, ratios
 from reports.statistics import share_interval
+from reports.totals import paid_fees
 
 DAYS: Final = 7
 _RATIO_PLACES: Final = 4
@@ -251,7 +252,7 @@ def _activity(part: Mapping[str, Any]) -> Activity:
         sold=Fraction(part["sold_quote"]),
         maker_volume=Fraction(part["maker_volume"]),
         gross=Fraction(part["gross"]),
-        fees=Fraction(part["realized_fees"]) + Fraction(part["open_fees"]),
+        fees=paid_fees(part),
         round_trips=part["round_trips"],
         wins=part["wins"],
         undecided=part.get("undecided", 0),

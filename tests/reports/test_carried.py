@@ -1,5 +1,6 @@
 """Lots over midnight: what a day begins with, and what is said where nobody knows."""
 
+import re
 from datetime import timedelta
 from decimal import Decimal
 from fractions import Fraction
@@ -10,11 +11,16 @@ import pytest
 from market.account import VenueTrade
 from market.codes import Side
 from market.exact_json import JsonObject
+from pages.day import day_page
 from reports.carried import Carried, carried_from_json, carried_to_json
 from reports.checking import checked_book
 from reports.day_book import DayBook
+from reports.exact import figure
 from reports.folder import ReportsFolder
 from reports.pnl import FifoBook
+from reports.recommendations import weekly_document
+from reports.totals import paid_fees
+from screens.money import money_text
 from tests.reports.documents import record
 from tests.reports.fills import BTC, DAY, DAY_MS, NOON_MS, account, after, buy, fill, sell, snapshot
 from tests.reports.json_schema import faults
@@ -64,6 +70,30 @@ def test_closes_the_lots_of_the_day_before(folder: ReportsFolder) -> None:
     assert part["average_cost"]["total"] == part["marked_pnl"] == Decimal("29.5")
     assert document["identity"]["all"]["gap"] == 0
     assert document["flows"] == []
+
+
+def test_a_fee_is_paid_on_one_day(folder: ReportsFolder) -> None:
+    """Guards the fees of days, page and week: those of an open lot were told on each day that it was open, and again
+    on the one that closed it. A third of a fee, a day without a fill, a fee in a third asset, a lot that is turned.
+    """
+    fills = [
+        _on(0, 1, Side.BUY, "3", "100", "1"),
+        _on(1, 2, Side.SELL, "1", "110", "0.3"),
+        _on(3, 3, Side.SELL, "4", "90", "0.7"),
+        _on(4, 4, Side.BUY, "1", "80", "-0.2"),
+    ]
+    days = [_day(folder, day, [one for one in fills if one.time_ms < NOON_MS + (day + 1) * DAY_MS]) for day in range(5)]
+    due = [Decimal(fee) for fee in ("1", "0.3", "0", "0.7", "-0.2")]
+    assert [day["metrics"]["fees"]["value"] for day in days] == due
+    assert [figure(paid_fees(day["symbols"]["BTCUSDT"])) for day in days] == due
+    week = weekly_document(folder, DAY + timedelta(days=4), 5)
+    assert [day["fees"] for day in week["days"]] == due
+    assert week["total"]["fees"] == sum(due)
+    for day, fee in zip(days, due, strict=True):
+        told = re.sub(r"<[^>]*>", " ", day_page(day, "x"))
+        paid = re.escape(money_text(fee, "USDT"))
+        assert re.search(rf"Fees\s+{paid}\s", told), day["date"]
+        assert re.search(rf"Unrealized\s+Fees\s+BTCUSDT(?:\s+\S+){{4}}\s+{paid}\s", told), day["date"]
 
 
 def test_says_so_where_the_day_before_cannot_be_read(folder: ReportsFolder) -> None:
