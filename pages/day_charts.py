@@ -96,13 +96,14 @@ def _drawdown(marked: Sequence[Point], time: Axis, quote: str, metric: JsonObjec
 
 
 def _inventory(one: Curves, time: Axis, of: int) -> Html:
-    points = list(zip(map(float, one.time_ms), one.position, strict=True))
-    plot = Plot(time, amounts_axis(one.position, short))
-    plot.steps([(time.low, 0.0), *points, (time.high, points[-1][1])], "plain", is_filled=True)
+    points = [(time.low, one.carried), *zip(map(float, one.time_ms), one.position, strict=True)]
+    held = [position for _, position in points]
+    plot = Plot(time, amounts_axis(held, short))
+    plot.steps([*points, (time.high, held[-1])], "plain", is_filled=True)
     base = one.base
-    low, high = min(one.position), max(one.position)
+    low, high = min(held), max(held)
     label = f"Inventory: between {low:+,.8g} and {high:+,.8g} {base}, at last {one.position[-1]:+,.8g} {base}."
-    return chart("Inventory", plot.svg(label), f"What the day's fills left open, {base}.{_of_symbols(one, of)}")
+    return chart("Inventory", plot.svg(label), f"What was open, {base}.{_of_symbols(one, of)}")
 
 
 def _fills(one: Curves, time: Axis, of: int) -> Html:

@@ -21,6 +21,7 @@ class Curves:
     """One symbol's day; every list has one value for each fill, amounts in quote.
 
     Attributes:
+        carried: what was open when the day began, signed, in base.
         is_at_mid: whether `marked` values what is open at the mid of each fill; else at the fill's own price.
         marked: by how much the account's worth had changed until then, with the moves of what was carried into the day.
         end: the same at the last sight, None where its mid is not known.
@@ -31,6 +32,7 @@ class Curves:
     symbol: str
     base: str
     quote: str
+    carried: float = 0.0
     is_at_mid: bool = True
     time_ms: list[int] = field(default_factory=list)
     is_buy: list[bool] = field(default_factory=list)
@@ -92,8 +94,8 @@ def together(curves: Iterable[Curves], name: str) -> list[tuple[float, float]]:
 
 def _curves(symbol: str, part: JsonObject, opening: Decimal | None, rows: list[JsonObject]) -> Curves:
     """Return a symbol's curves: what moved in the account, valued at the mids; `opening` is that of the first sight."""
-    curves = Curves(symbol, part["base"], part["quote"])
     position = carried = float((part.get("carried") or {}).get("qty") or 0)
+    curves = Curves(symbol, part["base"], part["quote"], carried)
     cash = realized = captured = 0.0
     start = None if opening is None else carried * float(opening)
     every_realized, every_captured = [], []

@@ -131,7 +131,9 @@ def _fills(documents: Sequence[JsonObject], symbol: str) -> tuple[list[Fill], li
     for document in documents:
         told = document.get("trade_history", [])
         entries = told.in_floats() if isinstance(told, SealedHistory) else told
-        position, rows = 0.0, [row for row in entries if row["symbol"] == symbol]
+        rows = [row for row in entries if row["symbol"] == symbol]
+        carried = document.get("symbols", {}).get(symbol, {}).get("carried", {})
+        position = float(carried.get("qty") or 0)
         usual = fmean(float(row["qty"]) for row in rows) if rows else 1.0
         for row in rows:
             sign, qty = (1 if row["side"] == "BUY" else -1), float(row["qty"])

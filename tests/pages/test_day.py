@@ -71,6 +71,24 @@ def test_a_fee_in_the_base_asset_leaves_less_of_what_was_bought() -> None:
     assert curve.captured == pytest.approx([0.9, 0.9 + 4.5, 0.9 + 4.5 + 0.18 * 11])
 
 
+def test_what_was_held_at_midnight_is_there_before_the_first_fill() -> None:
+    """Guards the curve of the inventory: it began at nothing, and jumped to what was carried with the first fill."""
+    day = day_of(30)
+    del day["symbols"]["BTCUSDT"]["carried"]
+    (flat,) = day_curves(day)
+    day["symbols"]["BTCUSDT"]["carried"] = {"qty": Decimal(-9), "lots": []}
+    (curve,) = day_curves(day)
+    assert (flat.carried, curve.carried) == (0, -9)
+    assert curve.position == pytest.approx([position - 9 for position in flat.position])
+    day["symbols"]["BTCUSDT"]["carried"] = {"qty": Decimal(9), "lots": []}
+    text = day_page(day, "x", by_order={"level": [], "rule": []})
+    label = re.search(r"Inventory: between ([-+.0-9]+) and ([-+.0-9]+) BTC", text)
+    assert label is not None
+    assert float(label[2]) == pytest.approx(max(9, *day_curves(day)[0].position))
+    (top,) = re.findall(r'Inventory: between.*?class="area plain"></path><path d="M\S+ (\S+?)H', text)
+    assert 8 < float(top) < 100, "near the highest of the chart, and not at nothing"
+
+
 def test_the_curves_of_several_symbols_are_added_up_in_time() -> None:
     """Guards the sum while one symbol has not traded yet, and the order of the symbols."""
     fills = [

@@ -6,13 +6,25 @@ The short form of `python -m tests.reports.evidence_nightly`, which makes 200 ri
 import random
 from collections import Counter
 from collections.abc import Callable
+from decimal import Decimal
+from itertools import accumulate
 
 import pytest
 
 from market.exact_json import dumps, loads
 from reports import evidence as rules
 from reports.evidence import CAUSES, evidence
-from tests.reports.made_days import BEST_BPS, FEE_BPS, FULL_SKEW_BPS, REACH_BPS, RIGHT, Made, faulty, made_day, right
+from tests.reports.made_days import (
+    BEST_BPS,
+    FEE_BPS,
+    FULL_SKEW_BPS,
+    REACH_BPS,
+    RIGHT,
+    Made,
+    faulty,
+    made_day,
+    right,
+)
 
 
 def told(make: Callable[[random.Random], Made], count: int, seed: str) -> Counter[tuple[str, ...]]:
@@ -36,6 +48,22 @@ def test_planted_fault_is_named(cause: str) -> None:
     """Four of five days at least, and no other cause beside it."""
     found = told(lambda dice: faulty(cause, dice), 10, cause)
     assert found[(cause,)] >= 8, found
+
+
+def test_what_is_held_over_midnight_is_held() -> None:
+    """Guards the skew of a desk that is long or short when the day begins: it was looked at as if it began flat."""
+    day = made_day(Made(skew=0), random.Random("midnight"))
+    rows = day["trade_history"] = [row | {"qty": Decimal("0.5")} for row in day["trade_history"]]  # sums are exact
+    signs = [1 if row["side"] == "BUY" else -1 for row in rows]
+    held = list(accumulate(signs, initial=0))
+    middle = held.index(max(held, key=abs))
+    assert abs(held[middle]) > 2 * rules.POSITIONS_FULL
+    carried = {"qty": held[middle] * Decimal("0.5")}
+    second = day | {"trade_history": rows[middle:], "symbols": {"BTCUSDT": {"carried": carried}}}
+    found, _ = evidence([day | {"trade_history": rows[:middle]}, second])
+    assert found == evidence([day])[0] != []
+    unknown = day | {"symbols": {"BTCUSDT": {"carried": {"qty": None, "why": "it cannot be read"}}}}
+    assert evidence([unknown]) == evidence([day])
 
 
 def test_intervals_that_are_too_narrow_are_found_by_the_right_days(monkeypatch: pytest.MonkeyPatch) -> None:
