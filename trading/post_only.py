@@ -46,8 +46,24 @@ class PostOnly:
                 pause.until_ns = 0
 
     def priced(self, wanted: Sequence[Quote]) -> Sequence[Quote]:
-        """Return quotes of which none would trade at once by what is known: a tick behind what would trade with it."""
-        return [each for each in map(self._behind, wanted) if 0 < each.price_ticks <= PRICE_TICKS_MAX]
+        """Return quotes of which none would trade at once by what is known: a tick behind what would trade with it.
+
+        Of several of a side that would, each stands a tick behind the one before it, as far as they were wanted apart.
+        """
+        priced = list(wanted)
+        for side in Side:
+            if (most_ticks := self._most_ticks(side)) is None:
+                continue
+            outwards = -1 if side == Side.BUY else 1
+            places = [place for place, quote in enumerate(wanted) if quote.side == side]
+            before: tuple[int, int] | None = None  # the price of the quote before it: as wanted, as priced
+            for place in sorted(places, key=lambda each: outwards * wanted[each].price_ticks):
+                quote = wanted[place]
+                if before is not None and before[0] != quote.price_ticks:
+                    most_ticks = before[1] + outwards
+                priced[place] = _behind(quote, most_ticks)
+                before = quote.price_ticks, priced[place].price_ticks
+        return [each for each in priced if 0 < each.price_ticks <= PRICE_TICKS_MAX]
 
     def refuse(self, quote: Quote, now_ns: int) -> int:
         """Take note that a quote would have traded at once; return for how long its side pauses, ns."""
@@ -72,14 +88,18 @@ class PostOnly:
         """Return when the pauses end that are on."""
         return [pause.until_ns for pause in self._pauses.values() if pause.is_on(now_ns)]
 
-    def _behind(self, quote: Quote) -> Quote:
-        side = quote.side
+    def _most_ticks(self, side: Side) -> int | None:
+        """Return the nearest price at which a quote of a side would not trade at once; None while nothing is known."""
         known = [ticks[side] for ticks in (self._best_ticks, self._told_ticks) if side in ticks]
         if not known:
-            return quote
-        most_ticks = min(known) - 1 if side == Side.BUY else max(known) + 1
-        if quote.price_ticks <= most_ticks if side == Side.BUY else quote.price_ticks >= most_ticks:
-            return quote
-        text = f"a tick behind the other side's best price: at {quote.price_ticks} ticks it would trade at once"
-        numbers = {"wanted_ticks": quote.price_ticks, "price_ticks": most_ticks}
-        return replace(quote, price_ticks=most_ticks, why=Reason(Rule.WOULD_TAKE, text, numbers))
+            return None
+        return min(known) - 1 if side == Side.BUY else max(known) + 1
+
+
+def _behind(quote: Quote, most_ticks: int) -> Quote:
+    is_bid = quote.side == Side.BUY
+    if quote.price_ticks <= most_ticks if is_bid else quote.price_ticks >= most_ticks:
+        return quote
+    text = f"kept behind the other side's best price: it was wanted at {quote.price_ticks} ticks"
+    numbers = {"wanted_ticks": quote.price_ticks, "price_ticks": most_ticks}
+    return replace(quote, price_ticks=most_ticks, why=Reason(Rule.WOULD_TAKE, text, numbers))

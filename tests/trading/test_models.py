@@ -13,7 +13,9 @@ from market.depth import Depth, Level
 from tests.trading.markets import at_mid
 from trading.models import MODELS, model_named
 from trading.models.parameters import Parameters
+from trading.order_rules import OrderRules
 from trading.quoting import Arrivals, Estimates, Market, Quote
+from trading.reasons import Rule
 
 PLAIN = Parameters(Decimal("0.002"), Decimal(1_000))
 MID = at_mid(2 * 9_138_500)  # 91,385.00: one bitcoin is 91,385 USDT, a quote of 1,000 is 1,094 lots
@@ -205,6 +207,29 @@ def test_side_that_adds_to_the_position_makes_way_for_the_other(
     assert quoted("glft", RISKY, market) == quotes
 
 
+def test_levels_of_a_side_that_is_held_back_keep_their_steps() -> None:
+    """Under a lean of twice the half-spread three asks were held at one price: one order of three times the size.
+
+    A step of 0.0005 is 4,569.25 ticks; the first ask stands a tick above the best bid, the others that much behind.
+    """
+    parameters = replace(PLAIN, skew=Decimal("0.004"), levels=3)
+    market = MID._replace(depth=Depth((Level(9_138_500, 1),), (Level(9_138_501, 1),)), position=FULL)
+    _, asks = quoted("symmetric", parameters, market)
+    assert [price for price, _ in asks] == [9_138_501, 9_143_071, 9_147_640]
+    reasons = {each.why.rule for each in model_named("symmetric", parameters).quotes(market) if each.side == Side.SELL}
+    assert reasons == {Rule.WOULD_TAKE}
+    bids, _ = quoted("symmetric", parameters, market._replace(position=-FULL))
+    assert [price for price, _ in bids] == [9_138_500, 9_133_930, 9_129_361]
+
+
+def test_levels_whose_step_is_less_than_a_tick_stand_a_tick_apart() -> None:
+    """At a mid of 50.5 ticks a step of 5 bps is a fortieth of a tick."""
+    market = at_mid(101)._replace(rules=OrderRules())
+    bids, asks = quoted("symmetric", replace(PLAIN, levels=3, notional=Decimal("0.001")), market)
+    assert [price for price, _ in bids] == [50, 49, 48]
+    assert [price for price, _ in asks] == [51, 52, 53]
+
+
 ARRIVALS = st.none() | st.builds(
     Arrivals, st.floats(1e-3, 1e3), st.floats(10, 1e6), st.sampled_from([100.0, 200.0, MANY]), st.just(1.0)
 )
@@ -239,7 +264,11 @@ def test_quotes_never_cross_and_never_rise_with_the_inventory(
     poor, rich = (quoted(name, parameters, market_of(book, held, seen)) for held in (low, low + more))
     for bids, asks in (poor, rich):
         prices = [*reversed(bids), *asks]
-        assert all(nearer[0] <= farther[0] for nearer, farther in pairwise(prices))
+        assert all(nearer[0] < farther[0] for nearer, farther in pairwise(prices)), "one price has one quote of ours"
+        step_ticks = parameters.level_step * (2 * book[0] + book[1]) / 2
+        if parameters.centre == "mid":
+            gaps = [abs(nearer[0] - farther[0]) for side in (bids, asks) for nearer, farther in pairwise(side)]
+            assert all(gap >= step_ticks - 1 for gap in gaps)
         if bids:
             assert bids[0][0] < book[0] + book[1]
         if asks:

@@ -41,6 +41,16 @@ def test_quote_that_would_trade_with_the_book_stands_a_tick_behind_it(
     assert [quote.why.rule == Rule.WOULD_TAKE for quote in quotes] == [each != 100 for each in placed]
 
 
+def test_levels_that_would_trade_stay_apart() -> None:
+    """All stood at one price: the tick behind the market's. Two that are wanted at one price are one level."""
+    post_only = PostOnly()
+    post_only.look(book(90, 99))
+    bids = [replace(BID, price_ticks=ticks) for ticks in (102, 95, 100, 100, 97, 98)]
+    asks = [replace(ASK, price_ticks=ticks) for ticks in (99, 88, 89)]
+    priced = post_only.priced([*bids, *asks])
+    assert [quote.price_ticks for quote in priced] == [98, 94, 97, 97, 95, 96, 99, 91, 92]
+
+
 def test_quote_without_a_price_behind_the_market_is_none() -> None:
     """There is nothing below the first tick."""
     post_only = PostOnly()

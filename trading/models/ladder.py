@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from math import ceil, floor
+from typing import Final, NamedTuple
 
 from market.codes import Side
 from market.limits import PRICE_TICKS_MAX, QTY_LOTS_MAX
@@ -10,16 +11,17 @@ from trading.models.obstacles import obstacle
 from trading.models.parameters import Parameters
 from trading.models.spreads import Spread
 from trading.quoting import Market, Quote
-from trading.reasons import WANTED
+from trading.reasons import WANTED, Reason, Rule
 
 
 class Ladder:
     """Quotes at centre x (1 - distance) and centre x (1 + distance), the levels behind them a step apart each.
 
     Prices are rounded away from the centre, to whole ticks, and reach no price at which others stand on the other
-    side, nor one at which we do: there the side that adds to the position makes way. The quantity of a first quote is
-    `notional` / mid, rounded down to whole lots. With the default parameters, a mid of 91,385.00, half-spread 0.002 and
-    notional 1,000: 0.01094 at 91,202.23 and at 91,567.77.
+    side, nor one at which we do: there the side that adds to the position makes way. What holds a first quote back
+    moves those behind it along; they are a tick apart at least. The quantity of a first quote is `notional` / mid,
+    rounded down to whole lots. With the default parameters, a mid of 91,385.00, half-spread 0.002 and notional 1,000:
+    0.01094 at 91,202.23 and at 91,567.77.
 
     Args:
         name: that the quotes have as their model's.
@@ -52,21 +54,56 @@ class Ladder:
         held = (market.position or Decimal(0)) * mid / own.inventory
         inventory = min(max(held, Decimal(-1)), Decimal(1))
         distances = self._spread.distances(inventory, market.seen)
-        highest_bid, lowest_ask = asks[0].price_ticks - 1, bids[0].price_ticks + 1
-        if inventory > 0:  # with other takers on either side they could meet: what adds to the position makes way
-            highest_bid = min(highest_bid, max(ceil(centre_ticks * (1 + distances.ask)), lowest_ask) - 1)
-        else:
-            lowest_ask = max(lowest_ask, min(floor(centre_ticks * (1 - distances.bid)), highest_bid) + 1)
+        bid = _held(Side.BUY, centre_ticks * (1 - distances.bid), asks[0].price_ticks - 1, _TAKING)
+        ask = _held(Side.SELL, centre_ticks * (1 + distances.ask), bids[0].price_ticks + 1, _TAKING)
+        if bid.price_ticks >= ask.price_ticks:  # with other takers on either side: what adds to the position makes way
+            if inventory > 0:
+                bid = _held(Side.BUY, bid.ticks, ask.price_ticks - 1, _CROSSING)
+            else:
+                ask = _held(Side.SELL, ask.ticks, bid.price_ticks + 1, _CROSSING)
         first_lots = own.notional / mid / market.instrument.lot_size
         bid_part, ask_part = (1 - own.size_skew * max(adding, Decimal(0)) for adding in (inventory, -inventory))
-        for steps in range(own.levels):
-            price_ticks = min(floor(centre_ticks * (1 - distances.bid - steps * own.level_step)), highest_bid)
-            qty_lots = int(first_lots * bid_part * own.level_growth**steps)
-            yield Quote(Side.BUY, price_ticks, qty_lots, WANTED, steps + 1, self._name)
-        for steps in range(own.levels):
-            price_ticks = max(ceil(centre_ticks * (1 + distances.ask + steps * own.level_step)), lowest_ask)
-            qty_lots = int(first_lots * ask_part * own.level_growth**steps)
-            yield Quote(Side.SELL, price_ticks, qty_lots, WANTED, steps + 1, self._name)
+        step_ticks = centre_ticks * own.level_step
+        yield from self._levels(Side.BUY, bid, step_ticks, first_lots * bid_part)
+        yield from self._levels(Side.SELL, ask, step_ticks, first_lots * ask_part)
+
+    def _levels(self, side: Side, first: "_First", step_ticks: Decimal, first_lots: Decimal) -> Iterator[Quote]:
+        """Yield a side, from where its first quote may stand: what holds that back moves those behind it along."""
+        sign, price_ticks = (-1 if side == Side.BUY else 1), 0
+        for steps in range(self._parameters.levels):
+            before_ticks, price_ticks = price_ticks, _outwards(side, first.ticks + sign * steps * step_ticks)
+            if steps:  # a step may be less than a tick, and one price is one level
+                price_ticks = sign * max(sign * price_ticks, sign * before_ticks + 1)
+            qty_lots = int(first_lots * self._parameters.level_growth**steps)
+            yield Quote(side, price_ticks, qty_lots, first.why, steps + 1, self._name)
+
+
+class _First(NamedTuple):
+    """Where the first quote of a side may stand, in ticks, exactly and as a price; and why there."""
+
+    ticks: Decimal
+    price_ticks: int
+    why: Reason
+
+
+_TAKING: Final = (Rule.WOULD_TAKE, "a tick behind the other side's best price", "trade at once")
+_CROSSING: Final = (Rule.CROSSING, "a tick behind our own other side", "trade with that")
+
+
+def _held(side: Side, ticks: Decimal, most_ticks: int, so_by: tuple[Rule, str, str]) -> _First:
+    """Return a first quote that is wanted at `ticks`, and may come as near to the other side as `most_ticks`."""
+    nearest = min if side == Side.BUY else max
+    wanted_ticks, at_ticks = _outwards(side, ticks), nearest(ticks, Decimal(most_ticks))
+    if (price_ticks := _outwards(side, at_ticks)) == wanted_ticks:
+        return _First(at_ticks, price_ticks, WANTED)
+    rule, where, what = so_by
+    text = f"{where}: the model's first, at {wanted_ticks} ticks, would {what}"
+    return _First(at_ticks, price_ticks, Reason(rule, text, {"wanted_ticks": wanted_ticks, "price_ticks": price_ticks}))
+
+
+def _outwards(side: Side, ticks: Decimal) -> int:
+    """Return a price that is no nearer to the other side."""
+    return floor(ticks) if side == Side.BUY else ceil(ticks)
 
 
 def _is_takeable(quote: Quote, market: Market) -> bool:
