@@ -70,10 +70,11 @@ def read_risk(run_dir: Path, of: str | None = None) -> Account | None:
             why=str(kept["why"]),
             since_ns=int(kept["since_ns"]),
             has=Amounts(*map(_amount, has)) if (has := kept.get("has")) else None,  # former versions kept none
+            numbers={name: _amount(number) for name, number in kept.get("numbers", {}).items()},  # nor these
         )
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, KeyError, TypeError, ArithmeticError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, ArithmeticError) as error:
         raise DamagedRiskError(f"{run_dir / RISK_FILE} cannot be read: {error}") from None
 
 
@@ -105,7 +106,9 @@ def write_risk(run_dir: Path, of: str, account: Account, *, is_synced: bool) -> 
     """
     texts = {key: str(value) if isinstance(value, Decimal) else value for key, value in asdict(account).items()}
     has = account.has and [str(amount) for amount in account.has]
-    content = json.dumps({"of": of, **texts, "stage": account.stage.name, "has": has}).encode() + b"\n"
+    numbers = {name: str(number) for name, number in account.numbers.items()}
+    more = {"stage": account.stage.name, "has": has, "numbers": numbers}
+    content = json.dumps({"of": of, **texts, **more}).encode() + b"\n"
     write_whole(run_dir / RISK_FILE, content, is_synced=is_synced)
 
 

@@ -7,7 +7,7 @@ trade of ours is nothing earned or lost.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from enum import IntEnum
 from typing import Final, NamedTuple
@@ -17,10 +17,10 @@ from market.clock import NS_PER_SECOND
 from market.instrument import Instrument
 from trading.readings import Amounts
 from trading.reasons import Reason, Rule
+from trading.shown import beside
 
 STANDS_NS: Final = NS_PER_SECOND  # for which a number must stand: a sweep moves the mid for a moment
 DAY_NS: Final = 86_400 * NS_PER_SECOND
-_CENT: Final = Decimal("0.01")
 
 
 class Stage(IntEnum):
@@ -78,6 +78,7 @@ class Account:
         stage: how far it has withdrawn.
         why: the number that has led there, for a person.
         since_ns: when, ns since 1970 UTC; together with the stage it names what a person resumes.
+        numbers: what `why` says, by name: each number, and from where on it has led there.
     """
 
     day: int
@@ -88,6 +89,7 @@ class Account:
     why: str = ""
     since_ns: int = 0
     has: Amounts | None = None
+    numbers: Mapping[str, Decimal] = field(default_factory=dict)
 
     @property
     def trip(self) -> str:
@@ -127,8 +129,10 @@ class Escalation:
 
     @property
     def why(self) -> Reason:
-        """Why it has."""
-        return Reason(Rule.WITHDRAWN, f"{self.stage.title}: {self.account.why if self.account else ''}")
+        """Why it has, with the numbers that have led there."""
+        if self.account is None:
+            return Reason(Rule.WITHDRAWN, f"{self.stage.title}: ")
+        return Reason(Rule.WITHDRAWN, f"{self.stage.title}: {self.account.why}", self.account.numbers)
 
     def resume(self) -> None:
         """Begin anew with what there is at the next look: a person has seen what is lost."""
@@ -166,8 +170,8 @@ class Escalation:
         reached = self._reached(now_ns)
         if reached is None or reached[0] <= account.stage:
             return None
-        stage, why = reached
-        self.account = replace(account, stage=stage, why=why, since_ns=now_ns)
+        stage, why, numbers = reached
+        self.account = replace(account, stage=stage, why=why, numbers=numbers, since_ns=now_ns)
         return stage
 
     def _of_today(self, now_ns: int, mid: Decimal, balances: Mapping[str, Balance], neutral_qty: Decimal) -> Account:
@@ -200,24 +204,30 @@ class Escalation:
     def _equity(self, mid: Decimal, balances: Mapping[str, Balance], neutral_qty: Decimal) -> Decimal:
         return self._amounts(balances).value(mid) - neutral_qty * mid
 
-    def _reached(self, now_ns: int) -> tuple[Stage, str] | None:
-        """Return the farthest stage whose number has stood for long enough, with the number."""
+    def _reached(self, now_ns: int) -> tuple[Stage, str, Mapping[str, Decimal]] | None:
+        """Return the farthest stage whose number has stood for long enough, with that: both, if two lead there."""
         limits, (loss, drawdown, position_use) = self.triggers, self.seen
-        lost = ("lost today", loss, limits.daily_loss)
-        fallen = ("below the peak", drawdown, limits.drawdown)
+        lost = ("lost_today", "lost today", loss, limits.daily_loss)
+        fallen = ("below_peak", "below the peak", drawdown, limits.drawdown)
+        used = ("position_use", "times the limit of the position", position_use, Decimal(1))
         rows = (
             (Stage.DISCONNECTS, *lost, limits.disconnects),
             (Stage.FLATTENS, *lost, limits.flattens),
             (Stage.CANCELS_ALL, *fallen, limits.cancels_all),
-            (Stage.STOPS_NEW, "times the limit of the position", position_use, Decimal(1), limits.stops_new),
+            (Stage.STOPS_NEW, *used, limits.stops_new),
             (Stage.WIDENS, *lost, limits.widens),
             (Stage.WIDENS, *fallen, limits.widens),
         )
-        standing: dict[Stage, str] = {}
-        for stage, what, number, limit, times in rows:
-            if limit is not None and number >= times * limit:
+        standing: dict[Stage, tuple[list[str], dict[str, Decimal]]] = {}
+        for stage, name, what, number, limit, times in rows:
+            if limit is not None and number >= (bound := times * limit):
+                texts, numbers = standing.setdefault(stage, ([], {}))
                 unit = "" if stage == Stage.STOPS_NEW else f" {self._instrument.quote}"
-                standing.setdefault(stage, f"{number.quantize(_CENT)}{unit} {what}, from {times * limit:f} on")
+                texts.append(f"{beside(number, bound)}{unit} {what}, from {bound:f} on")
+                numbers |= {name: number, f"{name}_from": bound}
         self._since_ns = {stage: self._since_ns.get(stage, now_ns) for stage in standing}
         stood = [stage for stage, since_ns in self._since_ns.items() if now_ns - since_ns >= STANDS_NS]
-        return (max(stood), standing[max(stood)]) if stood else None
+        if not stood:
+            return None
+        texts, numbers = standing[max(stood)]
+        return max(stood), "; ".join(texts), numbers

@@ -7,8 +7,10 @@ from typing import NamedTuple
 from market.clock import NS_PER_MS, NS_PER_SECOND
 from market.codes import Side
 from market.depth import Depth
+from market.instrument import format_decimal
 from trading.quoting import Quote
 from trading.reasons import Reason, Rule
+from trading.shown import beside
 from trading.strategy import OwnOrder
 
 
@@ -97,7 +99,8 @@ class Keeping:
         age_max_ns, age_ns = self._requoting.age_max_ns, self._now_ns - order.since_ns
         if not age_max_ns or age_ns < age_max_ns:
             return None
-        text = f"it is {age_ns // NS_PER_SECOND} s old, at most {age_max_ns / NS_PER_SECOND:g} s"
+        age_s, most_s = (Decimal(each) / NS_PER_SECOND for each in (age_ns, age_max_ns))
+        text = f"it is {beside(age_s, most_s, 0)} s old, to be replaced from {format_decimal(most_s)} s on"
         return Reason(Rule.AGE, text, {"age_ms": age_ns // NS_PER_MS, "age_ms_max": age_max_ns // NS_PER_MS})
 
     def _missized(self, order: OwnOrder, quote: Quote) -> Reason | None:

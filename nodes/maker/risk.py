@@ -9,6 +9,7 @@ from desk.run_dir import StayDownError
 from market.clock import NS_PER_SECOND
 from nodes.node import Node
 from trading.escalation import Account, Escalation, Stage
+from trading.shown import beside
 
 KEEP_NS: Final = 5 * NS_PER_SECOND  # from one writing to the next while nothing but the peak moves
 
@@ -70,15 +71,15 @@ class MakerRisk:
     def show(self) -> None:
         """Set the figures of `status`."""
         account, (loss, drawdown, use) = self._escalation.account, self._escalation.seen
-        is_withdrawn = account is not None and bool(account.stage)
+        is_withdrawn, triggers = account is not None and bool(account.stage), self._escalation.triggers
         self._node.show(
             withdrawn=self._escalation.why.text if is_withdrawn else None,
             trip=account.trip if account else "",
-            lost_today=f"{loss:.2f}",
-            below_peak=f"{drawdown:.2f}",
-            position_use=f"{use:.4f}",
-            loss_max=_text(self._escalation.triggers.daily_loss),
-            drawdown_max=_text(self._escalation.triggers.drawdown),
+            lost_today=_beside(loss, triggers.daily_loss, 2),
+            below_peak=_beside(drawdown, triggers.drawdown, 2),
+            position_use=_beside(use, Decimal(1), 4),
+            loss_max=_text(triggers.daily_loss),
+            drawdown_max=_text(triggers.drawdown),
         )
 
     def follow(self) -> bool:
@@ -103,3 +104,7 @@ class MakerRisk:
 
 def _text(limit: Decimal | None) -> str | None:
     return None if limit is None else str(limit)
+
+
+def _beside(number: Decimal, limit: Decimal | None, places: int) -> str:
+    return f"{number:.{places}f}" if limit is None else beside(number, limit, places)

@@ -61,10 +61,28 @@ def test_each_stage_has_its_number() -> None:
     assert one.at(9_501) == Stage.WIDENS
     assert one.at(9_500) == Stage.CANCELS_ALL
     assert one.escalation.why.text == "cancels all: 2000.00 USDT below the peak, from 2000 on"
+    assert one.escalation.why.numbers == {"below_peak": 2_000, "below_peak_from": 2_000}
     one = Looked()
     one.at(10_000, use="1.49")
     assert one.escalation.stage == Stage.QUOTES
     assert one.at(10_000, use="1.5") == Stage.STOPS_NEW
+
+
+def test_both_numbers_are_told_that_lead_to_a_stage_and_each_is_as_far_as_that() -> None:
+    """The loss hid the drawdown; one of 0.004 from 0.003 on was told as 0.00."""
+    one = Looked(Triggers(Decimal("0.006"), Decimal("0.008")))
+    one.at(10_000)
+    one.at(10_000, base="0.99999996")
+    assert one.escalation.why.text == (
+        "widens: 0.004 USDT lost today, from 0.0030 on; 0.004 USDT below the peak, from 0.0040 on"
+    )
+    numbers = (
+        ("lost_today", "0.004"),
+        ("lost_today_from", "0.003"),
+        ("below_peak", "0.004"),
+        ("below_peak_from", "0.004"),
+    )
+    assert one.escalation.why.numbers == {name: Decimal(number) for name, number in numbers}
 
 
 def test_position_counts_at_the_mid_and_what_is_neutral_does_not() -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from desk.decisions_file import last_decisions
 from desk.risk_file import RISK_FILE, DamagedRiskError, read_risk, resume, withdrawn
 from desk.run_dir import StayDownError
 from market.clock import NS_PER_SECOND
@@ -43,11 +44,20 @@ def test_withdrawn_maker_is_so_over_a_restart_until_a_person_resumes(
     assert venue.prices() == {}
     assert figures(quoting)["withdrawn"] == "flattens: 1001.00 USDT lost today, from 1000.0 on"
     assert [line["rule"] for line in lines(told, "withdrew")] == ["WITHDRAWN"]
+    numbers = {"lost_today": 1_001, "lost_today_from": 1_000}
+    of_rule = [each for each in last_decisions(run_dir, 100) if each["rule"] == "WITHDRAWN"]
+    assert {each["action"] for each in of_rule} >= {"cancel", "idle", "withdrew"}
+    assert all(each["numbers"] == numbers for each in of_rule), "empty numbers tell nobody what has led there"
     with a_maker(run_dir, venue) as successor:
         for _ in range(3):
             successor.cycle()
         assert venue.prices() == {}, "a restart is no person"
         assert len(lines(told, "goes on as it had withdrawn")) == 1
+        kept = read_risk(run_dir, OF)
+        assert kept is not None
+        assert kept.numbers == numbers
+        new = [each for each in last_decisions(run_dir, 100) if each["rule"] == "WITHDRAWN"][len(of_rule) :]
+        assert [each["numbers"] for each in new if each["action"] == "idle"] == [numbers] * 2
         found = withdrawn(run_dir)
         assert found is not None
         assert found.text == figures(successor)["withdrawn"]

@@ -1,0 +1,25 @@
+"""Numbers for a person, beside the bound that they are held against."""
+
+from decimal import Decimal
+from typing import Final
+
+from market.instrument import format_decimal
+
+DIGITS_MAX: Final = 28  # that a Decimal keeps: no further ones are told
+
+
+def beside(value: Decimal, bound: Decimal, places: int = 2) -> str:
+    """Return a number with so many decimals, or as many more as show on which side of a bound it is.
+
+    Both count without their signs: what is 10,000.004 of at most 10,000.00 is not told as 10000.00.
+    """
+    shown = round(value, places)
+    while places < DIGITS_MAX and abs(shown).compare(bound) != abs(value).compare(bound):
+        places += 1
+        shown = round(value, places)
+    return f"{shown:f}"
+
+
+def whole(value: Decimal, places: int = 2) -> str:
+    """Return a number with all of its digits, and so many decimals at least."""
+    return f"{value:.{places}f}" if value == round(value, places) else format_decimal(value)
