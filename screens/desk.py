@@ -248,9 +248,12 @@ def _quotes(maker: Mapping[str, Any], state: str) -> list[str]:
 
 
 def _side(maker: Mapping[str, Any], side: str) -> str:
-    """Return a quote, or that there is none, with the code of the rule that is so by."""
-    rule = maker.get(f"{side}_rule")
-    return f"{side} {_price(maker[side])}" if maker.get(side) else f"no {side}: {rule}" if rule else f"no {side}"
+    """Return a quote, or that there is none, with the codes of the rule that is so by and of the limits that bind."""
+    bound, rule = maker.get(f"{side}_bound") or [], maker.get(f"{side}_rule")
+    is_quoted = bool(maker.get(side))
+    codes = [*([rule] if rule and not is_quoted else []), *bound]
+    told = f"{side} {_price(maker[side])}" if is_quoted else f"no {side}"
+    return f"{told}: {', '.join(dict.fromkeys(codes))}" if codes else told
 
 
 def _last_rule(maker: Mapping[str, Any]) -> list[str]:

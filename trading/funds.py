@@ -51,12 +51,12 @@ class Funds:
         """
         if not self._ours:
             return Checked(wanted, {})
-        left, kept, bounds = dict(self._ours), list[Quote](), dict[Side, Reason]()
+        left, kept, bounds = dict(self._ours), list[Quote](), dict[Side, Sequence[Reason]]()
         for quote in wanted:
             side, of_lot = quote.side, self._needs(replace(quote, qty_lots=1))
             lots = min(quote.qty_lots, max(0, int(left[side] / of_lot)))
             if lots < quote.qty_lots:
-                bounds.setdefault(side, self._why(side, left[side], self._needs(quote)))
+                bounds.setdefault(side, [self._why(side, left[side], self._needs(quote))])
                 if not self._is_an_order(quote.price_ticks, lots):
                     continue
             kept.append(replace(quote, qty_lots=lots))

@@ -3,7 +3,7 @@
 It remembers what it has told, so that a limit is told when it begins to bind, and not in each round.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from math import ceil, floor
@@ -30,7 +30,7 @@ from trading.position import Held, Position
 from trading.post_only import PostOnly
 from trading.quoting import Quote
 from trading.readings import Amounts
-from trading.reasons import NO_MEASURE, NO_MID, NO_PRICE, RATE_LIMIT, Reason, Rule
+from trading.reasons import NO_MEASURE, NO_MID, NO_PRICE, RATE_LIMIT, Reason, Rule, joined, reason_of, together
 from trading.sending_rate import SendingRate
 from trading.strategy import OwnOrder, Wanted
 
@@ -49,6 +49,7 @@ class Guard:
     Attributes:
         escalation: how far it has withdrawn.
         rate: how many orders it has sent.
+        binding: by side, what takes something from what is wanted of it, the hardest first.
     """
 
     def __init__(self, limits: Limits, instrument: Instrument, rules: OrderRules, triggers: Triggers = NEVER) -> None:
@@ -68,7 +69,7 @@ class Guard:
         self._check: LimitCheck | None = None  # None: nothing can be said against a limit
         self._slice: Quote | None = None  # of a position that is to go, what trades next
         self._is_flat = self._is_stuck = False  # whether that was told
-        self._binding: dict[Side, str] = {}  # the rules that were told
+        self.binding: Mapping[Side, Sequence[Reason]] = {}
         self._notes: list[notes.Note] = []
 
     # --- in each round ---
@@ -99,7 +100,7 @@ class Guard:
 
     def cut(self, wanted: Wanted) -> Wanted:
         """Return of what is wanted what may be; a side of which nothing is left is idle for its limit."""
-        stage = self.escalation.stage
+        stage, asked = self.escalation.stage, wanted
         if stage >= Stage.CANCELS_ALL:
             return Wanted((), wanted.wake_ns, dict.fromkeys(Side, self.escalation.why))
         if stage >= Stage.WIDENS and self._mid_ticks_x2 is not None:
@@ -108,14 +109,19 @@ class Guard:
         wanted = _without_a_price(wanted, self._post_only.priced(wanted.quotes), NO_PRICE)
         within = self._within_limits(wanted.quotes)
         checked = self._funds.cut(within.quotes)
-        bounds = {**within.bounds, **checked.bounds}  # money is counted for what limits leave: it binds the harder
-        for side, why in bounds.items():
-            if why.rule != self._binding.get(side):
-                self._notes.append(notes.Limited(side, why))
-        self._binding = {side: why.rule for side, why in bounds.items()}
+        # Money is counted for what limits leave: it binds the harder.
+        bounds = {
+            side: [*checked.bounds.get(side, ()), *within.bounds.get(side, ())]
+            for side in Side
+            if side in checked.bounds or side in within.bounds
+        }
+        self._tell_bounds(bounds)
         quoted = {quote.side for quote in checked.quotes}
-        idle = {side: why for side, why in bounds.items() if side not in quoted}
-        return wanted._replace(quotes=checked.quotes, idle={**wanted.idle, **idle})
+        idle = {side: joined(whys) for side, whys in bounds.items() if side not in quoted}
+        idle = {side: reason_of(why) for side, why in wanted.idle.items()} | idle
+        if stage >= Stage.WIDENS:
+            idle = together(dict.fromkeys(self._withdrawn(asked, idle), self.escalation.why), idle)
+        return wanted._replace(quotes=checked.quotes, idle=idle)
 
     def excess(self, own: Sequence[OwnOrder]) -> dict[str, Reason]:
         """Return which open orders a position would go too far with, or all, and why."""
@@ -139,10 +145,8 @@ class Guard:
 
     def held(self, now_ns: int) -> dict[Side, Reason]:
         """Return why nothing may be placed on a side now."""
-        held = self._post_only.reasons(now_ns) | self._pauses.reasons(now_ns)
-        if self.rate.room(now_ns) == 0:
-            held |= dict.fromkeys(Side, RATE_LIMIT)
-        return held | dict.fromkeys(Side, self.escalation.why) if self.escalation.stage >= Stage.STOPS_NEW else held
+        no_room = dict.fromkeys(Side, RATE_LIMIT) if self.rate.room(now_ns) == 0 else {}
+        return together(self.withdrawn(), no_room, self._pauses.reasons(now_ns), self._post_only.reasons(now_ns))
 
     def wakes_ns(self, now_ns: int) -> list[int]:
         """Return when what is held now is no more."""
@@ -153,6 +157,10 @@ class Guard:
         """Whether to ask for the balances: nothing sure is known, or a side is refused, perhaps for their sake."""
         is_hopeful = self._pauses.is_broken(now_ns) and position.is_older_than(HOPE_NS, now_ns)
         return is_hopeful or position.is_to_be_asked(now_ns)
+
+    def withdrawn(self) -> dict[Side, Reason]:
+        """Return why nothing new may be placed by the stage: that is said first, whatever else holds a side up."""
+        return dict.fromkeys(Side, self.escalation.why) if self.escalation.stage >= Stage.STOPS_NEW else {}
 
     # --- what happens ---
 
@@ -214,7 +222,20 @@ class Guard:
     def _within_limits(self, wanted: Sequence[Quote]) -> Checked:
         if self._limits == NO_LIMITS:
             return Checked(wanted, {})
-        return self._check.cut(wanted) if self._check else Checked((), dict.fromkeys(Side, NO_MEASURE))
+        return self._check.cut(wanted) if self._check else Checked((), dict.fromkeys(Side, (NO_MEASURE,)))
+
+    def _tell_bounds(self, bounds: Mapping[Side, Sequence[Reason]]) -> None:
+        """Tell each rule that begins to bind a side."""
+        for side, whys in bounds.items():
+            told = {why.rule for why in self.binding.get(side, ())}
+            self._notes += [notes.Limited(side, why) for why in whys if why.rule not in told]
+        self.binding = bounds
+
+    def _withdrawn(self, asked: Wanted, idle: Mapping[Side, Reason]) -> Collection[Side]:
+        """Return of the idle sides those that are so by the stage: that would be quoted without it."""
+        if self.escalation.stage >= Stage.STOPS_NEW:
+            return idle.keys()
+        return idle.keys() & {quote.side for quote in self._within_limits(asked.quotes).quotes}
 
     def _look_at_account(self, now_ns: int, check: LimitCheck, position: Position) -> None:
         most, qty = check.position_max, position.qty or Decimal(0)

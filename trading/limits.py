@@ -15,15 +15,21 @@ from market.instrument import Instrument, format_decimal
 from trading.order_rules import OrderRules
 from trading.position import Held
 from trading.quoting import Quote
-from trading.reasons import Reason, Rule
+from trading.reasons import Reason, Rule, joined
 from trading.sending_rate import ANY_NUMBER, SendingLimits
+from trading.shown import beside, whole
 from trading.strategy import OwnOrder
 
 SLACK: Final = Decimal(
     "1.05"
 )  # of a position's limit: an open order leaves beyond, or each move of the mid would move it
-_OF_A_SIDE: Final = frozenset({Rule.POSITION_LIMIT, Rule.EXPOSURE_LIMIT})
-_CENT: Final = Decimal("0.01")
+# What binds the harder: a position's limits take from a side as a whole, the next two a quote, the last a part of it.
+_HARDNESS: Final = (
+    frozenset({Rule.POSITION_LIMIT, Rule.EXPOSURE_LIMIT}),
+    frozenset({Rule.OPEN_ORDERS_LIMIT}),
+    frozenset({Rule.BAND_LIMIT}),
+    frozenset({Rule.ORDER_LIMIT}),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +54,10 @@ class Limits:
 
 
 class Checked(NamedTuple):
-    """The quotes that are left, and by side what took something away: of several the one that binds the harder."""
+    """The quotes that are left, and by side all that took something away, what binds the hardest first."""
 
     quotes: Sequence[Quote]
-    bounds: Mapping[Side, Reason]
+    bounds: Mapping[Side, Sequence[Reason]]
 
 
 class LimitCheck:
@@ -90,28 +96,27 @@ class LimitCheck:
         return min((each for each in both if each is not None), default=None)
 
     def cut(self, wanted: Sequence[Quote]) -> Checked:
-        """Return what may be in the book of what is wanted, if nothing else of ours is there: the nearest first.
-
-        What bounds a position bounds a side as a whole, and so binds harder than what bounds a quote.
-        """
+        """Return what may be in the book of what is wanted, if nothing else of ours is there: the nearest first."""
         kept: list[Quote] = []
-        bounds: dict[Side, Reason] = {}
-        left_lots = {side: self._room_lots(side, Decimal(0)) for side in Side}
+        told: dict[Side, dict[str, Reason]] = {side: {} for side in Side}  # of each rule the first
+        taken = dict.fromkeys(Side, Decimal(0))
         for quote in sorted(wanted, key=self._distance):
             side = quote.side
-            if (bound := self._out_of_place(quote, len(kept))) is not None:
-                bounds.setdefault(side, bound)
+            fits_lots, bounds = self._sized(quote)
+            out_of_place = self._out_of_place(quote, len(kept), len(wanted))
+            bounds += out_of_place
+            room_lots = self._room_lots(side, taken[side])
+            if not out_of_place and room_lots is not None and room_lots < fits_lots:
+                out = self._held.reach(side) + taken[side] + quote.qty_lots * self._instrument.lot_size
+                fits_lots = room_lots
+                bounds += self._position_bounds(side, out)
+            for bound in bounds:
+                told[side].setdefault(bound.rule, bound)
+            if out_of_place or (bounds and not self._is_enough(quote.price_ticks, fits_lots)):
                 continue
-            lots, bound = self._sized(quote, left_lots[side])
-            if bound is not None:
-                before = bounds.setdefault(side, bound)
-                bounds[side] = bound if bound.rule in _OF_A_SIDE and before.rule not in _OF_A_SIDE else before
-            if bound is not None and not self._is_enough(quote.price_ticks, lots):
-                continue
-            kept.append(replace(quote, qty_lots=lots))
-            if (room := left_lots[side]) is not None:
-                left_lots[side] = room - lots
-        return Checked(kept, bounds)
+            kept.append(replace(quote, qty_lots=fits_lots))
+            taken[side] += fits_lots * self._instrument.lot_size
+        return Checked(kept, {side: sorted(of.values(), key=_hardness) for side, of in told.items() if of})
 
     def admit(self, places: Sequence[Quote], open_count: int, sending_room: int | None) -> list[Quote]:
         """Return the new orders that may leave now, with all that is there already.
@@ -149,7 +154,7 @@ class LimitCheck:
             for order in sorted(own, key=lambda each: each.price_ticks, reverse=side == Side.SELL):
                 if out <= most * SLACK:
                     break
-                leaving[order.client_order_id] = self._position_bound(side, out)
+                leaving[order.client_order_id] = joined(self._position_bounds(side, out))
                 out -= order.leaves_lots * self._instrument.lot_size
         return leaving
 
@@ -160,45 +165,51 @@ class LimitCheck:
         most = self.position_max
         return None if most is None else int((most - self._held.reach(side) - taken) / self._instrument.lot_size)
 
-    def _out_of_place(self, quote: Quote, count: int) -> Reason | None:
+    def _out_of_place(self, quote: Quote, count: int, wanted_count: int) -> list[Reason]:
         """Return why a quote may not be at all, however small."""
         band, most = self._limits.band, self._limits.open_orders
         if band is not None and (off := self._distance(quote) / self.mid) > band:
-            text = f"it is {off:.4f} of the mid from it, at most {format_decimal(band)}"
-            return Reason(Rule.BAND_LIMIT, text, {"off": off, "off_max": band})
+            text = f"it is {beside(off, band, 4)} of the mid from it, at most {format_decimal(band)}"
+            return [Reason(Rule.BAND_LIMIT, text, {"off": off, "off_max": band})]
         if most is not None and count >= most:
-            return Reason(
-                Rule.OPEN_ORDERS_LIMIT, f"there are {count} orders, at most {most}", {"open_orders_max": most}
-            )
-        return None
+            numbers = {"orders": wanted_count, "open_orders_max": most}
+            return [Reason(Rule.OPEN_ORDERS_LIMIT, f"{wanted_count} orders are wanted, at most {most}", numbers)]
+        return []
 
-    def _sized(self, quote: Quote, room: int | None) -> tuple[int, Reason | None]:
-        """Return how much of a quote may be, and what has made it less."""
-        lots, bound = quote.qty_lots, None
+    def _sized(self, quote: Quote) -> tuple[int, list[Reason]]:
+        """Return how many lots of a quote one order may have, and what has made it less."""
         if (most := self._limits.order) is not None:
             lot_value = quote.price_ticks * self._instrument.tick_size * self._instrument.lot_size
-            if (fits := int(most / lot_value)) < lots:
-                value = lots * lot_value
-                text = f"it is {self._money(value)}, at most {self._money(most)}"
-                lots, bound = fits, Reason(Rule.ORDER_LIMIT, text, {"value": value, "value_max": most})
-        if room is not None and room < lots:
-            out = self._held.reach(quote.side) + quote.qty_lots * self._instrument.lot_size
-            lots, bound = room, self._position_bound(quote.side, out)
-        return lots, bound
+            if (fits := int(most / lot_value)) < quote.qty_lots:
+                value = quote.qty_lots * lot_value
+                text = f"it is {self._beside(value, most)}"
+                return fits, [Reason(Rule.ORDER_LIMIT, text, {"value": value, "value_max": most})]
+        return quote.qty_lots, []
 
-    def _position_bound(self, side: Side, out: Decimal) -> Reason:
+    def _position_bounds(self, side: Side, out: Decimal) -> list[Reason]:
+        """Return which limits a position that is out so far would break, the tighter one first; one at least."""
         limits, signed = self._limits, out if side == Side.BUY else -out
-        is_by_value = limits.position is None or self.position_max != limits.position
-        if is_by_value and (most := limits.exposure) is not None:
+        bounds: list[tuple[Decimal, Reason]] = []
+        if (most := limits.position) is not None:
+            text = f"the position could be {format_decimal(signed)} {self._instrument.base}"
+            numbers = {"position": signed, "position_max": most}
+            told = Reason(Rule.POSITION_LIMIT, f"{text}, at most {format_decimal(most)}", numbers)
+            bounds.append((most, told))
+        if (most := limits.exposure) is not None:
             value = signed * self.mid
-            text = f"the position could be worth {self._money(value)}, at most {self._money(most)}"
-            return Reason(Rule.EXPOSURE_LIMIT, text, {"exposure": value, "exposure_max": most})
-        most = limits.position or Decimal(0)
-        text = f"the position could be {format_decimal(signed)} {self._instrument.base}, at most {format_decimal(most)}"
-        return Reason(Rule.POSITION_LIMIT, text, {"position": signed, "position_max": most})
+            text = f"the position could be worth {self._beside(value, most)}"
+            bounds.append(
+                (most / self.mid, Reason(Rule.EXPOSURE_LIMIT, text, {"exposure": value, "exposure_max": most}))
+            )
+        bounds.sort(key=lambda bound: bound[0])
+        return [told for place, (most, told) in enumerate(bounds) if place == 0 or out > most]
 
     def _is_enough(self, price_ticks: int, lots: int) -> bool:
         return self._rules.is_enough(lots * self._instrument.lot_size, price_ticks * self._instrument.tick_size)
 
-    def _money(self, amount: Decimal) -> str:
-        return f"{amount.quantize(_CENT)} {self._instrument.quote}"
+    def _beside(self, amount: Decimal, most: Decimal) -> str:
+        return f"{beside(amount, most)} {self._instrument.quote}, at most {whole(most)} {self._instrument.quote}"
+
+
+def _hardness(bound: Reason) -> int:
+    return next(place for place, rules in enumerate(_HARDNESS) if bound.rule in rules)

@@ -1,6 +1,6 @@
 """What a trader tells a person of what it does: each thing once, as it happens."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -50,7 +50,7 @@ class Declined(NamedTuple):
 
 
 class Limited(NamedTuple):
-    """A limit begins to take something from what is wanted of a side."""
+    """A limit begins to take something from what is wanted of a side; of several each is told."""
 
     side: Side
     why: Reason
@@ -120,10 +120,17 @@ class Paused(NamedTuple):
 
 
 class Looked(NamedTuple):
-    """A round is over: the mid that was quoted around (twice, in ticks; None without one), and why a side is idle."""
+    """A round is over.
+
+    Attributes:
+        mid_ticks_x2: the mid that was quoted around, twice; None without one.
+        idle: by side, why it is.
+        bound: by side, what takes something from what is wanted of it, the hardest first.
+    """
 
     mid_ticks_x2: int | None
     idle: Mapping[Side, Reason]
+    bound: Mapping[Side, Sequence[Reason]] = {}
 
 
 _OfOrders = Quoted | Filled | Ended | Forgotten | Declined | Lost | Settled

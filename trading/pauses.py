@@ -12,7 +12,7 @@ from typing import Final
 from market.backoff import Backoff
 from market.clock import NS_PER_SECOND
 from market.codes import Side
-from trading.reasons import Reason, Rule
+from trading.reasons import Reason, Rule, together
 
 REFUSED_PAUSE_NS: Final = 2 * NS_PER_SECOND  # after the venue has refused a quote; twice as long the next time
 REFUSED_PAUSE_NS_MAX: Final = 8 * NS_PER_SECOND
@@ -42,7 +42,7 @@ class Pauses:
         Returns:
             How long its side pauses, ns, and how often its breaker has opened; 0 if it has not.
         """
-        wait_ns = self._refusals[side].fail(now_ns, why=f"refused: {why}")
+        wait_ns = self._refusals[side].fail(now_ns, why=_refused(why))
         at = side, why
         at_ns = self._at_ns.pop(at) if at in self._at_ns else deque[int](maxlen=REFUSALS)
         self._at_ns[at] = at_ns
@@ -88,12 +88,14 @@ class Pauses:
         return max(0, max([self._refusals[side].until_ns, *broken]) - now_ns)
 
     def reasons(self, now_ns: int) -> dict[Side, Reason]:
-        """Return by side why it pauses."""
+        """Return by side why it pauses; a refusal that has opened a breaker is told as that alone."""
+        broken = self._open(now_ns)
         refused = {
-            side: Reason(Rule.REFUSED, pause.why) for side, pause in self._refusals.items() if pause.is_on(now_ns)
+            side: Reason(Rule.REFUSED, pause.why)
+            for side, pause in self._refusals.items()
+            if pause.is_on(now_ns) and not any(pause.why == _refused(at[1]) for at in broken if at[0] == side)
         }
-        broken = {side: Reason(Rule.BREAKER, each.why) for (side, _), each in self._open(now_ns).items()}
-        return refused | broken
+        return together(*({at[0]: Reason(Rule.BREAKER, each.why)} for at, each in broken.items()), refused)
 
     def ends_ns(self, now_ns: int) -> list[int]:
         """Return when the pauses end that are on."""
@@ -113,3 +115,7 @@ class Pauses:
     def _close(self, at: tuple[Side, str]) -> None:
         self._breakers.pop(at, None)
         self._had.pop(at, None)
+
+
+def _refused(why: str) -> str:
+    return f"refused: {why}"

@@ -1,13 +1,14 @@
 """Why a quote is placed, cancelled or not placed: the code of the rule, for programs, and a text for a person."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from enum import StrEnum
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeVar
 
 from market.exact_json import dumps
 
+_Key = TypeVar("_Key")
 _CODE: Final = re.compile(r"[A-Z][A-Z0-9_]{0,31}")
 
 
@@ -103,6 +104,26 @@ STOPPING: Final = Reason(Rule.STOPPING, "the maker stops")
 def reason_of(why: Reason | str) -> Reason:
     """Return what a strategy has given as a reason; a text alone has the code STRATEGY."""
     return why if isinstance(why, Reason) else Reason(Rule.STRATEGY, why)
+
+
+def joined(whys: Sequence[Reason]) -> Reason:
+    """Return several reasons, one at least, as one: the code of the first, the texts and numbers of all."""
+    first, *others = whys
+    if not others:
+        return first
+    numbers = {name: number for why in reversed(whys) for name, number in why.numbers.items()}
+    return Reason(first.rule, "; ".join([first.text, *map(str, others)]), numbers)
+
+
+def together(*whys: Mapping[_Key, Reason]) -> dict[_Key, Reason]:
+    """Return by side, or by whatever it is, all reasons as one: those of the first mapping lead, none is said twice."""
+    found: dict[_Key, list[Reason]] = {}
+    for of in whys:
+        for key, why in of.items():
+            before = found.setdefault(key, [])
+            if not any(each.rule == why.rule and each.text == why.text for each in before):
+                before.append(why)
+    return {key: joined(of) for key, of in found.items()}
 
 
 def plain_numbers(numbers: Mapping[str, int | float | Decimal]) -> dict[str, int | Decimal]:

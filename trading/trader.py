@@ -29,7 +29,7 @@ from trading.others_book import OthersBook
 from trading.outbox import Outbox
 from trading.own_orders import Left, OwnOrders
 from trading.position import Position
-from trading.reasons import FATE_UNKNOWN, NO_BOOK, OFF_GRID, WEIGHT_LIMIT, Reason, Rule
+from trading.reasons import FATE_UNKNOWN, NO_BOOK, OFF_GRID, WEIGHT_LIMIT, Reason, Rule, together
 from trading.sending_rate import SentLately
 from trading.strategy import ObstacleError, OwnOrder, Strategy, Wanted
 from trading.terms import Terms
@@ -258,13 +258,16 @@ class Trader:
         own_wakes = self._execution.wakes_ns(self.orders.resting(self._instrument), self._now_ns)
         wakes = [*own_wakes, *self.guard.wakes_ns(self._now_ns), *([] if wanted.wake_ns is None else [wanted.wake_ns])]
         self._latest_ns = min([self._look_ns(), *wakes])
-        self._tell_idle(mid_ticks_x2, wanted.why_none | self._held(), wanted)
+        self._tell_idle(mid_ticks_x2, {} if self._looking.is_leaving else self._held(), wanted)
 
-    def _tell_idle(self, mid_ticks_x2: int | None, unquoted: Mapping[Side, Reason], wanted: Wanted) -> None:
-        """Tell why sides are idle: those where nothing of ours stands, and those that the strategy does not want."""
+    def _tell_idle(self, mid_ticks_x2: int | None, held: Mapping[Side, Reason], wanted: Wanted) -> None:
+        """Tell why sides are idle, those where nothing of ours stands, and those that are not wanted; and by what."""
         standing = {order.side for order in self.orders.standing.values()}
-        idle = {side: why for side, why in unquoted.items() if side not in standing}
-        self._notes.append(notes.Looked(mid_ticks_x2, idle | wanted.why_idle))
+        empty = {side: why for side, why in held.items() if side not in standing}
+        idle = together(wanted.why_idle, empty)
+        unsaid = {side: why for side, why in wanted.why_none.items() if side not in standing and side not in idle}
+        bound = {} if self._looking.is_leaving else self.guard.binding
+        self._notes.append(notes.Looked(mid_ticks_x2, idle | unsaid, bound))
 
     def _look_ns(self) -> int:
         """Return when we must look again, even if nothing happens."""
@@ -273,8 +276,9 @@ class Trader:
 
     def _held(self) -> dict[Side, Reason]:
         """Return why nothing may be placed on a side now."""
-        waits = self._execution.held(self._now_ns) | self.guard.held(self._now_ns)
-        return waits | dict.fromkeys(self.orders.uncertain().values(), FATE_UNKNOWN)
+        unsure = dict.fromkeys(self.orders.uncertain().values(), FATE_UNKNOWN)
+        now_ns = self._now_ns
+        return together(self.guard.withdrawn(), unsure, self.guard.held(now_ns), self._execution.held(now_ns))
 
     # --- what is said ---
 

@@ -105,7 +105,7 @@ class MakerLog:
                     self._failing = why
                     self._decisions.add("wait", None, Reason(Rule.FAILED, why, {"wait_s": _seconds(wait_ns)}))
                 self._log.warning("the venue failed", rule=Rule.FAILED.value, why=why, wait_s=_seconds(wait_ns))
-            case notes.Looked(_, idle):
+            case notes.Looked(_, idle, _):
                 self._tell_idle(idle)
 
     def show(self, looked: notes.Looked, own: OwnOrders, position: Decimal | None, seen: Estimates) -> None:
@@ -115,16 +115,21 @@ class MakerLog:
         from_the_back = sorted(live, key=lambda order: order.price if order.side == Side.BUY else -order.price)
         orders = {order.side: order for order in from_the_back}
         figures: dict[str, Decimal | str | None] = {"mid": mid, "position": position, "last_fill": self._last_fill}
+        bounds: dict[str, list[str]] = {}
         for side, name in _SHORT.items():
             order = orders.get(side)
             figures[name], figures[f"{name}_qty"] = (order.price, order.leaves_qty) if order else (None, None)
             idle = self._idle.get(side)
             why = own.why_placed(order.client_order_id) if idle is None and order is not None else idle
             figures[f"{name}_idle"], figures[f"{name}_rule"] = idle and idle.text, why and why.rule
-            figures[f"{name}_why"] = why and why.text
+            bound = looked.bound.get(side, ())
+            more = bound if idle is None else ()  # of a side that is idle its reason tells them
+            figures[f"{name}_why"] = why and "; ".join([why.text, *map(str, more)])
+            bounds[f"{name}_bound"] = [str(each.rule) for each in bound]
         texts = {name: None if figure is None else str(figure) for name, figure in figures.items()}
         self._failing = None
-        self._node.show(failing=None, seen=seen_json(seen), recent_fills=list(self._fills), **texts, **self.counts)
+        fills = list(self._fills)
+        self._node.show(failing=None, seen=seen_json(seen), recent_fills=fills, **texts, **bounds, **self.counts)
         if self._mirror is not None:
             self._sync(self._mirror, live)
 

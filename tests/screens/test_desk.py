@@ -195,6 +195,10 @@ def test_quotes_that_are_missing_are_said_to_be() -> None:
     """A side without a quote, and a book without a mid."""
     text = "\n".join(printed(status_with("maker", figures={"bid": None, "mid": None, "bid_rule": "NO_MID"}), 100, 24))
     assert "no bid: NO_MID · no mid: a side of the book is empty · ask 91,566.84" in text
+    bound = {"bid": None, "bid_rule": "POSITION_LIMIT", "bid_bound": ["POSITION_LIMIT", "ORDER_LIMIT"]}
+    text = "\n".join(printed(status_with("maker", figures={**bound, "ask_bound": ["ORDER_LIMIT"]}), 120, 24))
+    assert "no bid: POSITION_LIMIT, ORDER_LIMIT · " in text
+    assert "ask 91,566.84: ORDER_LIMIT" in text
 
 
 def test_what_is_no_terminal_gets_all_of_it() -> None:

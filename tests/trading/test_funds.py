@@ -60,14 +60,14 @@ def test_quotes_are_cut_to_what_is_free_and_left_out_below_what_the_venue_takes(
     """What others' orders hold is not free; the one that is first keeps its size."""
     checked = funds_of(usdt, "1").cut([BID, BID])
     assert [quote.qty_lots for quote in checked.quotes] == lots
-    assert [why.rule for why in checked.bounds.values()] == [Rule.NO_FUNDS] * is_bound
+    assert [why.rule for whys in checked.bounds.values() for why in whys] == [Rule.NO_FUNDS] * is_bound
 
 
 def test_asks_are_paid_with_the_base_asset() -> None:
     """And bids need none of it."""
     checked = funds_of("1000", "0.004").cut([BID, ASK])
     assert [quote.qty_lots for quote in checked.quotes] == [1_000, 400]
-    why = checked.bounds[Side.SELL]
+    (why,) = checked.bounds[Side.SELL]
     assert (why.text, why.numbers) == (
         "0.004 BTC is there for it, 0.01 is needed", {"has": Decimal("0.004"), "needs": Decimal("0.01")},
     )  # fmt: skip

@@ -17,7 +17,7 @@ from tests.pairs import default_instruments
 from tests.simulation.test_desk import START_NS
 from trading import notes
 from trading.actions import Place
-from trading.escalation import Account, Stage
+from trading.escalation import Account, Stage, Triggers
 from trading.guard import Guard
 from trading.limits import Limits
 from trading.news import Refused
@@ -26,7 +26,7 @@ from trading.own_orders import OwnOrders
 from trading.position import Position
 from trading.post_only import PAUSE_NS
 from trading.quoting import Quote
-from trading.reasons import NO_MID, NO_PRICE, RATE_LIMIT, Reason, Rule, reason_of
+from trading.reasons import NO_MID, NO_PRICE, RATE_LIMIT, Reason, Rule, joined, reason_of
 from trading.sending_rate import SHORT_NS, SendingLimits
 from trading.strategy import OwnOrder, Wanted
 
@@ -73,19 +73,49 @@ def test_limit_is_told_when_it_begins_to_bind_and_its_side_is_idle() -> None:
     assert len(guard.take_notes()) == 1
 
 
-def test_rule_that_is_told_changes_when_another_one_binds_the_harder() -> None:
-    """The mid moves: what is told is the limit by value, then the one by quantity, then that there is no money left."""
+def test_all_that_binds_a_side_is_told_as_it_begins_to_and_the_hardest_leads() -> None:
+    """The mid moves: first the limit by value leads, then the one by quantity, then that there is no money left."""
     guard = Guard(Limits(Decimal("0.1"), Decimal(9_999), Decimal(500)), BTCUSDT, OrderRules())
-    rich, poor, rules = holding("0.1"), holding("0", "0.5"), list[str]()
+    rich, poor, told, leading = holding("0.1"), holding("0", "0.5"), list[str](), list[str]()
     for mid_x2, position in ((MID_X2, rich), (MID_X2, rich), (MID_X2 * 9 // 10, rich), (MID_X2 * 9 // 10, poor)):
         depth = Depth((Level(mid_x2 // 2 - 1, 1),), (Level(mid_x2 // 2 + 1, 1),))
         guard.balances(position.balances, 0, position, NOTHING)
         guard.look(0, depth, position, NOTHING)
         bid = replace(BID, price_ticks=mid_x2 // 2 - 1)
         wanted = guard.cut(Wanted([bid, replace(bid, price_ticks=bid.price_ticks - 1)]))
-        rules += [note.why.rule for note in guard.take_notes() if isinstance(note, notes.Limited)]
-        assert reason_of(wanted.idle[Side.BUY]).rule == rules[-1]
-    assert rules == [Rule.EXPOSURE_LIMIT, Rule.POSITION_LIMIT, Rule.NO_FUNDS]
+        told += [note.why.rule for note in guard.take_notes() if isinstance(note, notes.Limited)]
+        why = reason_of(wanted.idle[Side.BUY])
+        leading.append(why.rule)
+        assert str(why) == "; ".join(map(str, guard.binding[Side.BUY]))
+    assert told == [Rule.EXPOSURE_LIMIT, Rule.POSITION_LIMIT, Rule.ORDER_LIMIT, Rule.NO_FUNDS]
+    assert leading == [Rule.EXPOSURE_LIMIT, Rule.EXPOSURE_LIMIT, Rule.POSITION_LIMIT, Rule.NO_FUNDS]
+
+
+def withdrawn_to(stage: Stage, limits: Limits, has: str = "0") -> Guard:
+    """Return one that has withdrawn so far."""
+    guard = Guard(limits, BTCUSDT, OrderRules(), Triggers())
+    guard.escalation.account = Account(0, Decimal(0), Decimal(0), Decimal(0), stage, "a loss", 1)
+    guard.look(0, BOOK, holding(has), NOTHING)
+    return guard
+
+
+def test_withdrawn_side_is_idle_for_that_and_not_for_the_limit_that_it_meets_by_it() -> None:
+    """Twice as far from the mid is out of the band: BAND_LIMIT was said, and nobody thought of `resume`."""
+    guard = withdrawn_to(Stage.WIDENS, Limits(band=Decimal("0.0015")))
+    wanted = guard.cut(Wanted([BID, ASK]))
+    assert wanted.quotes == []
+    assert wanted.idle == {side: joined([guard.escalation.why, *guard.binding[side]]) for side in Side}
+    assert reason_of(wanted.idle[Side.BUY]).rule == Rule.WITHDRAWN
+    assert "BAND_LIMIT: it is 0.0020 of the mid from it, at most 0.0015" in reason_of(wanted.idle[Side.BUY]).text
+    guard = withdrawn_to(Stage.WIDENS, Limits(position=Decimal("0.1")), "0.1")
+    assert reason_of(guard.cut(Wanted([BID, ASK])).idle[Side.BUY]).rule == Rule.POSITION_LIMIT, "it is so without it"
+    guard = withdrawn_to(Stage.STOPS_NEW, Limits(position=Decimal("0.1")), "0.1")
+    wanted = guard.cut(Wanted([BID], idle={Side.SELL: "it is Sunday"}))
+    assert {side: why.rule for side, why in wanted.why_idle.items()} == dict.fromkeys(Side, Rule.WITHDRAWN)
+    assert wanted.why_idle[Side.SELL].text.endswith("; STRATEGY: it is Sunday")
+    assert "POSITION_LIMIT" in wanted.why_idle[Side.BUY].text
+    refuse(guard, "no funds", 0)
+    assert guard.held(0)[Side.BUY].text == f"{guard.escalation.why.text}; REFUSED: refused: no funds"
 
 
 def test_without_a_mid_or_a_position_nothing_may_be_quoted_against_limits() -> None:

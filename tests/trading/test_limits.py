@@ -1,9 +1,11 @@
 """What limits leave of what is wanted, computed by hand and with any numbers."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -31,8 +33,13 @@ def check(has: str = "0", could_fill: Mapping[Side, Decimal] = NOTHING, **limits
 
 
 def told(checked: Checked) -> dict[Side, tuple[str, str]]:
-    """Return which rule has taken something, and its text."""
-    return {side: (why.rule, why.text) for side, why in checked.bounds.items()}
+    """Return by side which rule has taken something, and its text; of several what binds the hardest."""
+    return {side: (whys[0].rule, whys[0].text) for side, whys in checked.bounds.items()}
+
+
+def rules(checked: Checked, side: Side = Side.BUY) -> list[str]:
+    """Return all rules that have taken something of a side."""
+    return [why.rule for why in checked.bounds.get(side, ())]
 
 
 def test_position_takes_from_the_side_that_adds_to_it_alone() -> None:
@@ -100,6 +107,56 @@ def test_of_two_limits_the_one_that_binds_the_harder_is_told() -> None:
     assert told(sized)[Side.BUY][0] == Rule.POSITION_LIMIT, "it is what takes from the side as a whole"
     sized = check("0.07", position=Decimal("0.1"), order=Decimal(800)).cut(levels)
     assert told(sized)[Side.BUY][0] == Rule.ORDER_LIMIT
+
+
+def test_every_limit_that_binds_is_told_the_hardest_first() -> None:
+    """Of three bids one was left for the number of orders, and the size alone was told: nobody looked for the rest."""
+    levels = [Quote(Side.BUY, 9_990_000 - 1_000 * level, 1_000) for level in range(3)]
+    checked = check(open_orders=1, order=Decimal(500)).cut(levels)
+    assert [quote.qty_lots for quote in checked.quotes] == [500]
+    assert rules(checked) == [Rule.OPEN_ORDERS_LIMIT, Rule.ORDER_LIMIT]
+    assert checked.bounds[Side.BUY][0].text == "3 orders are wanted, at most 1"
+    far = Quote(Side.BUY, 9_000_000, 1_000)
+    everything: dict[str, Any] = {"exposure": Decimal(300), "order": Decimal(500), "band": Decimal("0.05")}
+    checked = check(position=Decimal("0.002"), open_orders=1, **everything).cut([*levels, far])
+    position = [Rule.POSITION_LIMIT, Rule.EXPOSURE_LIMIT]
+    assert rules(checked) == [*position, Rule.OPEN_ORDERS_LIMIT, Rule.BAND_LIMIT, Rule.ORDER_LIMIT]
+    assert rules(checked, Side.SELL) == []
+    assert rules(check(position=Decimal("0.2"), exposure=Decimal(300)).cut([BID])) == [Rule.EXPOSURE_LIMIT]
+
+
+@pytest.mark.parametrize(
+    ("has", "limits", "wanted", "text"),
+    [
+        ("0", {"band": "0.02"}, [Quote(Side.SELL, 10_200_001, 1)], "it is 0.0200001 of the mid from it, at most 0.02"),
+        ("0", {"band": "0.000004"}, [Quote(Side.SELL, 10_000_050, 1)], "it is 0.000005 of the mid from it"),
+        ("0", {"order": "998.9990"}, [BID], "it is 999.00 USDT, at most 998.999 USDT"),
+        ("0", {"order": "99.9"}, [Quote(Side.BUY, 9_990_040, 100)], "it is 99.9004 USDT, at most 99.90 USDT"),
+        (
+            "-0.1",
+            {"exposure": "10000"},
+            [Quote(Side.SELL, 10_010_000, 1)],
+            "the position could be worth -10001.00 USDT",
+        ),
+        (
+            "0.00000004",
+            {"exposure": "0.999"},
+            [Quote(Side.BUY, 9_990_000, 1)],
+            "the position could be worth 1.00 USDT, at most 0.999 USDT",
+        ),
+        ("0.00000004", {"exposure": "1"}, [Quote(Side.BUY, 9_990_000, 1)], "worth 1.004 USDT, at most 1.00 USDT"),
+        # The two before it may fill as well.
+        ("0", {"position": "0.015"}, [BID, replace(BID, price_ticks=9_980_000)], "could be 0.02 BTC, at most 0.015"),
+    ],
+)
+def test_number_that_is_told_is_beyond_its_limit(
+    has: str, limits: dict[str, str], wanted: list[Quote], text: str
+) -> None:
+    """It was told that a quote is 0.0200 of the mid from it, and that 0.02 is allowed."""
+    most: dict[str, Any] = {name: Decimal(number) for name, number in limits.items()}
+    checked = check(has, **most).cut(wanted)
+    ((why,),) = checked.bounds.values()
+    assert text in why.text
 
 
 quotes = st.lists(

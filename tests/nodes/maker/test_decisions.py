@@ -81,6 +81,23 @@ def test_each_order_has_the_level_and_the_model_of_its_quote(
     assert {(each["level"], each["model"]) for each in told if each["action"] == "cancel"} == {(None, None)}
 
 
+def test_every_limit_that_binds_is_told_in_the_journal_and_by_why(
+    venue: ScriptedVenue, now: list[int], run_dir: Path
+) -> None:
+    """The size of an order hid that there were too many; a side that is quoted all the same said nothing of either."""
+    venue.totals["USDT"] = "100000"
+    limits: dict[str, Any] = {"limits.open_orders": 2, "limits.order": 500}
+    with a_maker(run_dir, venue, levels=2, **limits) as maker:
+        maker.cycle()
+        shown = figures(maker)
+        maker.stop()
+    limited = [each for each in _told(run_dir) if each[0] == "limited"]
+    rules = ("OPEN_ORDERS_LIMIT", "ORDER_LIMIT")
+    assert limited == [("limited", side, rule) for side in ("BUY", "SELL") for rule in rules]
+    assert (shown["bid_rule"], shown["bid_bound"], shown["bid_idle"]) == ("WANTED", list(rules), None)
+    assert "OPEN_ORDERS_LIMIT: 4 orders are wanted, at most 2; ORDER_LIMIT: it is 9" in shown["bid_why"]
+
+
 def test_refusal_failure_foreign_end_and_the_stop_are_told(
     quoting: ScriptedMaker, venue: ScriptedVenue, run_dir: Path
 ) -> None:
