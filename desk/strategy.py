@@ -6,7 +6,9 @@ from typing import Final
 
 from desk.settings import Settings
 from desk.strategy_file import FileStrategy, StrategyError, load_strategy
-from market.clock import NS_PER_MS, NS_PER_SECOND
+from market.account import Balance
+from market.clock import NS_PER_MS, NS_PER_SECOND, time_ns
+from market.depth import Depth, Level
 from market.exact_json import JsonObject
 from trading.escalation import Triggers
 from trading.keeping import Requoting
@@ -14,16 +16,20 @@ from trading.limits import Limits
 from trading.model_strategy import ModelStrategy
 from trading.models import model_named
 from trading.models.parameters import Parameters
+from trading.order_rules import OrderRules
 from trading.quoting import QuotingModel
 from trading.refills import Refilling
 from trading.sending_rate import SendingLimits
-from trading.strategy import Strategy
+from trading.strategy import Inbox, Strategy
 from trading.terms import Terms
 from venues.venue import ARRIVAL_MS_MAX
 
 EXPOSURE_INVENTORIES: Final = 5
 ORDER_NOTIONALS: Final = 10
 LOSS_INVENTORIES: Final = Decimal("0.1")
+
+_LEVELS: Final = 20  # a side of a made-up market
+_LEVEL_LOTS: Final = 1_000
 
 
 def strategy_of(settings: Settings) -> Strategy:
@@ -38,6 +44,32 @@ def strategy_of(settings: Settings) -> Strategy:
     if maker.parameters:
         raise StrategyError(f"maker.parameters.{next(iter(maker.parameters))}: there is no maker.strategy to have it")
     return model_of(settings)
+
+
+def check_strategy(settings: Settings) -> None:
+    """Make sure that the strategy can be used: one of a file is asked once, in a made-up market.
+
+    That market is around the mid at which a synthetic one begins, with 20 levels a side, no position, and some of both
+    assets. Where there is no such mid the strategy is not asked.
+
+    Raises:
+        StrategyError: if it cannot be used, raises, or wants what cannot be.
+    """
+    strategy, instrument = strategy_of(settings), settings.instrument
+    mid = settings.flow.start_mid or settings.symbols[instrument.symbol_id].opening_mid
+    if settings.maker.strategy is None or mid is None:
+        return
+    best_ticks = max(_LEVELS, int(mid / instrument.tick_size))
+    depth = Depth(
+        tuple(Level(best_ticks - place, _LEVEL_LOTS) for place in range(_LEVELS)),
+        tuple(Level(best_ticks + 1 + place, _LEVEL_LOTS) for place in range(_LEVELS)),
+    )
+    rules = OrderRules(notional_min=instrument.min_notional)
+    has = {asset: Balance(Decimal(10_000), Decimal(0)) for asset in (instrument.base, instrument.quote)}
+    try:
+        strategy.step(time_ns(), Inbox(instrument, rules, depth, position=Decimal(0), balances=has))
+    except StrategyError as error:
+        raise StrategyError(f"{error} (asked in a made-up market, before anything runs)") from error
 
 
 def model_of(settings: Settings) -> Strategy:

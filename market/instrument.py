@@ -64,6 +64,7 @@ class Instrument:
         """Return `price` in ticks, exactly.
 
         Raises:
+            TypeError: if it is no Decimal.
             ValueError: if the price is not positive, lies between two ticks, or is too large.
         """
         return _exact_multiple("price", price, self.tick_size, PRICE_TICKS_MAX)
@@ -72,6 +73,7 @@ class Instrument:
         """Return `qty` in lots, exactly.
 
         Raises:
+            TypeError: if it is no Decimal.
             ValueError: if the quantity is not positive, lies between two lots, or is too large.
         """
         return _exact_multiple("qty", qty, self.lot_size, QTY_LOTS_MAX)
@@ -91,6 +93,11 @@ class Instrument:
 
 
 def _exact_multiple(name: str, value: Decimal, step: Decimal, count_max: int) -> int:
+    if not isinstance(value, Decimal):
+        kind = type(value).__name__
+        raise TypeError(
+            f"{name} must be a Decimal, was {str(value)[:40]}, a {kind}: Decimal(str(...)) makes one of a number"
+        )
     # To compare a Decimal with NaN is an error of its own; to spell out 1E-300000 takes as many digits.
     if not value.is_finite() or not 0 < value <= count_max * step:
         raise ValueError(f"{name} must be positive and at most {count_max * step:f}, was {str(value)[:40]}")

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from desk.settings import load_kept_settings, load_settings, setting_texts
-from desk.strategy import strategy_of
+from desk.strategy import check_strategy, strategy_of
 from desk.strategy_file import StrategyError, load_strategy
 from market.codes import Side
 from market.depth import Depth, Level
@@ -169,6 +169,23 @@ def test_answer_that_cannot_be_is_one_line(path: Path, answer: str, said: str) -
         load_strategy(path, {}).step(0, _inbox())
     assert said.format(path=path) in str(told.value)
     assert "\n" not in str(told.value)
+
+
+def test_strategy_is_asked_before_anything_runs(path: Path) -> None:
+    """A float for a quantity ended the maker, again and again, once the whole desk ran: now `up` says it, and why."""
+    size = "inbox.instrument.qty_to_lots(0.01)"
+    path.write_text(f"{HEAD}def step(now_ns, inbox):\n    return Wanted([Quote(Side.BUY, 5, {size})])\n")
+    settings = load_settings({"maker.strategy": str(path)}).settings
+    with pytest.raises(StrategyError) as told:
+        check_strategy(settings)
+    asked = "(asked in a made-up market, before anything runs)"
+    want = "TypeError: qty must be a Decimal, was 0.01, a float: Decimal(str(...)) makes one of a number"
+    assert str(told.value) == f"{path}, line 6: {want} {asked}"
+    seen = "inbox.depth.bids[19], inbox.depth.asks[19], inbox.balances[inbox.instrument.quote], inbox.position + now_ns"
+    path.write_text(f"{HEAD}def step(now_ns, inbox):\n    {seen}\n    return Wanted([])\n")
+    check_strategy(settings)
+    for fine in ({"maker.strategy": str(EXAMPLE)}, {}):
+        check_strategy(load_settings(fine).settings)
 
 
 def test_several_quotes_a_side_and_none_are_fine(path: Path) -> None:

@@ -1,6 +1,7 @@
 """Instrument: text and decimals become ticks and lots exactly, or not at all."""
 
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -97,6 +98,14 @@ def test_refuses_amounts_that_are_not_positive_numbers(value: Decimal) -> None:
         BTC.price_to_ticks(value)
     with pytest.raises(ValueError, match="qty must be positive"):
         BTC.qty_to_lots(value)
+
+
+@pytest.mark.parametrize(("value", "kind"), [(0.5, "float"), (1, "int"), ("0.5", "str"), (None, "NoneType")], ids=str)
+def test_says_that_a_decimal_is_wanted(value: Any, kind: str) -> None:
+    """A strategy that gave it a float had an AttributeError of is_finite: no word of what to give instead."""
+    for name, convert in (("price", BTC.price_to_ticks), ("qty", BTC.qty_to_lots)):
+        with pytest.raises(TypeError, match=rf"^{name} must be a Decimal, was {value}, a {kind}: Decimal\(str"):
+            convert(value)
 
 
 @pytest.mark.parametrize("value", ["1E+300000", "1E+28", "1000000.01"])
