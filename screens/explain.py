@@ -10,39 +10,51 @@ from market.instrument import format_decimal
 
 _WIDTH: Final = 118
 _BPS: Final = 10_000
+_SIDES: Final = {"BUY": "bid", "SELL": "ask"}
 _FULL: Final = ("full short", "half short", "flat", "half long", "full long")
 
 
 def explained_text(document: JsonObject) -> str:
-    """Return what is known of the market, a line for each position, and some for each parameter."""
+    """Return what the model goes by, a line for each position, what keeps its quotes, levels, and each parameter."""
     return "\n".join(
         [
             f"{document['model']} in {document['symbol']}, {document['origin']}: mid {_number(document['mid'])}",
             "",
-            *_seen(document["seen"]),
+            *_seen(document["seen"], document["reads"], document["model"]),
             "",
             *_stands(document),
+            *_kept(document),
+            *_levels(document),
             "",
             *_parameters(document["parameters"]),
         ]
     )
 
 
-def _seen(seen: JsonObject) -> Iterator[str]:
-    volatility = seen["volatility"]
-    whose = (
-        "not known: maker.volatility" if volatility["seen"] is None else f"half-life {_three(seen['half_life_s'])} s"
-    )
-    whose = "as given" if volatility["is_given"] else whose
-    yield f"sigma       {_three(_BPS * volatility['taken'])} bps per square-root second ({whose})"
+def _seen(seen: JsonObject, reads: Sequence[str], model: str) -> Iterator[str]:
+    """Yield what is known of what the model goes by."""
+    if not reads:
+        yield f"{model} goes by the book and the position alone"
+    if "volatility" in reads:
+        volatility = seen["volatility"]
+        half_life = f"half-life {_three(seen['half_life_s'])} s"
+        whose = "not known: maker.volatility" if volatility["seen"] is None else half_life
+        whose = "as given" if volatility["is_given"] else whose
+        yield f"sigma       {_three(_BPS * volatility['taken'])} bps per square-root second ({whose})"
+    if "decay" not in reads:
+        return
+    has_rate = "rate" in reads
     for name in ("bid", "ask"):
         arrivals, taken = seen[name]["seen"], seen[name]["taken"]
-        line = f"A, k of {name}s A {_three(taken['rate'])} per second, 1 / k {_three(_BPS / taken['decay'])} bps"
+        line = f"{'A, k' if has_rate else 'k'} of {name}s".ljust(12)
+        line += f"A {_three(taken['rate'])} per second, " if has_rate else ""
+        line += f"1 / k {_three(_BPS / taken['decay'])} bps"
         if arrivals is None:
-            yield f"{line} (not known: maker.arrival_rate, maker.half_spread)"
+            yield f"{line} (not known: {'maker.arrival_rate, ' if has_rate else ''}maker.half_spread)"
         else:
+            rate = f"A {_three(arrivals['rate'])}, " if has_rate else ""
             yield (
-                f"{line} (seen: A {_three(arrivals['rate'])}, 1 / k {_three(_BPS / arrivals['decay'])} bps, "
+                f"{line} (seen: {rate}1 / k {_three(_BPS / arrivals['decay'])} bps, "
                 f"n {arrivals['takers']:.0f}, R2 {arrivals['r2']:.2f}; believed to {seen[name]['weight']:.0%})"
             )
 
@@ -55,14 +67,41 @@ def _three(value: Decimal) -> str:
 def _stands(document: JsonObject) -> list[str]:
     base, quote = document["base"], document["quote"]
     head = ["position", base, "bid", "ask", "spread", "bps", f"earned, {quote}", "skew", "bps", f"costs, {quote}"]
-    rows = [[name, *_stand(each)] for name, each in zip(_FULL, document["stands"], strict=True)]
-    if document["now"] is not None:
-        rows.append(["now", *_stand(document["now"])])
+    rows = [[name, *_stand(each)] for name, each in _named(document)]
     fee = format_decimal(_BPS * document["fee"])
     return [
         *_table([head, *rows]),
         f"earned: by a bid and an ask that are filled, after {fee} bps of each; costs: what the skew gives away of one",
     ]
+
+
+def _named(document: JsonObject) -> list[tuple[str, JsonObject]]:
+    """Return the stands with their names, that of now, if there is one, as the last."""
+    now = [] if document["now"] is None else [("now", document["now"])]
+    return [*zip(_FULL, document["stands"], strict=True), *now]
+
+
+def _kept(document: JsonObject) -> list[str]:
+    """Return what keeps quotes from where the model has them, and what limits would take; nothing where none is so."""
+    lines = [
+        f"{name}, {_SIDES[each['side']]}: {each['rule']}: {each['why']}"
+        for name, stand in _named(document)
+        for each in stand["kept"]
+    ]
+    return ["", "held back, or cut by a limit (the table is without limits):", *lines] if lines else []
+
+
+def _levels(document: JsonObject) -> list[str]:
+    """Return all levels, where there are several."""
+    base, stood = document["base"], _named(document)
+    if all(len(stand["levels"]) <= 1 for _, stand in stood):
+        return []
+    rows = [
+        [name, str(each["level"]), *map(_number, (each["bid"], each["bid_qty"], each["ask"], each["ask_qty"]))]
+        for name, stand in stood
+        for each in stand["levels"]
+    ]
+    return ["", *_table([["levels", "", "bid", base, "ask", base], *rows])]
 
 
 def _stand(stand: Mapping[str, Any]) -> list[str]:

@@ -106,7 +106,7 @@ class LimitCheck:
             out_of_place = self._out_of_place(quote, len(kept), len(wanted))
             bounds += out_of_place
             room_lots = self._room_lots(side, taken[side])
-            if not out_of_place and room_lots is not None and room_lots < fits_lots:
+            if room_lots is not None and room_lots < fits_lots:
                 out = self._held.reach(side) + taken[side] + quote.qty_lots * self._instrument.lot_size
                 fits_lots = room_lots
                 bounds += self._position_bounds(side, out)

@@ -11,7 +11,7 @@ from commands.options import Answer
 from desk.client import DeskError, NoDeskError, desk_pid, desk_settings, desk_status
 from desk.market_seen import seen_of
 from desk.settings import Settings, SettingsError, load_kept_settings, setting_texts
-from desk.strategy import parameters_of
+from desk.strategy import limits_of, parameters_of
 from market.exact_json import JsonObject
 from market.limits import PRICE_TICKS_MAX
 from reports.folder import ReportsFolder
@@ -99,8 +99,9 @@ def _document(settings: Settings, known: _Known) -> JsonObject:
     least, most = 2 * instrument.tick_size, PRICE_TICKS_MAX * instrument.tick_size
     if market.mid is None or not least <= known.mid <= most:
         raise DeskError(f"--mid: expected from {least} to {most}, was {known.mid}")
-    five = stands(model, market, parameters.inventory, parameters.fee)
-    now = None if known.position is None else stand_at(model, market, known.position, parameters.fee)
+    fee, limits = parameters.fee, limits_of(settings)
+    five = stands(model, market, parameters.inventory, fee, limits)
+    now = None if known.position is None else stand_at(model, market, known.position, fee, limits)
     return {
         "symbol": instrument.symbol,
         "base": instrument.base,
@@ -109,6 +110,7 @@ def _document(settings: Settings, known: _Known) -> JsonObject:
         "origin": known.origin,
         "mid": known.mid,
         "fee": parameters.fee,
+        "reads": [*MODELS[name].reads],
         "seen": _seen(known.seen, parameters, settings.maker.half_life_s),
         "stands": [_stand(each, market.mid) for each in five],
         "now": None if now is None else _stand(now, market.mid),
@@ -129,7 +131,10 @@ def _stand(stand: Stand, mid: Decimal) -> JsonObject:
         f"{name}_bps": None if value is None else round(10_000 * value / mid, _DIGITS)
         for name, value in (("spread", stand.spread), ("skew", stand.skew))
     }
-    return {name: _rounded(value) for name, value in {**stand._asdict(), **bps}.items()}
+    levels = [{name: _rounded(value) for name, value in each._asdict().items()} for each in stand.levels]
+    kept = [{"side": side.name, "rule": str(why.rule), "why": why.text} for side, why in stand.kept]
+    figures = {name: _rounded(value) for name, value in {**stand._asdict(), **bps}.items()}
+    return {**figures, "levels": levels, "kept": kept}
 
 
 def _twice(settings: Settings, parameters: Parameters, name: str, known: _Known) -> JsonObject | None:

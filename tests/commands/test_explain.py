@@ -35,11 +35,35 @@ def test_default_model_is_told_around_a_given_price(explain: RunDir) -> None:
     """The default quotes, to the cent, and what stands for what nobody has seen."""
     text = explain("--mid", "91385").splitlines()
     assert text[0] == "symmetric in BTCUSDT, around the given price: mid 91,385"
-    assert text[2] == "sigma       1 bps per square-root second (not known: maker.volatility)"
+    assert text[2:4] == ["symmetric goes by the book and the position alone", ""]
     flat = next(line for line in text if line.startswith("flat")).split()
     assert flat[1:7] == ["0", "91,202.23", "91,567.77", "365.54", "40", "2"]
     assert "    twice: spread, bps 40 -> 80; earned by both, USDT 2 -> 6" in text
     assert "maker.half_spread 0.002 (fraction of the mid)" in text
+
+
+def test_levels_limits_and_what_holds_a_quote_back_are_told(explain: RunDir) -> None:
+    """Three levels were one line; a bid at the mid, and limits that leave nothing of it, no word."""
+    sets = ("maker.skew=0.004", "maker.levels=2", "maker.limits.exposure=5000")
+    words = [word for each in sets for word in ("--set", each)]
+    text = explain("avellaneda-stoikov", "--mid", "91385", *words).splitlines()
+    assert [line.split(" of ")[0] for line in text[2:5]] == [
+        "sigma       1 bps per square-root second (not known: maker.volatility)", "k", "k",
+    ]  # fmt: skip
+    assert text[3] == "k of bids   1 / k 20 bps (not known: maker.half_spread)"
+    start = text.index("held back, or cut by a limit (the table is without limits):")
+    assert text[start + 1].startswith("full short, bid: WOULD_TAKE: a tick behind the other side's best price")
+    assert text[start + 2].startswith("full short, ask: EXPOSURE_LIMIT: the position could be worth -10")
+    rows = [line.split() for line in text if line.startswith(("levels", "flat  "))]
+    assert rows[1:] == [
+        ["levels", "bid", "BTC", "ask", "BTC"],
+        ["flat", "1", "91,159.19", "0.01094", "91,610.81", "0.01094"],
+        ["flat", "2", "91,113.5", "0.01094", "91,656.5", "0.01094"],
+    ]
+    document = json.loads(explain("glft", "--mid", "91385", "--json"))
+    assert document["reads"] == ["volatility", "rate", "decay"]
+    assert [each["level"] for each in document["stands"][2]["levels"]] == [1]
+    assert document["stands"][2]["kept"] == []
 
 
 def test_settings_and_volatility_are_those_given(explain: RunDir) -> None:

@@ -6,11 +6,15 @@ from functools import partial
 
 import pytest
 
+from market.codes import Side
 from tests.pairs import default_instruments
+from trading.limits import Limits
 from trading.models import MODELS, model_named
-from trading.models.explaining import Stand, effect, market_around, stands
+from trading.models.explaining import Rung, Stand, effect, market_around, stands
 from trading.models.parameters import MEANINGS, Parameters
-from trading.quoting import Estimates, Market
+from trading.models.spreads import DECAY, RATE, VOLATILITY
+from trading.quoting import Arrivals, Estimates, Market
+from trading.reasons import Rule
 
 BTCUSDT = default_instruments()[0]
 FEE = Decimal("0.001")
@@ -48,7 +52,63 @@ def test_quotes_at_five_positions_are_as_worked_by_hand() -> None:
 def test_side_that_is_not_quoted_has_no_price_and_no_spread() -> None:
     """At full inventory with a size skew of one."""
     *_, long = stands(model_named("symmetric", replace(LEANING, size_skew=Decimal(1))), market(), Decimal(10_000), FEE)
-    assert long[1:] == Stand(long.position, None, Decimal("91476.39"), Decimal(0), Decimal("0.01094"))[1:]
+    assert long[1:9] == Stand(long.position, None, Decimal("91476.39"), Decimal(0), Decimal("0.01094"))[1:9]
+
+
+def test_every_level_is_told() -> None:
+    """Of three levels the first was told, and nobody saw that all asks stood at one price."""
+    model = model_named("symmetric", replace(LEANING, skew=Decimal("0.004"), levels=3))
+    *_, long = stands(model, market(), Decimal(10_000), FEE)
+    # At full: bids 0.006 below 91,385, and 45.6925 apart; the asks, wanted 0.002 below it, are held a tick above the
+    # best bid, which is a tick below the mid.
+    qty = Decimal("0.01094")
+    asks = "91385.00", "91430.70", "91476.39"
+    bids = "90836.69", "90790.99", "90745.30"
+    assert list(long.levels) == [
+        Rung(level, Decimal(bid), qty, Decimal(ask), qty)
+        for level, (bid, ask) in enumerate(zip(bids, asks, strict=True), 1)
+    ]
+
+
+def test_what_keeps_a_quote_and_what_limits_would_take_is_told() -> None:
+    """A bid that stood at the mid looked like the model's own; limits were not told at all."""
+    model = model_named("avellaneda-stoikov", replace(LEANING, skew=Decimal("0.004")))
+    limits = Limits(exposure=Decimal(9_000), band=Decimal("0.0035"), order=Decimal(900))
+    told = [
+        [(side, why.rule) for side, why in stand.kept]
+        for stand in stands(model, market(), Decimal(10_000), FEE, limits)
+    ]
+    buy, sell = ((side, Rule.ORDER_LIMIT) for side in Side)
+    far = Rule.BAND_LIMIT
+    assert told == [
+        [(Side.BUY, Rule.WOULD_TAKE), buy, (Side.SELL, Rule.EXPOSURE_LIMIT), (Side.SELL, far), sell],
+        [buy, (Side.SELL, far), sell],
+        [buy, sell],
+        [(Side.BUY, far), buy, sell],
+        [(Side.BUY, Rule.EXPOSURE_LIMIT), (Side.BUY, far), buy, (Side.SELL, Rule.WOULD_TAKE), sell],
+    ]
+    assert all(not stand.kept for stand in stands(model_named("symmetric", LEANING), market(), Decimal(10_000), FEE))
+
+
+SEEN = Estimates(0.0003, Arrivals(2.0, 900.0, 1e6, 1.0), Arrivals(2.0, 900.0, 1e6, 1.0))
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_a_model_goes_by_what_it_says_that_it_reads_and_by_nothing_else(name: str) -> None:
+    """`explain symmetric` told A and k, of which it knows nothing."""
+    spread = MODELS[name](LEANING)
+    assert SEEN.bid is not None
+    other = {
+        VOLATILITY: SEEN._replace(volatility=0.0004),
+        RATE: SEEN._replace(bid=SEEN.bid._replace(rate=5.0)),
+        DECAY: SEEN._replace(bid=SEEN.bid._replace(decay=400.0)),
+    }
+    changing = {
+        what
+        for what, seen in other.items()
+        if spread.distances(Decimal("0.5"), seen) != spread.distances(Decimal("0.5"), SEEN)
+    }
+    assert changing == set(spread.reads)
 
 
 @pytest.mark.parametrize(

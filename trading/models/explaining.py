@@ -9,18 +9,32 @@ from market.codes import Side
 from market.depth import Depth, Level
 from market.instrument import Instrument
 from market.limits import QTY_LOTS_MAX
+from trading.limits import LimitCheck, Limits
 from trading.models.parameters import Parameters
 from trading.order_rules import OrderRules
+from trading.position import Held
 from trading.quoting import Estimates, Market, Quote, QuotingModel
+from trading.reasons import WANTED, Reason
 
 PARTS: Final = tuple(map(Decimal, ("-1", "-0.5", "0", "0.5", "1")))  # of full inventory
+NO_LIMITS: Final = Limits()
 _BPS: Final = 10_000
 
 Change = tuple[Decimal | None, Decimal | None]  # of a figure: before and after; None where it is not quoted
 
 
+class Rung(NamedTuple):
+    """A level: prices, quote per base, None where it is not quoted, and quantities, base asset."""
+
+    level: int
+    bid: Decimal | None
+    bid_qty: Decimal
+    ask: Decimal | None
+    ask_qty: Decimal
+
+
 class Stand(NamedTuple):
-    """What is quoted at one position: of each side the first quote.
+    """What is quoted at one position: of each side the first quote, and then all.
 
     Attributes:
         position: base asset.
@@ -30,6 +44,8 @@ class Stand(NamedTuple):
         skew: by how much the middle of both lies above the mid; below 0: it leans to sell.
         earned: quote asset: what both earn after fees if the smaller quantity is filled on each side.
         skew_cost: quote asset: what the skew gives away of the smaller quantity, to who takes it at the side leant to.
+        levels: the nearest first.
+        kept: with their sides, what keeps quotes from where the model has them, and what limits would take of them.
     """
 
     position: Decimal
@@ -41,6 +57,8 @@ class Stand(NamedTuple):
     skew: Decimal | None = None
     earned: Decimal | None = None
     skew_cost: Decimal | None = None
+    levels: Sequence[Rung] = ()
+    kept: Sequence[tuple[Side, Reason]] = ()
 
 
 def market_around(mid: Decimal, instrument: Instrument, seen: Estimates) -> Market:
@@ -51,22 +69,38 @@ def market_around(mid: Decimal, instrument: Instrument, seen: Estimates) -> Mark
     return Market(instrument, OrderRules(), Depth((bid,), (ask,)), None, seen)
 
 
-def stand_at(model: QuotingModel, market: Market, position: Decimal, fee: Decimal) -> Stand:
-    """Return what the model quotes at a position; `fee` is the fraction that is paid of each fill."""
+def stand_at(model: QuotingModel, market: Market, position: Decimal, fee: Decimal, limits: Limits = NO_LIMITS) -> Stand:
+    """Return what the model quotes at a position, before any limits.
+
+    Args:
+        fee: the fraction that is paid of each fill.
+        limits: that are held against it, as if no order were open.
+    """
     quotes = model.quotes(market._replace(position=position))
     bid, bid_qty = _first(quotes, Side.BUY, market.instrument)
     ask, ask_qty = _first(quotes, Side.SELL, market.instrument)
+    stand = Stand(
+        position,
+        bid,
+        ask,
+        bid_qty,
+        ask_qty,
+        levels=_levels(quotes, market.instrument),
+        kept=_kept(quotes, market, position, limits),
+    )
     if bid is None or ask is None or market.mid is None:
-        return Stand(position, bid, ask, bid_qty, ask_qty)
+        return stand
     qty, spread, skew = min(bid_qty, ask_qty), ask - bid, (ask + bid) / 2 - market.mid
     earned = qty * (spread - fee * (ask + bid))
-    return Stand(position, bid, ask, bid_qty, ask_qty, spread, skew, earned, qty * abs(skew))
+    return stand._replace(spread=spread, skew=skew, earned=earned, skew_cost=qty * abs(skew))
 
 
-def stands(model: QuotingModel, market: Market, inventory: Decimal, fee: Decimal) -> list[Stand]:
+def stands(
+    model: QuotingModel, market: Market, inventory: Decimal, fee: Decimal, limits: Limits = NO_LIMITS
+) -> list[Stand]:
     """Return what is quoted at five positions, from fully short to fully long, `inventory` in the quote asset."""
     assert market.mid is not None, "a market that is explained has a mid"
-    return [stand_at(model, market, part * inventory / market.mid, fee) for part in PARTS]
+    return [stand_at(model, market, part * inventory / market.mid, fee, limits) for part in PARTS]
 
 
 def effect(
@@ -113,3 +147,27 @@ def _first(quotes: Sequence[Quote], side: Side, instrument: Instrument) -> tuple
         if quote.side == side:
             return quote.price_ticks * instrument.tick_size, quote.qty_lots * instrument.lot_size
     return None, Decimal(0)
+
+
+def _levels(quotes: Sequence[Quote], instrument: Instrument) -> list[Rung]:
+    count = max((quote.level or 0 for quote in quotes), default=0)
+    levels = [[quote for quote in quotes if quote.level == level] for level in range(1, count + 1)]
+    return [
+        Rung(level, *_first(of, Side.BUY, instrument), *_first(of, Side.SELL, instrument))
+        for level, of in enumerate(levels, 1)
+    ]
+
+
+def _kept(quotes: Sequence[Quote], market: Market, position: Decimal, limits: Limits) -> list[tuple[Side, Reason]]:
+    """Return what a quote says of its place if the model wants it elsewhere, once a side; then which limits bind."""
+    mid_ticks_x2 = market.depth.mid_ticks_x2
+    assert mid_ticks_x2 is not None, "a market that is explained has a mid"
+    none_open = dict.fromkeys(Side, Decimal(0))
+    held = Held(position, position)
+    check = LimitCheck(limits, market.instrument, market.rules, mid_ticks_x2, held, none_open)
+    bounds = check.cut(quotes).bounds
+    kept: list[tuple[Side, Reason]] = []
+    for side in Side:
+        first = next((quote.why for quote in quotes if quote.side == side), WANTED)
+        kept += [(side, why) for why in (*([first] if first is not WANTED else []), *bounds.get(side, ()))]
+    return kept

@@ -1,13 +1,15 @@
 """How far from its centre a model quotes: what the models differ in."""
 
+from collections.abc import Collection
 from decimal import Decimal
 from math import exp, log1p, sqrt
-from typing import Final, NamedTuple, Protocol
+from typing import ClassVar, Final, NamedTuple, Protocol
 
 from trading.arrivals import believed
 from trading.models.parameters import Parameters
 from trading.quoting import Arrivals, Estimates
 
+VOLATILITY, RATE, DECAY = "volatility", "rate", "decay"  # what is known of a market: sigma, and A and k of its takers
 CALMEST, WILDEST = 0.25, 4.0  # bounds of the volatility, as a multiple of the reference, that `Volatility` follows
 LOG_AVERSIONS: Final = (-40.0, 40.0)  # ln(gamma / k), from none to nothing but fear
 BISECTIONS: Final = 64  # halve that to less than the last bit of a float
@@ -21,7 +23,13 @@ class Distances(NamedTuple):
 
 
 class Spread(Protocol):
-    """What a row of the table of models makes of parameters."""
+    """What a row of the table of models makes of parameters.
+
+    Attributes:
+        reads: what of the market it goes by: VOLATILITY, and of the arrivals RATE and DECAY.
+    """
+
+    reads: ClassVar[Collection[str]]
 
     def __init__(self, parameters: Parameters) -> None: ...
 
@@ -31,6 +39,8 @@ class Spread(Protocol):
 
 class Symmetric:
     """The half-spread on both sides, moved against the inventory by its part of the skew."""
+
+    reads: ClassVar[Collection[str]] = ()
 
     def __init__(self, parameters: Parameters) -> None:
         self._half_spread = parameters.half_spread
@@ -43,6 +53,8 @@ class Symmetric:
 
 class Volatility:
     """As `Symmetric`, with a half-spread in proportion to the volatility, within bounds."""
+
+    reads: ClassVar[Collection[str]] = (VOLATILITY,)
 
     def __init__(self, parameters: Parameters) -> None:
         self._half_spread = parameters.half_spread
@@ -65,6 +77,8 @@ class AvellanedaStoikov:
     A fee f of each fill is not in the paper. What a quote at the distance d earns is d - f: with d - f for d and
     A exp(-k f) for A the problem is the paper's, whose answer does not depend on A; so both quotes are farther by f.
     """
+
+    reads: ClassVar[Collection[str]] = (VOLATILITY, DECAY)
 
     def __init__(self, parameters: Parameters) -> None:
         self._full_quotes = float(parameters.inventory / parameters.notional)
@@ -96,6 +110,8 @@ class Glft:
     to the volatility. They are farther by the fee, as there; but A is left as it is: with A exp(-k f), where nearly
     nobody reaches as far as the fee, one quote's worth of inventory would move them out of any market.
     """
+
+    reads: ClassVar[Collection[str]] = (VOLATILITY, RATE, DECAY)
 
     def __init__(self, parameters: Parameters) -> None:
         self._full_quotes = float(parameters.inventory / parameters.notional)
