@@ -115,11 +115,11 @@ class HistoryStep:
 
     def take_balances(self) -> None:
         """Keep what has changed of the balances, and what came in or left but by trades."""
-        before = self.kept.balances
+        before, now = self.kept.balances, self.snapshot.balances  # a venue may leave out what is nothing
         changed = {
             asset: balance
-            for asset, balance in self.snapshot.balances.items()
-            if balance != before.get(asset, _NOTHING)
+            for asset in dict.fromkeys((*now, *before))
+            if (balance := now.get(asset, _NOTHING)) != before.get(asset, _NOTHING)
         }
         ms = self.snapshot.now_ns // NS_PER_MS
         with self.database.transaction() as connection:

@@ -266,6 +266,20 @@ def test_keeps_a_balance_when_it_changes(kept: Kept) -> None:
     assert kept.ask("SELECT asset, free FROM balances ORDER BY id DESC LIMIT 2") == [("USDT", "999900"), ("BTC", "101")]
 
 
+def test_an_asset_that_the_venue_tells_no_more_is_gone(kept: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A venue may leave out what is nothing: the newest row of an asset is its balance, and said what it had been."""
+    kept.step()
+    told = {asset: balance for asset, balance in kept.venue.balances().items() if asset != "BTC"}
+    monkeypatch.setattr(kept.venue, "balances", lambda: told)
+    for _ in range(2):
+        kept.step()
+    assert kept.ask("SELECT asset, free, locked FROM balances ORDER BY id DESC LIMIT 1") == [("BTC", "0", "0")]
+    assert kept.ask("SELECT count(*) FROM balances") == [(5,)]
+    kept.start()
+    kept.step()
+    assert kept.ask("SELECT count(*) FROM balances") == [(5,)]
+
+
 def test_prices_a_fee_when_its_price_is_known(kept: Kept) -> None:
     """Guards the fee in a third asset, which the venue's first answer may have no price for."""
     kept.venue.trades_of_all = [fill(1, Side.BUY, "1", "100", "0.01", "BNB")]
