@@ -83,7 +83,8 @@ def day_tiles(document: JsonObject, quote: str | None) -> list[Tile]:
         value, of = rate_text(sum(part["wins"] for part in parts), trips, metrics.get("win_rate"))
         found.append(Tile("Round trips won", value, of or "closed lots: too few for a rate"))
     if (fall := metrics.get("max_drawdown") or {}).get("value") is not None:
-        found.append(Tile("Largest drawdown", money_text(fall["value"], quote), "below the highest until then"))
+        of = f"below the highest until then; n {fall['n']:,}"
+        found.append(Tile("Largest drawdown", money_text(fall["value"], quote), of))
     if quoting := document.get("quoting"):
         of = f"of {counted(quoting['minutes'], 'minute')}; {quoting['minutes_on_target']:,} on target"
         found.append(Tile("Two-sided presence", percent_text(Decimal(quoting["presence"])), of))

@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Final
 
 from market.exact_json import JsonObject
-from market.words import counted
+from market.words import counted, counts_text
 from pages.markup import Html
 from pages.parts import chart, no_chart
 from pages.plot import Axis, Plot, Point, amounts_axis, clock_axis, falls, names_axis
@@ -199,7 +199,8 @@ def _kept(rows: Sequence[JsonObject]) -> Html:
     plot.bars(((index + 0.16, value) for index, value in enumerate(lost)), "sell", 0.3)
     told = zip(horizons, captured, lost, strict=True)
     label = "; ".join(f"after {after} {spread:+z.2f} captured, {rest:+z.2f} lost" for after, spread, rest in told)
-    caption = f"Spread at the fill, and adverse selection until later; bps of the mid, {known[0]['n']:,} fills."
+    counts = counts_text(row["n"] for row in known)
+    caption = f"Spread at the fill, and adverse selection until later; bps of the mid, n {counts}."
     return chart(title, plot.svg(f"{label}. {caption}"), caption, [("buy", "captured"), ("sell", "adverse selection")])
 
 

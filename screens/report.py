@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from market.exact_json import JsonObject
-from market.words import counted
+from market.words import counted, counts_text
 from screens.market import market_text
 from screens.money import amount_text, gain_text, money_text, percent_text
 
@@ -31,8 +31,9 @@ def day_text(document: JsonObject, by_order: Mapping[str, Any] | None = None) ->
     ]
     if len(traded) <= 1:
         lines += _price_lines(trades, quote)
-    for symbol, part in traded.items():
-        lines += [f"   {symbol}:", *(f"   {line}" for line in _symbol_lines(part, len(traded) > 1))]
+    for symbol, part in symbols.items():
+        own = _symbol_lines(part, len(traded) > 1) if symbol in traded else _open_lines(part)  # from the day before
+        lines += [f"   {symbol}:", *(f"   {line}" for line in own)] if own else []
     lines += _by_order_lines(by_order or {}, traded)
     if fees := document.get("fees", {}):
         paid = ", ".join(f"{amount_text(Decimal(fee), asset)} {asset}" for asset, fee in fees.items())
@@ -122,7 +123,8 @@ def _result_lines(document: JsonObject, quote: str | None) -> list[str]:
         lines.append(f"   Largest drawdown: {money_text(fall['value'], quote)} (n {fall['n']:,})")
     marked = [row for row in document.get("markouts") or () if row["side"] == "both" and row["mean_bps"] is not None]
     if marked:
-        lines.append(f"   Markouts: {', '.join(map(_markout_phrase, marked))} (n {marked[0]['n']:,})")
+        counts = counts_text(row["n"] for row in marked)
+        lines.append(f"   Markouts: {', '.join(map(_markout_phrase, marked))} (n {counts})")
     return lines
 
 
@@ -180,11 +182,14 @@ def _symbol_lines(part: Mapping[str, Any], is_one_of_several: bool) -> list[str]
     if part["round_trips"]:
         lines.append(f"   Round trips: {round_trips_phrase(part)}")
     lines.append(f"   Volume: {money_text(part['volume'], quote)}")
-    if part["position"]:
-        lines.append(f"   Open: {part['position']:+,f} {part['base']}{_mark_phrase(part)}")
+    lines += _open_lines(part)
     if part["unvalued_fees"]:
         lines.append(f"   Not in the PnL, no price known: fees of {_amounts(part['unvalued_fees'])}")
     return lines
+
+
+def _open_lines(part: Mapping[str, Any]) -> list[str]:
+    return [f"   Open: {part['position']:+,f} {part['base']}{_mark_phrase(part)}"] if part["position"] else []
 
 
 def _mark_phrase(part: Mapping[str, Any]) -> str:

@@ -21,6 +21,7 @@ from reports.pnl import FifoBook
 from reports.recommendations import weekly_document
 from reports.totals import paid_fees
 from screens.money import money_text
+from screens.report import day_text
 from tests.reports.documents import record
 from tests.reports.fills import BTC, DAY, DAY_MS, NOON_MS, account, after, buy, fill, sell, snapshot
 from tests.reports.json_schema import faults
@@ -94,6 +95,16 @@ def test_a_fee_is_paid_on_one_day(folder: ReportsFolder) -> None:
         paid = re.escape(money_text(fee, "USDT"))
         assert re.search(rf"Fees\s+{paid}\s", told), day["date"]
         assert re.search(rf"Unrealized\s+Fees\s+BTCUSDT(?:\s+\S+){{4}}\s+{paid}\s", told), day["date"]
+
+
+def test_a_day_without_a_fill_tells_what_is_open(folder: ReportsFolder) -> None:
+    """Guards a short position over a day on which nothing was traded: the text of that day did not tell it."""
+    fills = [_on(0, 1, Side.SELL, "2", "100", "0.2")]
+    _day(folder, 0, fills)
+    document = _day(folder, 1, fills, "120")
+    assert document["total_trades"] == 0
+    line = "      Open: -2.00 BTC, unrealized -$40.00 at $120.00, before $0.20 of fees paid for it"
+    assert f"   BTCUSDT:\n{line}\n" in day_text(document)
 
 
 def test_says_so_where_the_day_before_cannot_be_read(folder: ReportsFolder) -> None:

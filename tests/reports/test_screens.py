@@ -1,5 +1,6 @@
 """What the terminal shows: exact shapes, amounts as the venue holds them."""
 
+import re
 from dataclasses import replace
 from decimal import Decimal
 
@@ -8,6 +9,7 @@ import pytest
 from market.account import Balance, VenueOrder
 from market.codes import Side
 from market.exact_json import JsonObject, dumps
+from pages.day import day_page
 from reports.performance import unseen_document
 from reports.recommendations import recommendations
 from reports.weekly import week_of, week_to_json
@@ -335,6 +337,13 @@ def test_says_what_the_day_has_come_to_with_its_n() -> None:
     assert f"   Largest drawdown: {money_text(metrics['max_drawdown']['value'], 'USDT')} (n 600)\n" in text
     (row,) = [row for row in day["markouts"] if (row["horizon_s"], row["side"]) == (10, "both")]
     assert f", 10 s {row['mean_bps']:+.2f} bps ({row['low_bps']:+.2f} to {row['high_bps']:+.2f}), 60 s " in text
+    assert re.search(r"   Markouts: .* \(n 600\)\n", text)
+    for row, count in zip(day["markouts"][2::3], (600, 590, 400), strict=True):
+        row["n"] = count
+    assert re.search(r"   Markouts: .* \(n 600, 590, 400\)\n", day_text(day)), "each has its own"
+    page = day_page(day, "x")
+    assert "bps of the mid, n 600, 590, 400." in page
+    assert "below the highest until then; n 600<" in page
     day["equity"]["flows"] = Decimal(-5)
     assert f"   Equity: {change} to {end}, without flows of -$5.00\n" in day_text(day)
 

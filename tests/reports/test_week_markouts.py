@@ -5,12 +5,14 @@ from pathlib import Path
 import pytest
 
 from market.exact_json import JsonObject
+from pages.week import week_page
 from reports.folder import ReportsFolder
 from reports.marked_fills import MarkedFill
 from reports.markouts import markouts
 from reports.performance import history_of
 from reports.recommendations import weekly_document
 from reports.week_markouts import week_markouts
+from reports.weekly import week_of, week_to_json
 from tests.pages.days import day_of, days_of
 from tests.reports.fills import DAY
 
@@ -71,3 +73,15 @@ def test_week_of_a_folder_has_them(tmp_path: Path) -> None:
     found = weekly_document(folder, DAY, 2)["markouts"]
     assert [len(day["rows"]) for day in found["days"]] == [3, 3]
     assert [row["n"] for row in found["total"]] == [150] * 3
+
+
+def test_the_page_tells_how_many_fills_each_horizon_has() -> None:
+    """Guards the n beside a mean: of all horizons it was that of the first, which most fills have."""
+    days = days_of([200, 300])
+    week = week_of(DAY, days, {}, 2)
+    told = week_markouts([days[day] for day in sorted(days)])
+    for row, count in zip(told["days"][0]["rows"], (200, 190, 50), strict=True):
+        row["n"] = count
+    page = week_page(week_to_json(week, []) | {"markouts": told}, "reports")
+    assert ">200, 190, 50</td>" in page
+    assert ">300</td>" in page
