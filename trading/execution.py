@@ -1,5 +1,6 @@
 """From the quotes that are wanted to the fewest actions that bring them about."""
 
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
@@ -11,6 +12,7 @@ from market.codes import Side
 from market.depth import Depth
 from trading.hanging import Hanging
 from trading.keeping import Keeping, Requoting
+from trading.precedence import by_precedence
 from trading.quoting import Quote
 from trading.reasons import SURPLUS, WANTED, Reason, Rule
 from trading.refills import Refilling, Refills
@@ -59,14 +61,27 @@ class Execution:
         held: Collection[Side],
         why_none: Mapping[Side, Reason],
         room: int | None = None,
+        reducing: Side | None = None,
     ) -> Plan:
-        """Return what to do now: see `plan`; `depth` is the others' book, `room` how many may leave: None if any."""
+        """Return what to do now: see `plan`.
+
+        Args:
+            depth: the others' book.
+            room: how many orders may leave, those that come first (`by_precedence`); None: any number.
+            reducing: the side whose fills reduce the position; None without one.
+        """
         self._mid_ticks_x2 = depth.mid_ticks_x2 or self._mid_ticks_x2
         keeping = Keeping(self._requoting, now_ns, self._mid_ticks_x2, depth, wanted)
         others, leaving = self._hanging.look(orders, wanted, self._mid_ticks_x2, keeping)
         self._fixed &= {order.client_order_id for order in orders}
         amendable = [order for order in others if self._can_amend and order.client_order_id not in self._fixed]
-        todo = within_room(plan(wanted, others, keeping, held, why_none, amendable), others, keeping, room)
+        todo = plan(wanted, others, keeping, held, why_none, amendable)
+        if room is not None and len(todo.places) > room:
+            staying = Counter(
+                order.side for order in orders if order.client_order_id not in {**leaving, **todo.cancels}
+            )
+            first = by_precedence(todo.places, self._mid_ticks_x2, reducing, staying)[:room]
+            todo = within_room(todo, others, keeping, first)
         return todo._replace(cancels={**leaving, **todo.cancels})
 
     def fill(self, order: VenueOrder, standing: Sequence[VenueOrder], now_ns: int) -> None:
@@ -132,15 +147,15 @@ def plan(
     return Plan(cancels, places, amends)
 
 
-def within_room(todo: Plan, orders: Sequence[OwnOrder], keeping: Keeping, room: int | None) -> Plan:
-    """Return what of a plan has room: no more places, and no cancel for the sake of one that has none.
+def within_room(todo: Plan, orders: Sequence[OwnOrder], keeping: Keeping, first: Collection[int]) -> Plan:
+    """Return what of a plan has room: the `first` of its places, and no cancel for the sake of one that has none.
 
     Of the orders that could stand if nothing could be placed, the nearest stays for each; one off its price leaves.
     """
-    if room is None or len(todo.places) <= room:
-        return todo
     cancels = dict(todo.cancels)
-    for quote in todo.places[room:]:
+    for place, quote in enumerate(todo.places):
+        if place in first:
+            continue
         near = [
             order
             for order in orders
@@ -150,7 +165,7 @@ def within_room(todo: Plan, orders: Sequence[OwnOrder], keeping: Keeping, room: 
         ]
         if near:
             del cancels[min(near, key=lambda order: _off_ticks(order, quote)).client_order_id]
-    return todo._replace(cancels=cancels, places=todo.places[:room])
+    return todo._replace(cancels=cancels, places=[todo.places[place] for place in sorted(first)])
 
 
 def _but_for_size(flaw: _Flaw, order: OwnOrder, quote: Quote) -> Reason | None:

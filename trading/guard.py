@@ -20,7 +20,7 @@ from trading.actions import Action, Place
 from trading.escalation import NEVER, Escalation, Stage, Triggers
 from trading.flattening import Flattening
 from trading.funds import Funds
-from trading.limits import Checked, LimitCheck, Limits
+from trading.limits import NONE_MOVES, Checked, LimitCheck, Limits
 from trading.moves import Commands
 from trading.news import Refused
 from trading.order_rules import OrderRules
@@ -129,11 +129,23 @@ class Guard:
             return {order.client_order_id: self.escalation.why for order in own}
         return self._check.excess(own) if self._check else {}
 
-    def admit(self, places: Sequence[Quote], open_count: int, now_ns: int) -> Sequence[Quote]:
-        """Return the new orders that may leave now; `open_count` is of those that may be in the book."""
+    @property
+    def reducing(self) -> Side | None:
+        """The side whose fills reduce the position; None without one."""
+        return self._check.reducing if self._check else None
+
+    def admit(
+        self,
+        places: Sequence[Quote],
+        open_count: int,
+        now_ns: int,
+        moving: Mapping[Side, int] = NONE_MOVES,
+        staying: Mapping[Side, int] = NONE_MOVES,
+    ) -> Sequence[Quote]:
+        """Return the new orders that may leave now: see `LimitCheck.admit`."""
         if self._check is None:
             return places
-        return self._check.admit(places, open_count, self.rate.room(now_ns))
+        return self._check.admit(places, open_count, self.rate.room(now_ns), moving, staying)
 
     def within_funds(self, commands: Commands, orders: OwnOrders) -> Commands:
         """Return of the commands what can be paid."""

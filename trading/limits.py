@@ -14,6 +14,7 @@ from market.codes import Side
 from market.instrument import Instrument, format_decimal
 from trading.order_rules import OrderRules
 from trading.position import Held
+from trading.precedence import by_precedence
 from trading.quoting import Quote
 from trading.reasons import Reason, Rule, joined
 from trading.sending_rate import ANY_NUMBER, SendingLimits
@@ -23,6 +24,7 @@ from trading.strategy import OwnOrder
 SLACK: Final = Decimal(
     "1.05"
 )  # of a position's limit: an open order leaves beyond, or each move of the mid would move it
+NONE_MOVES: Final[Mapping[Side, int]] = {}
 # What binds the harder: a position's limits take from a side as a whole, the next two a quote, the last a part of it.
 _HARDNESS: Final = (
     frozenset({Rule.POSITION_LIMIT, Rule.EXPOSURE_LIMIT}),
@@ -84,6 +86,7 @@ class LimitCheck:
         self._limits = limits
         self._instrument = instrument
         self._rules = rules
+        self._mid_ticks_x2 = mid_ticks_x2
         self.mid = mid_ticks_x2 * instrument.tick_size / 2
         self._held = held
         self._could_fill = could_fill
@@ -95,13 +98,20 @@ class LimitCheck:
         both = [limits.position, None if limits.exposure is None else limits.exposure / self.mid]
         return min((each for each in both if each is not None), default=None)
 
+    @property
+    def reducing(self) -> Side | None:
+        """The side whose fills surely reduce the position; None without one."""
+        if self._held.low > 0:
+            return Side.SELL
+        return Side.BUY if self._held.high < 0 else None
+
     def cut(self, wanted: Sequence[Quote]) -> Checked:
-        """Return what may be in the book of what is wanted, if nothing else of ours is there: the nearest first."""
+        """Return what may be in the book of what is wanted, if nothing else of ours is there: see `by_precedence`."""
         kept: list[Quote] = []
         told: dict[Side, dict[str, Reason]] = {side: {} for side in Side}  # of each rule the first
         taken = dict.fromkeys(Side, Decimal(0))
-        for quote in sorted(wanted, key=self._distance):
-            side = quote.side
+        for place in by_precedence(wanted, self._mid_ticks_x2, self.reducing, {}):
+            quote, side = wanted[place], wanted[place].side
             fits_lots, bounds = self._sized(quote)
             out_of_place = self._out_of_place(quote, len(kept), len(wanted))
             bounds += out_of_place
@@ -118,26 +128,38 @@ class LimitCheck:
             taken[side] += fits_lots * self._instrument.lot_size
         return Checked(kept, {side: sorted(of.values(), key=_hardness) for side, of in told.items() if of})
 
-    def admit(self, places: Sequence[Quote], open_count: int, sending_room: int | None) -> list[Quote]:
-        """Return the new orders that may leave now, with all that is there already.
+    def admit(
+        self,
+        places: Sequence[Quote],
+        open_count: int,
+        sending_room: int | None,
+        moving: Mapping[Side, int] = NONE_MOVES,
+        staying: Mapping[Side, int] = NONE_MOVES,
+    ) -> list[Quote]:
+        """Return the new orders that may leave now, with all that is there already, in their order.
 
         Args:
             open_count: of our orders, whatever is known of their fate.
             sending_room: how many may be sent.
+            moving: by side, how many orders a new one takes the place of in one call: those are no more than before.
+            staying: by side, how many stay.
         """
-        most_open = self._limits.open_orders
-        rooms = [sending_room, None if most_open is None else most_open - open_count]
-        count = min((room for room in rooms if room is not None), default=len(places))
+        most_open, left = self._limits.open_orders, dict(moving)
+        room = len(places) if most_open is None else most_open - open_count
         left_lots = {side: self._room_lots(side, self._could_fill[side]) for side in Side}
-        admitted: list[Quote] = []
-        for quote in places:
-            room = left_lots[quote.side]
-            if len(admitted) >= count:
+        admitted: list[int] = []
+        for place in by_precedence(places, self._mid_ticks_x2, self.reducing, staying):
+            side, qty_lots = places[place].side, places[place].qty_lots
+            has_room, moves = left_lots[side], left.get(side, 0)
+            if sending_room is not None and len(admitted) >= sending_room:
                 break
-            if room is None or quote.qty_lots <= room:
-                admitted.append(quote)
-                left_lots[quote.side] = None if room is None else room - quote.qty_lots
-        return admitted
+            if (room <= 0 and not moves) or (has_room is not None and qty_lots > has_room):
+                continue
+            admitted.append(place)
+            left_lots[side] = None if has_room is None else has_room - qty_lots
+            left[side] = max(0, moves - 1)
+            room -= not moves
+        return [places[place] for place in sorted(admitted)]
 
     def excess(self, orders: Sequence[OwnOrder]) -> dict[str, Reason]:
         """Return the open orders that a position would go too far with: the farthest first, until the others fit.

@@ -6,6 +6,7 @@ blindly: an order whose reply was lost is looked for by its id, and its side wai
 the order can no longer arrive.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Final
@@ -242,11 +243,15 @@ class Trader:
         return wanted
 
     def _execute(self, wanted: Wanted, own: Sequence[OwnOrder], depth: Depth) -> list[Action]:
-        room = self.guard.rate.room(self._now_ns)
-        todo = self._execution.plan(self._now_ns, depth, wanted.quotes, own, self._held(), wanted.why_none, room)
+        room, held, none = self.guard.rate.room(self._now_ns), self._held(), wanted.why_none
+        reducing = self.guard.reducing
+        todo = self._execution.plan(self._now_ns, depth, wanted.quotes, own, held, none, room, reducing)
         cancels = {**dict.fromkeys(self.orders.off_grid(), OFF_GRID), **self.guard.excess(own), **todo.cancels}
-        places = self.guard.admit(todo.places, self.orders.count, self._now_ns)
-        commands = paired(Plan(cancels, places, todo.amends), own if self._terms.can_move else ())
+        movable = own if self._terms.can_move else ()
+        moving = Counter(move.quote.side for move in paired(todo._replace(cancels=cancels), movable).moves)
+        staying = Counter(order.side for order in own if order.client_order_id not in cancels)
+        places = self.guard.admit(todo.places, self.orders.count, self._now_ns, moving, staying)
+        commands = paired(Plan(cancels, places, todo.amends), movable)
         actions = self.guard.within_funds(commands, self.orders).actions(
             self.orders.open, self._instrument, self._client_order_ids
         )

@@ -81,6 +81,16 @@ def test_an_order_whose_successor_has_no_room_stays(room: int | None, cancelled:
     assert [quote.side for quote in todo.places] == [orders[int(name) - 1].side for name in cancelled]
 
 
+@pytest.mark.parametrize(("reducing", "side"), [(None, Side.BUY), (Side.SELL, Side.SELL)])
+def test_room_for_one_goes_to_the_side_that_reduces_the_position(reducing: Side | None, side: Side) -> None:
+    """It went to the bid, long as the maker was; and where a bid stands, to the ask."""
+    execution = Execution(Requoting(Decimal("0.0001")), Refilling(), Decimal(0))
+    assert [quote.side for quote in execution.plan(0, BOOK, (BID, ASK), [], (), {}, 1, reducing).places] == [side]
+    behind = replace(BID, price_ticks=BID.price_ticks - 20_000)
+    stands = [OwnOrder("1", Side.BUY, BID.price_ticks, BID.qty_lots)]
+    assert execution.plan(0, BOOK, (BID, behind, ASK), stands, (), {}, 1, Side.BUY).places == [ASK]
+
+
 def test_an_order_off_its_price_leaves_though_nothing_has_room() -> None:
     """A cancel is free, and a wrong price is worse than none."""
     orders = [OwnOrder("1", Side.BUY, BID.price_ticks - 20_000, BID.qty_lots)]

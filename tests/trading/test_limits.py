@@ -86,6 +86,19 @@ def test_new_order_waits_for_what_may_still_fill() -> None:
     assert check().admit([BID, ASK], 0, 1) == [BID]
 
 
+def test_room_for_one_more_is_for_the_side_that_reduces_the_position_or_has_none() -> None:
+    """Long or short, it always went to the bid; an order that takes another one's place needs none."""
+    assert check("0.1", open_orders=1).cut([BID, ASK]).quotes == [ASK]
+    assert check("-0.1", open_orders=1).cut([BID, ASK]).quotes == [BID]
+    assert check("0.1", open_orders=3).admit([BID, ASK], 2, None) == [ASK]
+    assert check("-0.1").admit([BID, ASK], 0, 1) == [BID]
+    assert check("-0.1", open_orders=3).admit([BID, ASK], 2, None, staying={Side.BUY: 2}) == [ASK]
+    full = check(open_orders=2)
+    assert full.admit([BID, BID, ASK], 2, None, moving={Side.BUY: 1, Side.SELL: 1}) == [BID, ASK]
+    assert full.admit([BID, ASK], 2, None, moving={Side.SELL: 1}) == [ASK]
+    assert full.admit([BID, ASK], 2, 1, moving={Side.BUY: 1, Side.SELL: 1}) == [BID]
+
+
 def test_order_leaves_when_a_move_of_the_mid_has_carried_it_far_beyond() -> None:
     """The farthest first; and none while it is within a twentieth."""
     orders = [OwnOrder("near", Side.BUY, 9_990_000, 1_000), OwnOrder("far", Side.BUY, 9_980_000, 1_000)]

@@ -14,6 +14,7 @@ from tests.pairs import default_instruments
 from trading import news, notes
 from trading.actions import Action, AskBalances, Cancel, FindOrder, ListOrders, Place
 from trading.keeping import Requoting
+from trading.limits import Limits
 from trading.looking import UNSURE_NS
 from trading.order_rules import OrderRules
 from trading.outbox import Outbox
@@ -26,6 +27,7 @@ from trading.terms import Terms
 from trading.trader import Trader
 
 BTCUSDT = default_instruments()[0]
+NO_LIMITS = Limits()
 INTERVAL_NS, LIST_NS, ARRIVAL_NS = 250 * NS_PER_MS, 5 * NS_PER_SECOND, 6 * NS_PER_SECOND
 START_NS = 10**18
 BOOK = news.BookNews(Depth((Level(99, 5),), (Level(101, 5),)))
@@ -41,7 +43,7 @@ class Driven:
         inboxes: what it has seen.
     """
 
-    def __init__(self, *, can_move: bool = True, replace_below: str = "0") -> None:
+    def __init__(self, *, can_move: bool = True, replace_below: str = "0", limits: Limits = NO_LIMITS) -> None:
         self.now_ns = START_NS
         self.wanted = Wanted([BID, ASK])
         self.inboxes: list[Inbox] = []
@@ -56,6 +58,7 @@ class Driven:
                 LIST_NS,
                 ARRIVAL_NS,
                 can_move=can_move,
+                limits=limits,
             ),
             (f"tb-{number}" for number in count(1)),
         )

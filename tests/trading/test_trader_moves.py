@@ -9,6 +9,7 @@ from market.codes import Side
 from tests.trading.test_trader import ASK, BID, BOOK, BTCUSDT, HELD, INTERVAL_NS, Driven, order_of
 from trading import news, notes
 from trading.actions import Action, Amend, Cancel, FindOrder, ListOrders, Move, Place
+from trading.limits import Limits
 from trading.reasons import Rule
 from trading.strategy import Wanted
 
@@ -24,6 +25,16 @@ def moves(one: Driven) -> tuple[list[VenueOrder], list[Move]]:
     stand = one.quotes()
     one.wanted = Wanted([replace(BID, price_ticks=91), replace(ASK, price_ticks=109)])
     return stand, [action for action in one.hear(BOOK, after_ns=INTERVAL_NS).actions if isinstance(action, Move)]
+
+
+@pytest.mark.parametrize("can_move", [True, False])
+def test_as_many_orders_as_may_be_are_requoted_in_one_round_where_the_venue_moves_them(*, can_move: bool) -> None:
+    """A move is no order more: it was a cancel, and its quote a round later. Without moves a cancel may yet fail."""
+    one = Driven(can_move=can_move, limits=Limits(open_orders=2))
+    one.quotes()
+    one.wanted = Wanted([replace(BID, price_ticks=91), replace(ASK, price_ticks=109)])
+    kinds = [type(action) for action in one.hear(BOOK, after_ns=INTERVAL_NS).actions]
+    assert kinds == [Move if can_move else Cancel] * 2
 
 
 def ended(order: VenueOrder) -> news.OrderNews:
