@@ -102,6 +102,7 @@ class Guard:
         """Return of what is wanted what may be; a side of which nothing is left is idle for its limit."""
         stage, asked = self.escalation.stage, wanted
         if stage >= Stage.CANCELS_ALL:
+            self.binding = {}
             return Wanted((), wanted.wake_ns, dict.fromkeys(Side, self.escalation.why))
         if stage >= Stage.WIDENS and self._mid_ticks_x2 is not None:
             quotes: Sequence[Quote] = widened(wanted.quotes, self._mid_ticks_x2, self._widen_by)

@@ -39,6 +39,7 @@ FAILED_PAUSE_NS_MAX: Final = 2 * NS_PER_SECOND  # with a call that gets no answe
 LEAVE_PAUSE_NS: Final = NS_PER_SECOND // 20  # after a failure while our orders are to go
 LEAVE_PAUSE_NS_MAX: Final = NS_PER_SECOND // 2
 BALANCES: Final = (AskBalances(),)
+NOTHING_BINDS: Final[Mapping[Side, Sequence[Reason]]] = {}
 
 
 class Trader:
@@ -263,15 +264,22 @@ class Trader:
         own_wakes = self._execution.wakes_ns(self.orders.resting(self._instrument), self._now_ns)
         wakes = [*own_wakes, *self.guard.wakes_ns(self._now_ns), *([] if wanted.wake_ns is None else [wanted.wake_ns])]
         self._latest_ns = min([self._look_ns(), *wakes])
-        self._tell_idle(mid_ticks_x2, {} if self._looking.is_leaving else self._held(), wanted)
+        is_leaving = self._looking.is_leaving
+        held, bound = ({}, {}) if is_leaving else (self._held(), self.guard.binding)
+        self._tell_idle(mid_ticks_x2, held, wanted, bound)
 
-    def _tell_idle(self, mid_ticks_x2: int | None, held: Mapping[Side, Reason], wanted: Wanted) -> None:
+    def _tell_idle(
+        self,
+        mid_ticks_x2: int | None,
+        held: Mapping[Side, Reason],
+        wanted: Wanted,
+        bound: Mapping[Side, Sequence[Reason]] = NOTHING_BINDS,
+    ) -> None:
         """Tell why sides are idle, those where nothing of ours stands, and those that are not wanted; and by what."""
         standing = {order.side for order in self.orders.standing.values()}
         empty = {side: why for side, why in held.items() if side not in standing}
         idle = together(wanted.why_idle, empty)
         unsaid = {side: why for side, why in wanted.why_none.items() if side not in standing and side not in idle}
-        bound = {} if self._looking.is_leaving else self.guard.binding
         self._notes.append(notes.Looked(mid_ticks_x2, idle | unsaid, bound))
 
     def _look_ns(self) -> int:

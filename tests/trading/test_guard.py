@@ -252,11 +252,13 @@ def test_position_of_a_simulated_desk_stays_within_its_limit(tmp_path: Path, see
 
 def test_withdrawn_so_far_that_all_is_cancelled_it_wants_nothing_and_leaves_nothing() -> None:
     """Nor what execution would leave in the book though it is not wanted."""
-    guard = a_guard(Limits())
+    guard = a_guard(Limits(open_orders=1))
+    guard.cut(Wanted([BID, ASK]))
     guard.escalation.account = Account(0, Decimal(0), Decimal(0), Decimal(0), Stage.CANCELS_ALL, "a drawdown", 1)
     wanted = guard.cut(Wanted([BID, ASK], 7))
     assert (wanted.quotes, wanted.wake_ns) == ((), 7)
     assert {why.rule for why in wanted.why_idle.values()} == {Rule.WITHDRAWN}
+    assert guard.binding == {}, "what bound it before is none of it"
     assert set(guard.excess([OwnOrder("hangs", Side.SELL, 10_010_000, 1_000)])) == {"hangs"}
     assert set(guard.held(0)) == set(Side)
 

@@ -430,6 +430,22 @@ def test_order_that_is_missing_is_asked_for_before_it_is_forgotten(one: Driven, 
     assert not any(isinstance(note, notes.Ended) for note in told)
 
 
+def test_limits_that_bind_are_told_of_the_round_alone() -> None:
+    """With the strategy's quotes, as a quote stands; and no more once nothing may stand."""
+    one = Driven(limits=Limits(open_orders=1))
+    (bid,) = one.quotes()
+    one.hear(BOOK, after_ns=INTERVAL_NS)
+    one.wanted = Wanted([BID, ASK])
+    (looked,) = [note for note in one.hear(BOOK, after_ns=INTERVAL_NS).notes if isinstance(note, notes.Looked)]
+    assert [why.rule for why in looked.bound[Side.SELL]] == [Rule.OPEN_ORDERS_LIMIT]
+    assert looked.idle[Side.SELL].rule == Rule.OPEN_ORDERS_LIMIT
+    one.trader.leave(HALTED, one.now_ns)
+    one.hear()
+    one.hear(news.OrderNews(replace(bid, status="CANCELED")))
+    (looked,) = [note for note in one.hear(one.listed()).notes if isinstance(note, notes.Looked)]
+    assert (looked.idle, looked.bound) == (dict.fromkeys(Side, HALTED), {})
+
+
 def test_obstacle_ends_the_beginning_and_later_only_the_quotes(one: Driven) -> None:
     """At the start somebody is there to mend a setting."""
     one.wanted = Wanted((), obstacle="maker.notional is 1")
