@@ -7,7 +7,7 @@ from typing import Final
 from desk.settings import Settings
 from desk.strategy_file import FileStrategy, StrategyError, load_strategy
 from market.account import Balance
-from market.clock import NS_PER_MS, NS_PER_SECOND, time_ns
+from market.clock import NS_PER_MS, NS_PER_SECOND
 from market.depth import Depth, Level
 from market.exact_json import JsonObject
 from trading.escalation import Triggers
@@ -46,11 +46,14 @@ def strategy_of(settings: Settings) -> Strategy:
     return model_of(settings)
 
 
-def check_strategy(settings: Settings) -> None:
+def check_strategy(settings: Settings, now_ns: int) -> None:
     """Make sure that the strategy can be used: one of a file is asked once, in a made-up market.
 
     That market is around the mid at which a synthetic one begins, with 20 levels a side, no position, and some of both
     assets. Where there is no such mid the strategy is not asked.
+
+    Args:
+        now_ns: ns since 1970 UTC.
 
     Raises:
         StrategyError: if it cannot be used, raises, or wants what cannot be.
@@ -67,7 +70,7 @@ def check_strategy(settings: Settings) -> None:
     rules = OrderRules(notional_min=instrument.min_notional)
     has = {asset: Balance(Decimal(10_000), Decimal(0)) for asset in (instrument.base, instrument.quote)}
     try:
-        strategy.step(time_ns(), Inbox(instrument, rules, depth, position=Decimal(0), balances=has))
+        strategy.step(now_ns, Inbox(instrument, rules, depth, position=Decimal(0), balances=has))
     except StrategyError as error:
         raise StrategyError(f"{error} (asked in a made-up market, before anything runs)") from error
 

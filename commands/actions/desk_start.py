@@ -27,7 +27,7 @@ from desk.run_dir import LockedError, NodeError, prepare_run_dir
 from desk.settings import Settings, load_settings
 from desk.strategy import check_strategy
 from desk.supervisor import Supervisor
-from market.clock import monotonic_ns
+from market.clock import monotonic_ns, time_ns
 from nodes.flow.market_flows import check_flows
 from screens.desk import UNBOUNDED, desk_screen
 from screens.frame import ansi_lines, narrowed, redrawn_above
@@ -62,7 +62,7 @@ def run_desk(
     except (ValueError, NodeError) as error:
         raise DeskError(str(error)) from None
     if any(node.kind.name == "maker" for node in nodes):
-        check_strategy(settings)  # what is wrong with it is better said before anything runs
+        check_strategy(settings, time_ns())  # what is wrong with it is better said before anything runs
     if any(node.kind.has_keys for node in nodes) and (missing := settings.venue.missing_keys):
         raise DeskError(missing)
     news: deque[str] = deque(maxlen=NEWS_MAX)

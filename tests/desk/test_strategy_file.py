@@ -177,15 +177,15 @@ def test_strategy_is_asked_before_anything_runs(path: Path) -> None:
     path.write_text(f"{HEAD}def step(now_ns, inbox):\n    return Wanted([Quote(Side.BUY, 5, {size})])\n")
     settings = load_settings({"maker.strategy": str(path)}).settings
     with pytest.raises(StrategyError) as told:
-        check_strategy(settings)
+        check_strategy(settings, 1)
     asked = "(asked in a made-up market, before anything runs)"
     want = "TypeError: qty must be a Decimal, was 0.01, a float: Decimal(str(...)) makes one of a number"
     assert str(told.value) == f"{path}, line 6: {want} {asked}"
     seen = "inbox.depth.bids[19], inbox.depth.asks[19], inbox.balances[inbox.instrument.quote], inbox.position + now_ns"
     path.write_text(f"{HEAD}def step(now_ns, inbox):\n    {seen}\n    return Wanted([])\n")
-    check_strategy(settings)
+    check_strategy(settings, 1)
     for fine in ({"maker.strategy": str(EXAMPLE)}, {}):
-        check_strategy(load_settings(fine).settings)
+        check_strategy(load_settings(fine).settings, 1)
 
 
 def test_several_quotes_a_side_and_none_are_fine(path: Path) -> None:
