@@ -1,6 +1,6 @@
 """One step of the tracker: what the venue says now goes into the daily file, and nothing already there is lost."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from pathlib import Path
@@ -28,12 +28,14 @@ class Recorded:
 
     Attributes:
         head: the daily document without its trades.
+        markouts: those of the file, which may be behind `head`: they cost as much as the day is long.
     """
 
     path: Path
     head: JsonObject
     book: DayBook
     notes: tuple[str, ...]
+    markouts: Sequence[JsonObject] = ()
 
     @property
     def document(self) -> JsonObject:
@@ -63,6 +65,7 @@ class _Day:
     written_ns: int = 0  # on the monotonic clock
     pause_ns: int = 0
     is_behind: bool = False  # whether the file lacks something of `head`
+    markouts: Sequence[JsonObject] = ()  # as the file has them
 
 
 class Recorder:
@@ -171,12 +174,14 @@ class Recorder:
 
     def _recorded(self, day: _Day, notes: list[str]) -> Recorded:
         assert day.head is not None
-        return Recorded(self._folder.file_of(day.book.day), day.head, day.book, tuple(notes))
+        return Recorded(self._folder.file_of(day.book.day), day.head, day.book, tuple(notes), day.markouts)
 
     def _write(self, day: _Day) -> None:
         assert day.head is not None
-        content = encode_lines(with_markouts(day.head, day.book), day.book.lines)
+        written = with_markouts(day.head, day.book)
+        content = encode_lines(written, day.book.lines)
         self._folder.write_bytes(day.book.day, content)
+        day.markouts = written["markouts"]
         day.mark = self._folder.mark_of(day.book.day)
         day.written_ns, day.is_behind = self._now().monotonic_ns, False
         seconds = min(len(content) / BYTES_PER_SECOND_MAX, PAUSE_SECONDS_MAX)
@@ -211,6 +216,7 @@ class Recorder:
             return _Day(self._empty(day, ""), None, mark, aside=foreign)
         head = _head_of(document)
         loaded = _Day(book, head, mark, head.get("account_id", ""), head.get("resets", []))
+        loaded.markouts = document.get("markouts", ())
         loaded.book.add(self._others.since_opening(loaded.book, head), {})
         return loaded
 
@@ -243,6 +249,7 @@ class Recorder:
         day.is_behind = len(book.rows) > document["total_trades"]
         day.book, day.head = book, refigured(head, book) if day.is_behind else head
         day.account_id, day.resets = head.get("account_id", ""), head.get("resets", [])
+        day.markouts = document.get("markouts", ())
 
     def _reset_reason(self, day: _Day, snapshot: AccountSnapshot) -> str | None:
         """Return why the snapshot is of another account than what is on file, or None if it need not be."""

@@ -1,6 +1,6 @@
 """The day in a few figures, for a screen: what `status` shows of the tracker."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -40,6 +40,14 @@ def day_figures(head: JsonObject, rows: Sequence[HistoryRow], instrument: Instru
         "last_fill": _fill(rows[-1]) if rows else None,
         "is_sound": is_sound(head),
     }
+
+
+def markout_figures(markouts: Iterable[JsonObject]) -> list[dict[str, Any]]:
+    """Return the rows of a document's `markouts` as plain values; decimals are text."""
+    return [
+        {name: format_decimal(value) if isinstance(value, Decimal) else value for name, value in row.items()}
+        for row in markouts
+    ]
 
 
 def _fill(row: HistoryRow) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from typing import Any, Final, NamedTuple
 
 from market.clock import NS_PER_SECOND
 from nodes.flow_counts import flow_counts
-from nodes.latencies import BOUNDS_NS
+from nodes.latencies import BOUNDS_NS, bucket_bounds_ns, bucket_of
 from screens.pace import Pace
 
 WINDOW_NS: Final = 10 * NS_PER_SECOND  # nodes tell their counts once a second
@@ -65,13 +65,7 @@ def _percentiles(first: _Counts, last: _Counts, stage: str) -> tuple[int, int] |
 
 
 def _bound(counts: Sequence[int], share: float) -> int:
-    due, seen = share * sum(counts), 0
-    bounds_ns: tuple[int, ...] = (*BOUNDS_NS, BOUNDS_NS[-1])
-    for bound_ns, count in zip(bounds_ns, counts, strict=True):
-        seen += count
-        if seen >= due:
-            return bound_ns
-    raise AssertionError(f"expected {share} of {counts} in a bucket")
+    return bucket_bounds_ns(bucket_of(counts, share))[1] or BOUNDS_NS[-1]
 
 
 def _total(row: Mapping[str, Any]) -> float | None:

@@ -64,6 +64,11 @@ def money_value(status: Status) -> JsonObject:
     }
 
 
+def markouts_value(status: Status) -> list[JsonObject]:
+    """Return the markouts of the day's fills so far, as the daily document has them, decimals as text."""
+    return list(_figures(status, "tracker").get("markouts", ()))
+
+
 def risk_value(status: Status) -> JsonObject:
     """Return what is halted or withdrawn, and how near to its limits the maker is."""
     maker = _figures(status, "maker")

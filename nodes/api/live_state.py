@@ -12,7 +12,7 @@ from market.codes import Side
 from market.exact_json import JsonObject, dumps
 from market.instrument import Instrument
 from nodes.api.book_views import RenderedBook
-from nodes.api.desk_values import Status, money_value, nodes_value, quoting_value, risk_value, row_of
+from nodes.api.desk_values import Status, markouts_value, money_value, nodes_value, quoting_value, risk_value, row_of
 from nodes.api.live_bars import BARS_MAX, LiveBars
 from nodes.api.sources import (
     READING_NS,
@@ -91,6 +91,7 @@ class LiveSymbol:
             self._bars_rows.put(bar.second, bar.text, self.version)
         if desk.status is not None and desk.status is not self._status:
             self._take_status(desk.status)
+            self._put("latencies", _plain_json(desk.latencies))
         if desk.command is not None:
             self._put("command", _plain_json(desk.command))
         if desk.alerts is not None and desk.alerts is not self._alerts:
@@ -213,6 +214,7 @@ class LiveSymbol:
         self._put("money", _plain_json(money_value(status)))
         self._put("risk", _plain_json(risk_value(status)))
         self._put("nodes", _plain_json(nodes_value(status)))
+        self._put("markouts", _plain_json(markouts_value(status)))
         maker = row_of(status, "maker")
         if maker is None or status["symbol"] != self._instrument.symbol:
             return

@@ -23,6 +23,7 @@ from nodes.api.asked_routes import AskedRoutes
 from nodes.api.book_views import BookViews, RenderedBook
 from nodes.api.commands import DeskCommands, run_command
 from nodes.api.hello import hello_text
+from nodes.api.latency_meter import LatencyMeter
 from nodes.api.live_line import LiveLine
 from nodes.api.live_state import LiveSymbol
 from nodes.api.metrics_route import add_metrics
@@ -166,7 +167,7 @@ async def _serve(node: Node) -> None:
     line = live_line(node, subscriber, lambda: told[-1]._replace(command=commands.told), is_elsewhere=is_elsewhere)
     line.add_to(app)
     add_metrics(app, line, subscriber)
-    alerts = ToldAlerts(settings.run_dir)
+    alerts, latencies = ToldAlerts(settings.run_dir), LatencyMeter()
     asked_routes(node).add_to(app)
 
     async def follow_feed() -> None:
@@ -193,7 +194,8 @@ async def _serve(node: Node) -> None:
     async def follow_own_orders() -> None:
         while True:
             if status := node.ask_desk():
-                told[:] = [DeskView(status, monotonic_ns(), alerts=alerts.look())]
+                now_ns = monotonic_ns()
+                told[:] = [DeskView(status, now_ns, None, alerts.look(), latencies.look(status, now_ns))]
                 views.mark_own(
                     frozenset(number for row in status["nodes"] for number in row["figures"].get("own_orders", ()))
                 )

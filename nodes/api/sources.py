@@ -23,12 +23,14 @@ class DeskView(NamedTuple):
         asked_ns: when it came, monotonic.
         command: the last command of the dashboard, and what it has said so far.
         alerts: those that stand, and the last ones; see `nodes.api.told_alerts`.
+        latencies: of each stage; see `nodes.api.latency_meter`.
     """
 
     status: Status | None
     asked_ns: int
     command: JsonObject | None = None
     alerts: JsonObject | None = None
+    latencies: Sequence[JsonObject] = ()
 
 
 class Source(NamedTuple):

@@ -11,7 +11,7 @@ from nodes.node import Node
 from nodes.tracker.bookkeeper import Bookkeeper
 from nodes.tracker.desk_orders import desk_orders
 from nodes.tracker.following import MarketFollower
-from reports.day_figures import day_figures
+from reports.day_figures import day_figures, markout_figures
 from reports.folder import FolderBusyError, ReportsFolder
 from venues.venue import VenueError, VenueKeysError
 
@@ -65,7 +65,7 @@ class TrackerNode:
             self._tell(recorded.notes)
             self._node.ready(file=str(recorded.path))
             figures = day_figures(recorded.head, recorded.book.rows, self._node.settings.instrument)
-            self._node.show(read_ms=time_ns() // NS_PER_MS, **figures)
+            self._node.show(read_ms=time_ns() // NS_PER_MS, markouts=markout_figures(recorded.markouts), **figures)
             if self._historian is not None and self._bookkeeper.snapshot is not None:
                 self._tell(self._historian.take(self._bookkeeper.snapshot, recorded, is_final=is_final))
                 self._show_failing("history_failing", self._historian.failing)

@@ -1,9 +1,11 @@
 """The dashboard in a real browser, on a desk that runs: what it shows is so, and what is old is called so."""
 
+import json
 import os
 import signal
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
 
@@ -55,6 +57,9 @@ _LADDER = """async () => {
 # Panels of which something stands beyond their edge, in the panel beside them.
 _TOO_WIDE = """() => [...document.querySelectorAll("main > section, .rows, .answer")]
   .filter((each) => each.scrollWidth > each.clientWidth + 1).map((each) => each.id || each.parentElement.id)"""
+
+_CELLS = """(of) => [...document.querySelectorAll(`${of} tbody tr`)]
+  .map((row) => [...row.cells].map((cell) => cell.textContent))"""
 
 # At one moment: a quote may be moved between two questions.
 _QUOTES = """() => [
@@ -214,6 +219,29 @@ def test_keys_change_the_colours_and_tell_the_words(opened: Opened) -> None:
     assert opened.page.is_visible("#words")
     opened.page.keyboard.press("Escape")
     assert not opened.page.is_visible("#words")
+
+
+def test_shows_the_markouts_of_the_daily_file_with_how_many_they_are_of(opened: Opened, desk: Desk) -> None:
+    """Row by row what the tracker has written; and percentiles, each with its n."""
+
+    def is_same() -> bool:
+        document = json.loads(Path(desk.node("tracker")["endpoints"]["file"]).read_text())
+        rows = [row for row in document["markouts"] if row["n"]]
+        wanted = [[f"{row['horizon_s']} s", row["side"], str(row["n"])] for row in rows]
+        means = [f"{row['mean_bps']:+.2f}".replace("-", "\N{MINUS SIGN}") for row in rows]
+        shown = opened.page.evaluate(_CELLS, "#markouts")
+        near = [abs(_number(cells[2]) - _number(mean)) < 0.011 for cells, mean in zip(shown, means, strict=False)]
+        return bool(rows) and [[cells[0], cells[1], cells[-1]] for cells in shown] == wanted and all(near)
+
+    until("the page has the markouts of the file", is_same, 120)
+    latencies = {cells[0]: cells[1:] for cells in opened.page.evaluate(_CELLS, "#latencies")}
+    *percentiles, count = latencies["engine: in the engine"]
+    assert int(count.replace(",", "")) > 0
+    assert all("\N{EN DASH}" in each for each in percentiles[:1])
+
+
+def _number(text: str) -> float:
+    return float(text.replace("\N{MINUS SIGN}", "-").replace(",", ""))
 
 
 def test_shows_the_logs_of_a_node(opened: Opened, desk: Desk) -> None:

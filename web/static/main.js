@@ -6,6 +6,7 @@ import { drawEvents, Logs } from "./events.js";
 import { Line } from "./line.js";
 import { drawFills, drawLadder, drawOrders, drawTape, drawWhy } from "./market.js";
 import { clock, halfText, stepText } from "./numbers.js";
+import { drawLatencies, drawMarkouts } from "./quality.js";
 import { element, setText } from "./rows.js";
 import { drawStrip } from "./strip.js";
 
@@ -35,6 +36,8 @@ const PARTS = [
   [["risk"], () => drawRisk(line)],
   [["nodes"], () => drawNodes(line)],
   [["sources", "troubles"], () => drawSources(line)],
+  [["markouts"], () => drawMarkouts(line)],
+  [["latencies"], () => drawLatencies(line)],
   [["alerts"], () => drawEvents(line)],
   [["command"], () => line.values.command && commands.draw(line.values.command)],
 ];

@@ -87,6 +87,28 @@ def test_writes_a_large_file_at_a_bounded_pace(
     assert _count(folder.read(DAY)) == 110
 
 
+def test_tells_the_markouts_of_the_file_without_making_them_again(
+    folder: ReportsFolder, venue: ScriptedVenue, clock: SetClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They cost as much as the day is long: who shows them has those that were written, also after a restart."""
+
+    def shown() -> list[dict[str, Any]]:
+        document = folder.read(DAY)
+        assert document is not None
+        return [dict(row) for row in document["markouts"]]
+
+    monkeypatch.setattr(bookkeeping_module, "BYTES_PER_SECOND_MAX", 1)
+    books = Bookkeeper(venue, BTC, folder, clock)
+    written = list(books.update(is_final=False).markouts)
+    assert written == shown()
+    assert written[2]["missing"] == 10
+    venue.trades_of_all += _trades(11, 3)
+    assert list(books.update(is_final=False).markouts) == written, "the file is behind"
+    assert Bookkeeper(venue, BTC, folder, clock).update(is_final=False).markouts[2]["missing"] == 13
+    assert shown()[2]["missing"] == 13
+    assert list(books.update(is_final=False).markouts) == shown(), "another process has written"
+
+
 def test_writes_what_is_behind_without_the_venue(
     folder: ReportsFolder, venue: ScriptedVenue, clock: SetClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
