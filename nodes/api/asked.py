@@ -57,7 +57,8 @@ def command_runner(run_dir: Path) -> Run:
                 process.kill()
                 await process.wait()
         assert process.returncode is not None, words
-        return Made(process.returncode, printed, (wrong.decode(errors="replace").strip().splitlines() or [""])[-1])
+        why = (wrong.decode(errors="replace").strip().splitlines() or [""])[-1].removeprefix("error: ")
+        return Made(process.returncode, printed, why)
 
     return run
 

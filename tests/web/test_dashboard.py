@@ -244,6 +244,35 @@ def _number(text: str) -> float:
     return float(text.replace("\N{MINUS SIGN}", "-").replace(",", ""))
 
 
+def test_shows_a_moment_of_the_past_and_says_so_until_it_is_live_again(browser: Browser, desk: Desk) -> None:
+    """What `at` tells of it, with nothing of now beside it; a time that nothing is known of leaves what stands."""
+    one = Opened(browser, desk, width=360)
+    page, told = one.page, desk.cli_json("at", "now")
+    page.keyboard.press("p")
+    page.keyboard.type(told["time"])
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#past-banner:has-text('THE PAST: 20')")
+    prices = [[f"{level[0]:,.2f}" for level in told["book"][side]] for side in ("asks", "bids")]
+    shown = [cells[2] for cells in page.evaluate(_CELLS, "#moment table:has(#moment-asks)")]
+    assert shown == [*reversed(prices[0]), *prices[1]]
+    assert page.inner_text("#state").startswith("THE PAST IS SHOWN")
+    assert [page.is_visible(each) for each in ("#strip", "#commands")] == [False, False]
+    assert page.evaluate("document.documentElement.scrollWidth") == 360
+    assert one.serious() == {}
+    banner = page.inner_text("#past-banner")
+    page.fill("#past-time", "1999-01-01")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#past-error:has-text('nothing is kept of before')")
+    assert page.inner_text("#past-banner") == banner
+    page.keyboard.press("Escape")
+    page.click("#past-back")
+    page.wait_for_selector("#strip", state="visible")
+    assert page.inner_text("#state") == "LIVE"
+    assert not page.is_visible("#moment")
+    assert [text for text in one.said if "404" not in text] == []
+    page.close()
+
+
 def test_shows_the_logs_of_a_node(opened: Opened, desk: Desk) -> None:
     """By a key, and of another node by a choice; what the log says is on the page."""
     page = opened.page

@@ -6,6 +6,7 @@ import { drawEvents, Logs } from "./events.js";
 import { Line } from "./line.js";
 import { drawFills, drawLadder, drawOrders, drawTape, drawWhy } from "./market.js";
 import { clock, halfText, stepText } from "./numbers.js";
+import { Past } from "./past.js";
 import { drawLatencies, drawMarkouts } from "./quality.js";
 import { element, setText } from "./rows.js";
 import { drawStrip } from "./strip.js";
@@ -13,7 +14,7 @@ import { drawStrip } from "./strip.js";
 const LOOK_MS = 250;
 const { symbol, missing } = document.querySelector("main").dataset;
 const changed = new Set();
-let price, qty, half, isAwaited = false;
+let price, qty, half, past, isAwaited = false;
 
 const charts = new Charts(missing);
 const commands = new Commands(symbol);
@@ -50,6 +51,7 @@ function draw() {
     qty = stepText(line.hello.lot);
     half = halfText(line.hello.tick);
     PARTS.forEach(([names]) => names.forEach((name) => changed.add(name)));
+    past ??= new Past(symbol, line);
   }
   for (const [names, part] of PARTS) if (names.some((name) => changed.has(name))) part();
   charts.draw(line, changed);
@@ -61,7 +63,7 @@ function draw() {
 function look() {
   const [state, text] = line.state;
   if (document.body.dataset.state !== state) document.body.dataset.state = state;
-  setText(element("state"), text);
+  setText(element("state"), past?.wanted == null ? text : `THE PAST IS SHOWN · now: ${text}`);
   if (!price) return; // nothing was drawn yet
   drawStrip(line, price, half);
   drawMoneyAge(line);
@@ -90,7 +92,7 @@ element("help").addEventListener("click", () => words.showModal());
 addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input, textarea, select, dialog[open]")) return;
   const give = { h: "halt", r: "resume", f: "flatten" }[event.key];
-  const action = give ? () => commands.ask(give) : { t: otherColours, l: () => logs.open(), "?": () => words.showModal() }[event.key];
+  const action = give ? () => commands.ask(give) : { t: otherColours, l: () => logs.open(), p: () => past?.focus(), b: () => past?.leave(), "?": () => words.showModal() }[event.key];
   if (action) {
     event.preventDefault();
     action();

@@ -197,3 +197,4 @@ def test_runs_a_real_command(tmp_path: Path) -> None:
     assert made.code != 0
     assert made.why
     assert "Traceback" not in made.why
+    assert not made.why.startswith("error")
