@@ -1,13 +1,14 @@
-"""The pages of the api as HTML: the dashboard of a symbol, and the list of endpoints."""
+"""The pages of the api as HTML: the dashboard of a symbol, the calls that there are, and the list of reports."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from html import escape
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from market.instrument import Instrument
 from web.assets import load_assets
+from web.calls_page import calls_html
 
 _FOLDER: Final = Path(__file__).parent / "static"
 
@@ -53,9 +54,21 @@ def dashboard(symbol: str, instruments: Sequence[Instrument], market: str) -> st
     return _filled("index.html", values)
 
 
-def endpoints_page(symbol: str, market: str) -> str:
-    """Return the page that names the endpoints."""
-    return _filled("docs.html", {"symbol": escape(symbol), "market": escape(market), "styles": _style()})
+def calls_page(document: Mapping[str, Any], symbol: str, market: str, where: str, *, is_here: bool) -> str:
+    """Return the page of an OpenAPI document.
+
+    Args:
+        where: in a line, where the calls are served and the document stands.
+        is_here: whether this server carries the calls: then those that need nothing are links.
+    """
+    about = document["info"]
+    values = {
+        "title": escape(about["title"]),
+        "about": escape(about["description"]).replace("`", ""),
+        "where": escape(where),
+        "calls": calls_html(document, symbol if is_here else ""),
+    }
+    return _filled("docs.html", {**values, "symbol": escape(symbol), "market": escape(market), "styles": _style()})
 
 
 def reports_page(days: Sequence[str], market: str) -> str:

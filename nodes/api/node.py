@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from functools import partial
+from importlib import import_module
+from typing import Any
 
 import uvloop
 from sanic.exceptions import BadRequest, NotFound
@@ -14,7 +16,10 @@ from bus.async_waiter import AsyncWaiter
 from bus.feed import Topic
 from bus.subscriber import FeedSubscriber
 from desk.command_token import load_or_make_token
+from desk.settings import Settings
 from market.clock import NS_PER_SECOND, monotonic_ns
+from market.exact_json import dumps
+from market.http_names import connectable, in_url
 from market.instrument import Instrument, venue_spelling
 from market.limits import TRADES_KEPT_MAX
 from market.private_file import PrivateFileError
@@ -27,6 +32,7 @@ from nodes.api.latency_meter import LatencyMeter
 from nodes.api.live_line import LiveLine
 from nodes.api.live_state import LiveSymbol
 from nodes.api.metrics_route import add_metrics
+from nodes.api.openapi import DEPTH_MAX, OPENAPI_PATH, openapi_document
 from nodes.api.sources import DeskView
 from nodes.api.told_alerts import ToldAlerts
 from nodes.http import HttpApp, allow_own_names_only, new_app, serving, url_of
@@ -35,7 +41,7 @@ from nodes.node import Node, run_async
 from paper.http_bounds import ERROR_FORMAT
 from screens.market import market_text
 from web.assets import CACHED, load_assets
-from web.page import HEADERS, dashboard, endpoints_page
+from web.page import HEADERS, calls_page, dashboard
 
 TICK_MS = 100
 FRAMES_MAX = 16  # messages of the feed between two looks at the requests
@@ -43,7 +49,6 @@ BOOK_WAIT_NS = 2 * NS_PER_SECOND  # a request waits so long for a snapshot that 
 BOOK_LOOK_S = 0.01
 OWN_S = 0.25  # between two looks at which orders are our own
 GATHER_S = 0.002  # between two looks at the feed: to wake up costs as much as 50 messages do
-DEPTH_MAX = 5_000
 METHODS = ("GET", "HEAD")
 HTML = "text/html; charset=utf-8"
 
@@ -59,9 +64,15 @@ def _json(document: str, status: int = 200) -> HTTPResponse:
     return HTTPResponse(document, status, content_type="application/json")
 
 
-def add_page(app: HttpApp, instruments: Sequence[Instrument], default_symbol: str, market: str) -> None:
-    """Serve what a person sees in a browser: the dashboard, the list of endpoints, and what they load."""
-    assets = load_assets()
+def add_page(
+    app: HttpApp, instruments: Sequence[Instrument], default_symbol: str, market: str, exchange: str = ""
+) -> None:
+    """Serve what a person sees in a browser: the dashboard, the calls that there are, and what they load.
+
+    Args:
+        exchange: in a line, where the paper exchange is.
+    """
+    assets, document = load_assets(), openapi_document()
 
     def symbol_of(request: Request) -> str:
         symbol = venue_spelling(request.args.get("symbol", default_symbol))
@@ -71,7 +82,17 @@ def add_page(app: HttpApp, instruments: Sequence[Instrument], default_symbol: st
         return HTTPResponse(dashboard(symbol_of(request), instruments, market), headers=HEADERS, content_type=HTML)
 
     async def show_endpoints(request: Request) -> HTTPResponse:
-        return HTTPResponse(endpoints_page(symbol_of(request), market), headers=HEADERS, content_type=HTML)
+        where = f"These are served here; {OPENAPI_PATH} is the same for programs."
+        page = calls_page(document, symbol_of(request), market, where, is_here=True)
+        return HTTPResponse(page, headers=HEADERS, content_type=HTML)
+
+    async def show_exchange(request: Request) -> HTTPResponse:
+        calls = await asyncio.to_thread(_exchange_calls)  # the feed is followed meanwhile
+        page = calls_page(calls, symbol_of(request), market, exchange, is_here=False)
+        return HTTPResponse(page, headers=HEADERS, content_type=HTML)
+
+    async def give_document(_: Request) -> HTTPResponse:
+        return _json(dumps(document))
 
     async def give_asset(_: Request, digest: str, name: str) -> HTTPResponse:
         if digest != assets.digest or name not in assets.files:
@@ -79,9 +100,33 @@ def add_page(app: HttpApp, instruments: Sequence[Instrument], default_symbol: st
         content, content_type = assets.files[name]
         return HTTPResponse(content, headers=CACHED, content_type=content_type)
 
-    routes = (("/", show_dashboard), ("/docs", show_endpoints), ("/assets/<digest:str>/<name:str>", give_asset))
+    routes = (
+        ("/", show_dashboard),
+        ("/docs", show_endpoints),
+        ("/docs/exchange", show_exchange),
+        (OPENAPI_PATH, give_document),
+        ("/assets/<digest:str>/<name:str>", give_asset),
+    )
     for path, handler in routes:
         app.add_route(handler, path, methods=METHODS, name=handler.__name__, error_format=ERROR_FORMAT)
+
+
+def _exchange_calls() -> dict[str, Any]:
+    """Return the paper exchange's document, which is imported when somebody asks for the first time."""
+    calls = import_module("paper.calls.openapi")
+    endpoints = import_module("paper.calls.endpoints")
+    document: dict[str, Any] = calls.openapi_document(endpoints.ENDPOINTS)
+    return document
+
+
+def exchange_text(settings: Settings) -> str:
+    """Return where the paper exchange of a desk is, in a line."""
+    if settings.venue.name != "paper" or settings.venue.url is not None:
+        return "This desk trades elsewhere: no paper exchange of its own carries these."
+    if not settings.paper.port:
+        return "These are served at a free port, which python cli.py status tells; /openapi.json is the same there."
+    url = f"http://{in_url(connectable(settings.paper.host))}:{settings.paper.port}"
+    return f"These are served at {url}; {url}/openapi.json is the same for programs."
 
 
 def add_routes(app: HttpApp, views: BookViews, default_symbol: str) -> None:
@@ -160,7 +205,7 @@ async def _serve(node: Node) -> None:
     app = new_app("tickbus_api")
     allow_own_names_only(app, settings.api.host)
     add_routes(app, views, settings.symbol)
-    add_page(app, settings.instruments, settings.symbol, market_text(settings.market))
+    add_page(app, settings.instruments, settings.symbol, market_text(settings.market), exchange_text(settings))
     told: list[DeskView] = [DeskView(None, 0)]
     commands = desk_commands(node)
     commands.add_to(app)

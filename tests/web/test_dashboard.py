@@ -309,9 +309,15 @@ def test_is_read_without_a_sideways_scroll_or_a_serious_fault(
     one.page.wait_for_function("document.querySelector('#quoting .big').textContent.length > 1")
     if scheme == "light":
         assert one.page.inner_text("#quoting .big") == "No maker here"
-        one.page.goto(f"{one.url}/docs")
-        assert one.page.evaluate("document.documentElement.scrollWidth") == width
-        one.page.go_back()
+        for path in ("/docs", "/docs/exchange"):
+            one.page.goto(f"{one.url}{path}")
+            for each in (360, width):
+                one.page.set_viewport_size({"width": each, "height": 900})
+                one.page.evaluate("document.querySelectorAll('details').forEach((each) => (each.open = true))")
+                assert one.page.evaluate("document.documentElement.scrollWidth") == each
+                assert one.page.evaluate(_TOO_WIDE) == []
+            assert one.serious() == {}
+        one.page.goto(f"{one.url}/?symbol=ETHUSDT")
         one.wait("live")
     for each in (360, 800, 1_216, 1_280, 1_440, 2_560):
         one.page.set_viewport_size({"width": each, "height": 900})

@@ -90,6 +90,7 @@ class Api:
         self.line.add_to(app)
         add_metrics(app, self.line, self.subscriber)
         AskedRoutes(self.run_dir, self.run_dir / "reports", (BTC.symbol, ETH.symbol), "a market", self._ask).add_to(app)
+        self._app = app
         looking = asyncio.create_task(self.line.run())
         async with serving(app, self._listener):
             self._is_serving.set()
@@ -113,6 +114,10 @@ class Api:
         if "ETHUSDT" in words:
             raise OSError("no such program")
         return 0
+
+    def routes(self) -> list[Any]:
+        """Return the routes of the app."""
+        return list(self._app.router.routes)
 
     def run(self, work: Coroutine[Any, Any, Any]) -> Any:
         """Run something in the app's loop, and return what it returns."""

@@ -18,7 +18,10 @@ from market.codes import Side
 from market.feed_messages import BookOrder
 from nodes.api import node as api
 from nodes.api.book_views import RenderedBook
+from paper.calls.endpoints import ENDPOINTS
+from paper.calls.openapi import openapi_document
 from tests.nodes.api.served import BTC, EPOCH, ETH, MID, TIME_NS, Answer, Api
+from web.calls_page import calls_html
 
 ROUTES = ("orderbook", "trades")
 EXACT_MAX = 2**53
@@ -175,6 +178,41 @@ def test_shows_pages_whose_links_work(served: Api, path: str, linked: set[str]) 
     assert {link.partition("?")[0] for link in links} >= linked
     assert {served.get(link).status for link in links} == {200}
     assert all(link.startswith("/") for link in links)
+
+
+def test_every_path_that_is_served_is_in_the_document(running: Api) -> None:
+    """And no other: `/docs` is made of it, and nobody writes a second list."""
+    document = running.get("/openapi.json").document
+    pages = {"/", "/docs", "/docs/exchange", "/assets/{digest}/{name}"}
+    served = {re.sub(r"<([a-z]+):str>", r"{\1}", f"/{route.path}") for route in running.routes()} - pages
+    commands = {f"/api/commands/{name}" for name in ("halt", "resume", "preview", "flatten")}
+    assert {*document["paths"]} == served - {"/api/commands/{name}"} | commands
+    names = [each["operationId"] for of in document["paths"].values() for each in of.values()]
+    assert len(names) == len(set(names))
+
+
+@pytest.mark.parametrize("path", ["/docs", "/docs/exchange"])
+def test_the_page_of_the_calls_has_each_of_them(served: Api, path: str) -> None:
+    """With its parameters; the exchange's own are those that it serves."""
+    document = served.get("/openapi.json").document if path == "/docs" else openapi_document(ENDPOINTS)
+    text = served.get(path).body.decode()
+    for name, operations in document["paths"].items():
+        for method, operation in operations.items():
+            (details,) = re.findall(
+                f"<details><summary><code>{method.upper()} {re.escape(name)}</code>.*?</details>", text
+            )
+            for parameter in operation["parameters"]:
+                assert f"<code>{parameter['name']}</code>" in details
+
+
+def test_escapes_what_a_document_says() -> None:
+    """A pattern has signs of markup in it."""
+    schema = {"type": "string", "pattern": "<b>"}
+    parameter = {"name": "<i>", "in": "query", "required": False, "schema": schema}
+    call = {"summary": "`<u>` & more", "parameters": [parameter], "responses": {"200": {"description": "<s>"}}}
+    text = calls_html({"paths": {"/<p>": {"get": call}}}, "BTCUSDT")
+    assert not re.findall(r"<(?:b|i|u|s|p)>(?!<code>)", text.replace("<p><code>", ""))
+    assert "<code>&lt;u&gt;</code> &amp; more" in text
 
 
 def test_what_the_page_loads_never_changes_under_its_address(served: Api) -> None:
