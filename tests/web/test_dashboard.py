@@ -61,6 +61,10 @@ _TOO_WIDE = """() => [...document.querySelectorAll("main > section, .rows, .answ
 _CELLS = """(of) => [...document.querySelectorAll(`${of} tbody tr`)]
   .map((row) => [...row.cells].map((cell) => cell.textContent))"""
 
+_NEAR_POINTS = "document.querySelectorAll('#near .u-over').length === 1"
+_LEGENDS_MATCH = """(near) => /^[0-9:]{8} · .* mid /.test(document.querySelector("#candles-legend").textContent)
+  && new RegExp(near).test(document.querySelector("#near-legend").textContent)"""
+
 # At one moment: a quote may be moved between two questions.
 _QUOTES = """() => [
   [...document.querySelectorAll("#orders tbody tr")].map((row) => row.innerText),
@@ -242,6 +246,29 @@ def test_shows_the_markouts_of_the_daily_file_with_how_many_they_are_of(opened: 
 
 def _number(text: str) -> float:
     return float(text.replace("\N{MINUS SIGN}", "-").replace(",", ""))
+
+
+def test_one_cursor_is_over_both_charts(opened: Opened) -> None:
+    """Where one is pointed at, the other shows the same moment, and both say what was then; by keys as well."""
+    page = opened.page
+    page.wait_for_function(_NEAR_POINTS)
+    box = page.locator("#near .u-over").bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + box["width"] - 4, box["y"] + 20)
+    page.wait_for_function(_LEGENDS_MATCH, arg="bps .* bps")
+    page.mouse.move(2, 2)
+    page.wait_for_function("document.querySelector('#candles-legend').textContent === ''")
+    page.focus("#charts")
+    seconds = []
+    for _ in range(2):
+        page.keyboard.press("ArrowLeft")
+        page.wait_for_function(_LEGENDS_MATCH, arg="ours .* mid|bps")
+        seconds.append(time.strptime(page.inner_text("#candles-legend")[:8], "%H:%M:%S"))
+    assert (time.mktime(seconds[0]) - time.mktime(seconds[1])) % 86_400 == 1
+    assert opened.serious() == {}
+    page.focus("#charts")
+    page.keyboard.press("Escape")
+    page.wait_for_function("document.querySelector('#candles-legend').textContent === ''")
 
 
 def test_shows_a_moment_of_the_past_and_says_so_until_it_is_live_again(browser: Browser, desk: Desk) -> None:

@@ -1,15 +1,18 @@
 // Price by the second with our quotes and fills on it, and our quotes around the mid message by message.
-import { stepValue } from "./numbers.js";
+import { clock, decimals, halfText, stepText, stepValue } from "./numbers.js";
 import { element, setText } from "./rows.js";
 import { best, distance } from "./strip.js";
 
 const MARKERS = 2000, SECONDS_MIN = 600, NEAR_S = 60, NEAR_POINTS = 700, NEAR_DRAW_MS = 200;
+const NEAR_LEGEND = "our bid and ask, bps from the mid; thin: the market's", KEYS = { ArrowLeft: -1, ArrowRight: 1, PageUp: -10, PageDown: 10 };
 const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
 export class Charts {
   constructor(missing) {
     this.near = [[], [], [], []]; // seconds, bid, ask and the market's half spread, in basis points
     this.nearDrawn = 0;
+    this.at = null; // the moment that the cursor of both charts is on, s since 1970; null: none
+    element("charts").addEventListener("keydown", (event) => this.moveByKey(event));
     setText(element("charts-note"), missing ? `The page works without: ${missing}.` : "");
     for (const [name, isThere] of [["candles", "LightweightCharts" in window], ["near", "uPlot" in window]]) {
       element(name).hidden = !isThere;
@@ -30,6 +33,7 @@ export class Charts {
   }
 
   draw(line, changed) {
+    this.line = line;
     if ("LightweightCharts" in window) {
       if (!this.chart) this.begin(line);
       if (changed.has("bars")) this.drawBars(line);
@@ -58,6 +62,8 @@ export class Charts {
     this.quotes = [this.chart.addSeries(LineSeries, { ...quote, title: "bid" }), this.chart.addSeries(LineSeries, { ...quote, title: "ask" })];
     this.markers = createSeriesMarkers(this.candles, []);
     this.drawn = this.count = 0;
+    this.chart.subscribeCrosshairMove((moved) => moved.sourceEvent && this.point(moved.time ?? null, "candles"));
+    element("candles").addEventListener("mouseleave", () => this.point(null, "candles"));
     this.colourCandles();
   }
 
@@ -124,6 +130,7 @@ export class Charts {
     this.plot ??= this.beginNear();
     this.plot.setData([this.near[0], this.near[1], this.near[2], this.near[3], this.near[3].map((each) => (each === null ? null : -each))]);
     this.plot.setScale("x", { min: row[0] - NEAR_S, max: row[0] });
+    this.pointNear();
   }
 
   beginNear() {
@@ -136,14 +143,70 @@ export class Charts {
     const plot = new window.uPlot({
       ...size(),
       legend: { show: false },
-      cursor: { drag: { x: false, y: false } },
+      cursor: { drag: { x: false, y: false }, y: false, points: { show: false } },
+      hooks: { setCursor: [(plot) => this.isPlacing || this.point(plot.cursor.left >= 0 ? plot.posToVal(plot.cursor.left, "x") : null, "near")] },
       scales: { x: { time: true, auto: false } },
       axes: [{ ...axis, values: clock, space: 60, size: 22, gap: 2 }, { ...axis, size: 44, space: 26, values: (_, ticks) => ticks.map((each) => `${each}`) }],
       series: [{}, series("bid", "--buy", 2), series("ask", "--sell", 2), series("best ask", "--dim", 1), series("best bid", "--dim", 1)],
     }, [[], [], [], [], []], box);
     new ResizeObserver(() => plot.setSize(size())).observe(box);
-    setText(element("near-legend"), "our bid and ask, bps from the mid; thin: the market's");
+    setText(element("near-legend"), NEAR_LEGEND);
     return plot;
+  }
+
+  // --- one cursor over both ---
+
+  // Put it on a moment, as the chart `from` says, or the keys.
+  point(at, from) {
+    if (at === this.at) return;
+    this.at = at;
+    if (from !== "candles" && this.chart) this.pointCandles();
+    if (from !== "near") this.pointNear();
+    this.tell();
+  }
+
+  pointCandles() {
+    const bar = this.at === null ? undefined : this.line.bars.get(Math.floor(this.at));
+    const ticks = bar && (bar[4] ?? (bar[8] === null ? bar[6] : bar[8] / 2));
+    if (ticks === undefined || ticks === null) this.chart.clearCrosshairPosition();
+    else this.chart.setCrosshairPosition(this.value(ticks), bar[0], this.candles);
+  }
+
+  pointNear() {
+    if (!this.plot) return;
+    const left = this.at === null ? -10 : this.plot.valToPos(this.at, "x");
+    this.isPlacing = true;
+    this.plot.setCursor({ left: left >= 0 && left <= this.plot.over.clientWidth ? left : -10, top: -10 }, true);
+    this.isPlacing = false;
+  }
+
+  // What was at that moment, in words beside the titles.
+  tell() {
+    const bar = this.at === null ? undefined : this.line.bars.get(Math.floor(this.at));
+    let text = "";
+    if (bar) {
+      const { tick, lot } = this.line.hello;
+      const [price, half, qty] = [stepText(tick), halfText(tick), stepText(lot)];
+      const trades = bar[1] === null ? "no trade" : `${price(bar[1])} to ${price(bar[4])}, low ${price(bar[3])}, high ${price(bar[2])}, ${qty(bar[5])} traded`;
+      const quotes = [bar[6], bar[7]].map((ticks) => (ticks === null ? "–" : price(ticks))).join(" / ");
+      text = `${clock(1000 * bar[0])} · ${trades} · ours ${quotes} · mid ${bar[8] === null ? "–" : half(bar[8])}`;
+    }
+    setText(element("candles-legend"), text);
+    const place = this.at === null ? -1 : this.near[0].findLastIndex((second) => second <= this.at);
+    const bps = (value) => (value === null ? "–" : `${decimals(value, 1)} bps`);
+    setText(element("near-legend"), place < 0 ? NEAR_LEGEND : `bid ${bps(this.near[1][place])} · ask ${bps(this.near[2][place])}`);
+  }
+
+  // Left and right by a second, page up and down by ten, end to the newest, Escape: none.
+  moveByKey(event) {
+    if (event.ctrlKey || event.metaKey || event.altKey || !this.line) return;
+    const newest = [...this.line.bars.keys()].at(-1);
+    const by = KEYS[event.key];
+    if (by && newest) this.point(Math.min(newest, Math.floor(this.at ?? newest) + (this.at === null ? 0 : by)), "keys");
+    else if (event.key === "End" && newest) this.point(newest, "keys");
+    else if (event.key === "Escape") this.point(null, "keys");
+    else return;
+    event.preventDefault();
   }
 
   recolour() {
