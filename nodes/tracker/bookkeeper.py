@@ -159,13 +159,19 @@ class Bookkeeper:
         return [self._instrument, *(one for one in wanted if one.symbol != self._instrument.symbol)]
 
     def _moved(self, account: VenueAccount, instruments: Sequence[Instrument]) -> list[Instrument]:
-        """Return pairs of the desk that are not read though the account holds more or less of them than at first."""
-        opening = self._recorder.book.opening
-        if opening is None:
+        """Return pairs of the desk that are not read though the account holds more or less of them than at first.
+
+        At the first sight of a day that is compared with the end of the day before, if that is known.
+        """
+        opening, ends = self._recorder.book.opening, self._recorder.book.carried.ends
+        if opening is None and ends is None:
             return []
         read = {one.symbol for one in instruments}
         others = [one for one in self._pairs if one.symbol not in read]
-        moved = [one for one in others if held(account.balances, one.base) != opening_total(opening, one.base)]
+        if opening is not None:
+            moved = [one for one in others if held(account.balances, one.base) != opening_total(opening, one.base)]
+        else:
+            moved = [one for one in others if held(account.balances, one.base) != (ends or {}).get(one.base, 0)]
         for one in moved:
             self._mid(one.symbol)  # a pair that the venue does not know is refused here, and not asked for again
         return [one for one in moved if one.symbol not in self._refused]

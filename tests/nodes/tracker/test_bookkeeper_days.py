@@ -11,7 +11,7 @@ from reports.folder import ReportsFolder
 from tests.cases import IS_NIGHT
 from tests.nodes.tracker.accounts import HOUR_MS, MIDNIGHT_MS, STEPS_MS, SetClock, agrees, ids, made_trades
 from tests.reports.documents import was_reset
-from tests.reports.fills import BTC, DAY, DAY_MS, NOON_MS
+from tests.reports.fills import BTC, DAY, DAY_MS, ETH, NOON_MS
 from tests.reports.scripted_venue import ScriptedVenue
 
 
@@ -35,6 +35,33 @@ def test_makes_the_days_that_nobody_saw(
             assert found is not None
             assert len(ids(found)) == count
             assert found["is_seen"] is False
+
+
+@pytest.mark.parametrize("is_new", [False, True])
+@pytest.mark.parametrize("days_away", [1, 3])
+def test_finds_what_another_pair_traded_before_midnight(
+    folder: ReportsFolder, venue: ScriptedVenue, clock: SetClock, days_away: int, *, is_new: bool
+) -> None:
+    """Guards `place --symbol` just before midnight, and while no tracker ran: the fill was in no file and no history,
+    and what it had moved was told as a flow that nobody explains.
+    """
+    books = Bookkeeper(venue, BTC, folder, clock, pairs=(BTC, ETH))
+    venue.trades_of_all = made_trades(1, 2)
+    books.update()
+    venue.trades_of_all += made_trades(1, 3, MIDNIGHT_MS - HOUR_MS, symbol="ETHUSDT")
+    clock.ms += days_away * DAY_MS
+    for step in range(2):
+        books = Bookkeeper(venue, BTC, folder, clock, pairs=(BTC, ETH)) if is_new or step else books
+        recorded = books.update()
+        assert agrees(recorded.document)
+        assert recorded.document["flows"] == []
+        assert recorded.document["symbols"]["ETHUSDT"]["carried"]["qty"] == 1
+        before = folder.read(DAY)
+        assert before is not None
+        assert [(row["symbol"], row["id"]) for row in before["trade_history"]] == [
+            *(("BTCUSDT", number) for number in (1, 2)),
+            *(("ETHUSDT", number) for number in (1, 2, 3)),
+        ]
 
 
 def test_makes_no_day_before_the_desk_was_in_service(
