@@ -53,7 +53,7 @@ def _symbols(parts: Mapping[str, Any]) -> Html | None:
         for symbol, part in parts.items()
     ]
     names = ("Symbol", "Fills", "Realized", "Open", "Unrealized", "Fees")
-    return table("Symbols", names, rows, most=8, wide=(3, 4))
+    return table("Symbols", names, rows, most=8, wide=(3, 4), printed=_ROWS_PRINTED)
 
 
 def _metrics(metrics: Mapping[str, Any], quote: str | None) -> Html:
@@ -221,7 +221,7 @@ def _fill_cells(row: JsonObject) -> tuple[str, ...]:
 
 def _flows(flows: Sequence[JsonObject]) -> Html | None:
     rows = [(flow["kind"], f"{flow['amount']:+,f} {flow['asset']}") for flow in flows]
-    return table("Deposits and withdrawals", ("Kind", "Amount"), rows, most=6)
+    return table("Deposits and withdrawals", ("Kind", "Amount"), rows, most=6, printed=_ROWS_PRINTED)
 
 
 def _balances(balances: Mapping[str, Any], symbols: Mapping[str, Any]) -> Html | None:
@@ -236,4 +236,4 @@ def _balances(balances: Mapping[str, Any], symbols: Mapping[str, Any]) -> Html |
         (asset, amount_text(Decimal(one["free"]), asset), amount_text(Decimal(one["locked"]), asset))
         for asset, one in held.items()
     ]
-    return table("Balances", ("Asset", "Free", "Locked"), rows, most=6)
+    return table("Balances", ("Asset", "Free", "Locked"), rows, most=6, printed=_ROWS_PRINTED)

@@ -45,10 +45,12 @@ def page(title: str, head: Sequence[Html | None], body: Sequence[Html | None], f
 
 
 def words(texts: Iterable[str]) -> list[Html]:
-    """Return what is to be read before any figure; on paper there is room for some of it."""
-    return [
+    """Return what is to be read before any figure; on paper there is room for some of it, and how many are left out."""
+    found = [
         element("p", text, class_="word" if index < _PRINTED_WORDS else "word more") for index, text in enumerate(texts)
     ]
+    left = len(found) - _PRINTED_WORDS
+    return [*found, element("p", f"and {left:,} more", class_="word less")] if left > 0 else found
 
 
 def tiles(rows: Iterable[Tile]) -> Html:

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from pages.markup import Html, element, joined, style_sheet
-from pages.parts import table
+from pages.parts import table, words
 
 _SCRIPT = '<i a="1">'
 _ESCAPED = "&lt;i a=&quot;1&quot;&gt;"
@@ -51,3 +51,14 @@ def test_says_how_many_rows_are_left_out(
         shown = [line for kind, line in lines if kind != hidden]
         rest = "".join(re.findall(r"and \d+ more", "".join(shown)))
         assert (sum("<th" in line for line in shown), rest) == expected
+
+
+def test_says_how_many_warnings_are_left_out() -> None:
+    """Guards paper, on which there is room for three: a fourth was left out without a word."""
+    found = words(f"w{number}" for number in range(5))
+    assert [re.findall('class="([^"]+)">(.*)</p>', one)[0] for one in found] == [
+        *(("word", f"w{number}") for number in range(3)),
+        *(("word more", f"w{number}") for number in (3, 4)),
+        ("word less", "and 2 more"),
+    ]
+    assert len(words(["w"] * 3)) == 3
