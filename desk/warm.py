@@ -11,7 +11,8 @@ from market.kernels.compiling import is_compiled
 from sessions.memory import SessionLimits
 from sessions.session_table import SessionTable
 
-_LAST_KERNELS = ("matching.match_batch", "queries.find_fault", "feed.tell_feed", "reporting.tell_sessions")
+_LAST_OF_SESSIONS = "reporting.tell_sessions"
+_LATER_KERNELS = ("feed.tell_feed", _LAST_OF_SESSIONS)
 
 
 def warm_kernels(tell: Callable[[str], None]) -> None:
@@ -23,7 +24,7 @@ def warm_kernels(tell: Callable[[str], None]) -> None:
         tell: gets a line before compiling begins, which takes many seconds; nothing if all is there.
     """
     helper = None
-    if not is_warm():
+    if not (is_warm() and is_compiled(*_LATER_KERNELS)):
         tell("compiles its kernels, first run only: some 15 s on two idle processors")
         helper = multiprocessing.get_context("spawn").Process(target=_help, daemon=True)
         helper.start()
@@ -40,7 +41,7 @@ def warm_kernels(tell: Callable[[str], None]) -> None:
 
 def load_kernels() -> None:
     """Load the kernels of engines and gateways if all are compiled; compile none."""
-    if is_compiled(*_LAST_KERNELS):
+    if is_warm() and is_compiled(*_LATER_KERNELS):
         run_matching()
         run_queries()
         warm_codec()
@@ -49,7 +50,14 @@ def load_kernels() -> None:
 
 def warm_sessions() -> None:
     """Compile or load the kernels of the gateway's sessions."""
-    SessionTable(SessionLimits(), 1, 1, 0).warm()
+    warm_table(SessionTable(SessionLimits(), 1, 1, 0), lambda _: None)
+
+
+def warm_table(table: SessionTable, tell: Callable[[str], None]) -> None:
+    """Compile or load the kernels of these sessions; `tell` as above."""
+    if not is_compiled(_LAST_OF_SESSIONS):
+        tell("compiles its kernels, first run only: some 10 s")
+    table.warm()
 
 
 def warm_mirror(tell: Callable[[str], None]) -> None:

@@ -6,6 +6,7 @@ import gc
 import importlib
 import os
 import threading
+import time
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from functools import partial
 from pathlib import Path
@@ -25,11 +26,13 @@ from desk.settings import Settings
 from desk.source_numbers import with_source_numbers
 from desk.stopping import follow_supervisor
 from desk.wiring import desk_wiring
-from market.clock import monotonic_ns
+from market.clock import NS_PER_SECOND, monotonic_ns
 from market.mendable import MendableError
 from nodes.lean_log import structlog
 
 BEAT_MS = 500
+WORD_NS_MAX = 2 * NS_PER_SECOND  # for which a word waits for the line to the supervisor
+WORD_PAUSE_S = 0.01
 
 
 class Node:
@@ -66,7 +69,10 @@ class Node:
         """Say, before this node is ready, that it does something first that takes long."""
         self._state, self._doing = "warming", what
         self.log.info(what)
-        self.beat()
+        # What takes long says nothing meanwhile: this word must not be lost because the line is not there yet.
+        deadline_ns = monotonic_ns() + WORD_NS_MAX
+        while not self._beat() and log_file() is not None and monotonic_ns() < deadline_ns:
+            time.sleep(WORD_PAUSE_S)
 
     def ready(self, **endpoints: str) -> None:
         """Say that this node does its work, and where it can be reached; again has no effect but after `waiting`."""
@@ -141,6 +147,10 @@ class Node:
 
     def beat(self) -> None:
         """Tell the supervisor how we are; without one nothing happens."""
+        self._beat()
+
+    def _beat(self) -> bool:
+        """Return whether it went out."""
         self._look_for_refusals()
         report = {
             "node": self.name,
@@ -150,7 +160,7 @@ class Node:
             "endpoints": self._endpoints,
             "figures": self._figures,
         }
-        self._control.send([b"beat", msgpack.packb(report)])
+        return self._control.send([b"beat", msgpack.packb(report)])
 
     def poll_loop(self, *, is_awake: bool = False) -> PollLoop:
         """Return a loop that beats, for a node that lives in one thread.

@@ -19,7 +19,7 @@ from bus.end_signals import on_end_signals
 from commands.actions.pace import PaceMeter
 from commands.output import is_screen
 from commands.watching import around_stops, print_once
-from desk.client import DeskError, desk_pid, desk_status
+from desk.client import DeskError, command_text, desk_pid, desk_status
 from desk.kinds import GATEWAY
 from desk.outlet import LOG_FILE, Outlet, put_log_aside
 from desk.plan import Instance, processes
@@ -36,6 +36,7 @@ HINT = "Ctrl-C stops everything"
 NEWS_MAX = 10  # lines that stay on the screen when the terminal changes its size
 LOOK_S = 0.05
 WORD_S = 2.0  # a start that takes longer says what it waits for
+SAID_S = 30.0  # and says it again
 QUIET_S_MAX = 120.0  # without any node getting on; then the desk is given up
 WARMING_S_MAX = 900.0  # likewise while one compiles or replays, which may take long
 
@@ -227,7 +228,8 @@ def run_desk_detached(overrides: Mapping[str, Any], arguments: Sequence[str]) ->
         errors = [line for line in path.read_text(errors="replace").splitlines() if line.startswith("error: ")]
         print("\n".join(errors) or f"error: it said nothing, see {path}", file=sys.stderr)
         return process.returncode
-    print_once(partial(desk_screen, document))
+    down = command_text("down", run_dir)
+    print_once(partial(desk_screen, document, hint=f"it runs on (pid {document['pid']}); stop it with: {down}"))
     return 0
 
 
@@ -242,7 +244,7 @@ def _await_ready(run_dir: Path, process: "subprocess.Popen[bytes]") -> dict[str,
         DeskError: if nothing has got on for a long time.
     """
     started = changed = time.monotonic()
-    before, told = "", ""
+    before, told, told_at = "", "", started + WORD_S - SAID_S
     while process.poll() is None:
         document = _status(run_dir, process.pid)
         if document is not None and document["is_ready"]:
@@ -250,9 +252,10 @@ def _await_ready(run_dir: Path, process: "subprocess.Popen[bytes]") -> dict[str,
         now, what = time.monotonic(), _awaited(document)
         if what != before:
             before, changed = what, now
-        if now - started > WORD_S and what != told:
+        doing = _doing(document)
+        if doing not in ("", told) or now - told_at > SAID_S:
             print(f"waiting for {what}", file=sys.stderr)
-            told = what
+            told, told_at = doing, now
         is_warming = document is not None and any(row["state"] == "warming" for row in document["nodes"])
         if now - changed > (WARMING_S_MAX if is_warming else QUIET_S_MAX):
             raise DeskError(f"gave up after {now - started:.0f} s of waiting for {what}; the desk is stopped")
@@ -265,6 +268,11 @@ def _status(run_dir: Path, pid: int) -> dict[str, Any] | None:
         return desk_status(run_dir) if desk_pid(run_dir) == pid else None
     except DeskError:
         return None  # it begins, or it ends: the process itself tells which
+
+
+def _doing(document: Mapping[str, Any] | None) -> str:
+    """Return what nodes do that takes long: said as soon as it is known."""
+    return ", ".join(row["doing"] for row in document["nodes"] if row["doing"]) if document is not None else ""
 
 
 def _awaited(document: Mapping[str, Any] | None) -> str:

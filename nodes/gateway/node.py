@@ -12,6 +12,7 @@ from bus.feed import definition_of
 from bus.order_link import Connected, RawReports
 from bus.poll_loop import POLL_READ, PollLoop
 from desk.run_dir import NodeError
+from desk.warm import warm_table
 from engine.wire.refusals import MalformedBytesError
 from market.clock import NS_PER_SECOND, Now, monotonic_ns, now
 from market.codec import encode_all
@@ -46,7 +47,7 @@ class GatewayNode:
         limits, rules = session_limits(settings, node.settings.symbols), client_rules(settings)
         orders_max = max(engine.settings.orders_max for engine in node.plan.engines.values())
         table = SessionTable(limits, orders_max, source, settings.kept_bytes)
-        table.warm()
+        warm_table(table, node.warming)
         self._store = SessionStore(plan.folder, settings.journal_bytes)
         kept = KeptSessions(table, self._store, now())
         self._links = EngineClient.over(node.wiring, source, node.plan.symbol_ids, self._store.positions)
