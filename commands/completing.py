@@ -26,7 +26,12 @@ def _offered(names: "Callable[[Settings], Iterable[str]]") -> Offer:
             found = names(desk_settings(None if named is None else Path(named)))
         except MendableError:
             return []
-        return [name for name in found if name.lower().startswith(begun.lower())]
+        # As it was begun: what is offered in other letters is not taken for its end.
+        return [
+            begun + (name[len(begun) :].lower() if begun.islower() else name[len(begun) :])
+            for name in found
+            if name.lower().startswith(begun.lower())
+        ]
 
     return offer
 

@@ -1,11 +1,11 @@
 """The settings, and what is set up once on a machine: `config show`, `warm`, `keys`."""
 
-import sys
 from typing import Annotated
 
 import typer
 
 from commands.options import Json, RunDir, settings_of, show
+from commands.progress import ticking
 
 app = typer.Typer()
 config = typer.Typer(no_args_is_help=True, help="Show the settings.")
@@ -15,11 +15,15 @@ config = typer.Typer(no_args_is_help=True, help="Show the settings.")
 def warm() -> None:
     """Compile what is compiled, once, so that the next start is quick."""
     from desk.warm import warm_kernels, warm_mirror, warm_sessions
+    from market.kernels.compiling import compiled_count
+    from screens.progress import count_line
     from simulation.recorded_market import warm as warm_replay
 
-    for warm_some in (warm_kernels, warm_mirror, warm_replay):
-        warm_some(lambda line: print(line, file=sys.stderr))
-    warm_sessions()
+    before = compiled_count()
+    with ticking(lambda took_ns: count_line(compiled_count() - before, None, took_ns, "kernel")) as progress:
+        for warm_some in (warm_kernels, warm_mirror, warm_replay):
+            warm_some(progress.say)
+        warm_sessions()
 
 
 @app.command(epilog="Example: python cli.py keys --allow KEY_OF_THE_OTHER --whose desk-b")

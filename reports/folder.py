@@ -45,9 +45,14 @@ class FolderBusyError(MendableError):
 class ReportsFolder:
     """The daily files of one desk, `performance_YYYYMMDD.json`, one for each UTC day."""
 
-    def __init__(self, path: Path) -> None:
-        """Use the folder at `path`; it is made when first written to."""
+    def __init__(self, path: Path, tell: Callable[[int, int], None] = lambda _done, _all: None) -> None:
+        """Use the folder at `path`; it is made when first written to.
+
+        Args:
+            tell: told while several days are read, after each how many are, and of how many.
+        """
         self.path = path
+        self._tell = tell
 
     def file_of(self, day: date) -> Path:
         """Return where the file of `day` is or would be."""
@@ -108,7 +113,9 @@ class ReportsFolder:
 
         A file that cannot be read counts as damaged.
         """
-        return _each_read((last - timedelta(days=back) for back in reversed(range(count))), self.read)
+        return _each_read(
+            self._told(count, (last - timedelta(days=back) for back in reversed(range(count)))), self.read
+        )
 
     def read_sums(
         self, last: date, count: int, known: Mapping[date, JsonObject] = MappingProxyType({})
@@ -131,8 +138,13 @@ class ReportsFolder:
             left -= 0 if (mark := self.mark_of(day)) is None else mark[1]
             return self.read(day) if left >= 0 else self._read_sealed(day)
 
-        documents, damaged = _each_read((last - timedelta(days=back) for back in range(count)), read)
+        documents, damaged = _each_read(self._told(count, (last - timedelta(days=back) for back in range(count))), read)
         return {day: documents[day] for day in sorted(documents)}, {day: damaged[day] for day in sorted(damaged)}
+
+    def _told(self, count: int, days: Iterable[date]) -> Iterator[date]:
+        for done, day in enumerate(days, 1):
+            yield day
+            self._tell(done, count)
 
     def write(self, day: date, document: JsonObject) -> Path:
         """Replace the file of `day`: a reader, and a crash at any moment, finds the old one or the new one whole.

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from commands.actions.out_file import refuse_kept
 from commands.output import columns
+from commands.progress import Progress
 from desk.client import DeskError, UsageError
 from desk.settings import Settings
 from market.account import VenueOrder, VenueTrade
@@ -27,6 +28,7 @@ from reports.round_trips import round_trips
 from reports.weekly import DAYS
 from screens.account import history_json, history_text
 from screens.fold import folded
+from screens.progress import count_line
 from screens.report import day_text
 from screens.week import week_text
 from venues.venue import HistoricalVenue, VenueError
@@ -173,7 +175,9 @@ def print_report(
     """
     if html is not None and html.name:
         refuse_kept(settings, html, ".html")
-    found = _found(settings, venue_of, period, symbol, has_trips=as_json)
+    with Progress() as progress:
+        folder = ReportsFolder(settings.reports_dir, lambda done, count: progress.tell(_days_line(done, count)))
+        found = _found(settings, folder, venue_of, period, symbol, has_trips=as_json)
     if replay is not None and found.week is not None:
         replay(settings, found.week)
     page = None if html is None else _write_page(found, html if html.name else found.page_file)
@@ -205,15 +209,19 @@ def print_report(
     return found.code
 
 
+def _days_line(done: int, count: int) -> Callable[[int], str]:
+    return partial(count_line, done, count, noun="day")
+
+
 def _found(
     settings: Settings,
+    folder: ReportsFolder,
     venue_of: Callable[[], "ClockedVenue"],
     period: Period,
     symbol: str | None,
     *,
     has_trips: bool,
 ) -> Found:
-    folder = ReportsFolder(settings.reports_dir)
     reason, notes = _updated(settings, venue_of, folder) if period.last >= utc_date(now().time_ns) else (None, ())
     shown = period.last if period.count == 1 else None
     if not period.is_given:
@@ -307,9 +315,10 @@ def print_history(
     reason = None
     try:
         venue, instrument = venue_of(), settings.instrument
-        every = _rows(partial(venue.orders, instrument), lambda order: int(order.order_id), period)
-        orders = [order for order in every if not order.is_open]
-        trades = _rows(partial(venue.trades, instrument), lambda trade: trade.trade_id, period)
+        with Progress() as progress:
+            every = _rows(partial(venue.orders, instrument), lambda order: int(order.order_id), period, progress)
+            orders = [order for order in every if not order.is_open]
+            trades = _rows(partial(venue.trades, instrument), lambda trade: trade.trade_id, period, progress)
     except (VenueError, DeskError) as error:
         reason = str(error)
         trades = _trades_on_file(settings, period)
@@ -351,7 +360,9 @@ def _day(text: str, today: date) -> date:
     return day
 
 
-def _rows(ask: Callable[..., Sequence[Row]], number_of: Callable[[Row], int], period: Period) -> list[Row]:
+def _rows(
+    ask: Callable[..., Sequence[Row]], number_of: Callable[[Row], int], period: Period, progress: Progress
+) -> list[Row]:
     """Return all orders, or all trades, of the `period`, page by page; a page may end within one number."""
     start_ms, end_ms = (day_bounds_ns(period.first)[0] // NS_PER_MS, day_bounds_ns(period.last)[1] // NS_PER_MS)
     found: dict[tuple[int, str], Row] = {}
@@ -360,13 +371,16 @@ def _rows(ask: Callable[..., Sequence[Row]], number_of: Callable[[Row], int], pe
         keyed = {(number_of(row), row.order_id): row for row in rows if row.time_ms < end_ms}
         is_news = not keyed.keys() <= found.keys()
         found |= keyed
+        progress.tell(partial(count_line, len(found), None, noun="row"))
         if len(rows) < PAGE or not is_news:
             return [row for row in found.values() if row.time_ms >= start_ms]
         rows = ask(PAGE, from_id=max(map(number_of, rows)))
 
 
 def _trades_on_file(settings: Settings, period: Period) -> list[VenueTrade]:
-    documents, damaged = ReportsFolder(settings.reports_dir).read_days(period.last, period.count)
+    with Progress() as progress:
+        folder = ReportsFolder(settings.reports_dir, lambda done, count: progress.tell(_days_line(done, count)))
+        documents, damaged = folder.read_days(period.last, period.count)
     for day, why in damaged.items():
         print(f"note: {day} damaged: {why}", file=sys.stderr)
     known = {instrument.symbol for instrument in settings.instruments}

@@ -89,6 +89,11 @@ def is_compiled(*names: str) -> bool:
     return CACHE_FOLDER is None or all(any(CACHE_FOLDER.rglob(f"{name}-*.nbc")) for name in names)
 
 
+def compiled_count() -> int:
+    """Return how many kernels are compiled and kept, each for each kind of its arguments."""
+    return 0 if CACHE_FOLDER is None else sum(1 for _ in CACHE_FOLDER.rglob("*.nbc"))
+
+
 def argument(value: int) -> int:
     """Return a constant to pass to functions; numba compiles a function anew for every plain constant passed to it."""
     return np.int64(value)  # type: ignore[return-value]

@@ -46,7 +46,8 @@ def test_no_color_stands_anywhere(
 @pytest.mark.parametrize(
     ("offer", "begun", "expected"),
     [
-        (completing.symbols, "e", ["ETHUSDT"]),
+        (completing.symbols, "E", ["ETHUSDT"]),
+        (completing.symbols, "et", ["ethusdt"]),
         (completing.nodes, "ma", ["maker"]),
         (completing.engines, "", ["engine"]),
         (completing.models, "g", ["glft"]),
