@@ -260,7 +260,13 @@ def _plain(value: Any) -> Any:
         return [_plain(each) for each in value]
     if isinstance(value, BaseModel):
         return {key: _plain(each) for key, each in value if key in value.model_fields_set and each is not None}
-    return str(value.absolute() if isinstance(value, Path) else value)
+    return typed_text(value.absolute() if isinstance(value, Path) else value)
+
+
+def typed_text(value: Any) -> str:
+    """Return a value as one would type it: no number has an exponent."""
+    is_short = isinstance(value, Decimal | float) and "e" in str(value).lower()
+    return f"{Decimal(str(value)):f}" if is_short else str(value)
 
 
 def named_run_dir(named: Path | None) -> Path:
@@ -366,7 +372,7 @@ def _text(value: Any) -> str:
         return value.name
     if isinstance(value, SymbolRow):
         return value.symbol
-    return "" if value is None else str(value)
+    return "" if value is None else typed_text(value)
 
 
 def _flat(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

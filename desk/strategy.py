@@ -4,7 +4,7 @@ from dataclasses import asdict, fields
 from decimal import Decimal
 from typing import Final
 
-from desk.settings import Settings
+from desk.settings import Settings, typed_text
 from desk.strategy_file import FileStrategy, StrategyError, load_strategy
 from market.account import Balance
 from market.clock import NS_PER_MS, NS_PER_SECOND
@@ -97,9 +97,9 @@ def strategy_json(settings: Settings, strategy: Strategy) -> JsonObject:
     maker = settings.maker
     if isinstance(strategy, FileStrategy):
         told = {"file": str(strategy.path), "sha256": strategy.sha256}
-        return {**told, "parameters": {name: str(value) for name, value in strategy.parameters.items()}}
+        return {**told, "parameters": {name: typed_text(value) for name, value in strategy.parameters.items()}}
     in_force = {**asdict(parameters_of(settings)), "half_life_s": maker.half_life_s, "reference_s": maker.reference_s}
-    return {"model": maker.model, "parameters": {name: str(value) for name, value in in_force.items()}}
+    return {"model": maker.model, "parameters": {name: typed_text(value) for name, value in in_force.items()}}
 
 
 def terms_of(settings: Settings, prefix: str, list_ns: int) -> Terms:

@@ -4,6 +4,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,7 +21,7 @@ from market.clock import time_ns as now_ns
 from market.codes import CancelReason, RejectReason
 from market.events import Accepted, Amended, Canceled, Event, Executed, Rejected, Rested, Triggered
 from market.exact_json import JsonObject
-from market.instrument import Instrument
+from market.instrument import Instrument, format_decimal
 from nodes.engine.past import Past
 from paper.calls.ledger_reader import LedgerReader
 from paper.money.ledger_file import LedgerError
@@ -95,15 +96,25 @@ def _of_exchange(settings: Settings, order: str) -> JsonObject | None:
 
 
 def _exchanged(told: JsonObject) -> Iterator[JsonObject]:
-    terms = f"{told['side']} {told['origQty']} at {told['price']}"
+    terms = f"{told['side']} {_plain(told['origQty'])} at {_plain(told['price'])}"
     yield _step(told["time"] * NS_PER_MS, "exchange", "taken in", terms)
     for trade in told["trades"]:
         role = "maker" if trade["isMaker"] else "taker"
-        what = f"{trade['qty']} at {trade['price']}, fee {trade['commission']} {trade['commissionAsset']}"
-        yield _step(trade["time"] * NS_PER_MS, "exchange", f"trade {trade['id']}", f"{role}: {what}")
+        fee = f"fee {_plain(trade['commission'])} {trade['commissionAsset']}"
+        what = f"{_plain(trade['qty'])} at {_plain(trade['price'])}, {fee}"
+        yield _step(
+            trade["time"] * NS_PER_MS,
+            "exchange",
+            f"trade {trade['id']}",
+            f"{role}: {what}",
+        )
     if told["updateTime"] > told["time"]:
-        done = f"{told['executedQty']} of {told['origQty']} filled"
+        done = f"{_plain(told['executedQty'])} of {_plain(told['origQty'])} filled"
         yield _step(told["updateTime"] * NS_PER_MS, "exchange", told["status"].lower().replace("_", " "), done)
+
+
+def _plain(text: str) -> str:
+    return format_decimal(Decimal(text))
 
 
 # --- what the engine did ---
@@ -138,7 +149,7 @@ def _journals(folder: Path) -> Iterator[Path]:
 
 def _of_engine(node: str, record: int, event: Event, order_id: int, instrument: Instrument) -> JsonObject:
     def qty(lots: int) -> str:
-        return f"{lots * instrument.lot_size:f}"
+        return format_decimal(lots * instrument.lot_size)
 
     match event:
         case Accepted(resting_lots=resting):
@@ -151,7 +162,8 @@ def _of_engine(node: str, record: int, event: Event, order_id: int, instrument: 
             left = event.maker_leaves_lots if is_maker else event.taker_leaves_lots
             of = _source_name(other)
             what = f"trade {event.trade_id}"
-            why = f"{qty(lots)} at {price * instrument.tick_size:f} with order {other} of {of}; {qty(left)} left"
+            at = format_decimal(price * instrument.tick_size)
+            why = f"{qty(lots)} at {at} with order {other} of {of}; {qty(left)} left"
         case Canceled(reason=reason, qty_lots=lots):
             what, why = "canceled", f"{CancelReason(reason).name}, {qty(lots)} of it"
         case Amended():

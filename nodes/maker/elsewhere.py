@@ -9,6 +9,7 @@ from typing import Any, Final
 from market.account import VenueOrder
 from market.backoff import Backoff
 from market.clock import NS_PER_MS, NS_PER_SECOND, monotonic_ns
+from market.instrument import format_decimal
 from nodes.maker.ids import SentOrder, SentOrders
 from venues.binance_documents import UNKNOWN_SYMBOL_CODES
 from venues.everywhere import Account, cancel_everywhere
@@ -125,8 +126,8 @@ class Elsewhere:
             "cancelled what an earlier run has left in another pair",
             symbol=order.symbol,
             side=order.side.name,
-            price=str(order.price),
-            filled=f"{order.filled_qty:f}",
-            left=f"{order.leaves_qty:f}",
+            price=format_decimal(order.price),
+            filled=format_decimal(order.filled_qty),
+            left=format_decimal(order.leaves_qty),
             order_id=order.order_id,
         )

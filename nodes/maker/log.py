@@ -9,14 +9,14 @@ from desk.market_seen import seen_json
 from market.account import VenueOrder
 from market.clock import NS_PER_MS, NS_PER_SECOND, time_ns
 from market.codes import Side
-from market.instrument import format_decimal
+from market.instrument import format_decimal, plain
 from nodes.maker.decisions import Decisions
 from nodes.node import Node
 from trading import notes
 from trading.outbox import Outbox
 from trading.own_orders import OwnOrders
 from trading.quoting import Estimates
-from trading.reasons import DENIED, Reason, Rule
+from trading.reasons import DENIED, STOPPING, Reason, Rule
 from venues.gateway import GatewayError
 from venues.mirror import GatewayMirror
 
@@ -65,16 +65,16 @@ class MakerLog:
         match note:
             case notes.Quoted(order, why):
                 self.counts["placed"] += 1
-                self._tell("quoted", order, qty=str(order.qty), **_texts(why))
+                self._tell("quoted", order, qty=format_decimal(order.qty), **_texts(why))
             case notes.Filled(order, qty, is_picked_off):
                 self.counts["filled"] += 1
-                self._last_fill = f"{order.side.name} {qty} at {order.price}"
+                self._last_fill = f"{order.side.name} {format_decimal(qty)} at {format_decimal(order.price)}"
                 self._add_fill(order, qty, is_picked_off=is_picked_off)
                 late = {"picked_off": "its cancel was on its way"} if is_picked_off else {}
-                self._tell("filled", order, qty=str(qty), left=f"{order.leaves_qty:f}", **late)
+                self._tell("filled", order, qty=format_decimal(qty), left=format_decimal(order.leaves_qty), **late)
             case notes.Ended(order, why, is_by_us):
                 self.counts["cancelled"] += is_by_us
-                self._tell("cancelled", order, left=f"{order.leaves_qty:f}", **_texts(why))
+                self._tell("cancelled", order, left=format_decimal(order.leaves_qty), **_texts(why))
                 if not is_by_us:
                     self._decisions.add("ended", order.side, why, order.price, order.leaves_qty, order.client_order_id)
             case notes.Forgotten(order):
@@ -126,12 +126,22 @@ class MakerLog:
             more = bound if idle is None else ()  # of a side that is idle its reason tells them
             figures[f"{name}_why"] = why and "; ".join([why.text, *map(str, more)])
             bounds[f"{name}_bound"] = [str(each.rule) for each in bound]
-        texts = {name: None if figure is None else str(figure) for name, figure in figures.items()}
+        texts = {name: format_decimal(each) if isinstance(each, Decimal) else each for name, each in figures.items()}
         self._failing = None
-        fills = list(self._fills)
-        self._node.show(failing=None, seen=seen_json(seen), recent_fills=fills, **texts, **bounds, **self.counts)
+        fills, quotes = list(self._fills), [self._quote(order, own) for order in reversed(from_the_back)]
+        self._node.show(quotes=quotes, recent_fills=fills)
+        self._node.show(failing=None, seen=seen_json(seen), **texts, **bounds, **self.counts)
         if self._mirror is not None:
             self._sync(self._mirror, live)
+
+    def leave(self) -> None:
+        """Say that what stands is on its way out, and that nothing of it can be vouched for any more."""
+        figures: dict[str, str | None] = {}
+        for name in _SHORT.values():
+            figures |= {name: None, f"{name}_qty": None, f"{name}_idle": STOPPING.text}
+            figures |= {f"{name}_rule": STOPPING.rule, f"{name}_why": STOPPING.text}
+        self._node.show(quotes=[], **figures)
+        self._node.beat()
 
     def take_fill_news(self) -> bool:
         """Return whether something was filled since this was last asked."""
@@ -142,6 +152,12 @@ class MakerLog:
         """Hang up on the gateway, which cancels what it has of ours."""
         if self._mirror is not None:
             self._mirror.close()
+
+    def _quote(self, order: VenueOrder, own: OwnOrders) -> dict[str, str]:
+        """Return an order that stands, with the rule that it stands by."""
+        why = self._idle.get(order.side) or own.why_placed(order.client_order_id)
+        numbers = {"price": format_decimal(order.price), "qty": format_decimal(order.leaves_qty)}
+        return {"side": order.side.name, **numbers, **_texts(why)}
 
     def _sync(self, mirror: GatewayMirror, live: Sequence[VenueOrder]) -> None:
         try:
@@ -161,19 +177,19 @@ class MakerLog:
                 )
             case notes.Flowed((base, quote), value):
                 amounts = {self._instrument.base: base, self._instrument.quote: quote}
-                text = ", ".join(f"{amount:+f} {asset}" for asset, amount in amounts.items() if amount)
-                why = Reason(Rule.FLOW, f"{text}, and no fill of ours explains it", {"value": value})
+                text = ", ".join(f"{_signed(amount)} {asset}" for asset, amount in amounts.items() if amount)
+                why = Reason(Rule.FLOW, f"{text}, and no fill of ours explains it", {"value": plain(value)})
                 self._decisions.add("flow", None, why)
                 self._log.warning("the account has changed", **_texts(why), worth=f"{value:.2f}")
             case notes.Wiped(neutral_qty):
-                self._log.warning("the account begins anew", neutral=f"{neutral_qty:f}")
+                self._log.warning("the account begins anew", neutral=format_decimal(neutral_qty))
             case notes.Withdrew(_, why):
                 self._decisions.add("withdrew", None, why)
                 self._log.error("withdrew", **_texts(why))
             case notes.Flattened(left_qty):
-                self._log.warning("flat", left=f"{left_qty:f}")
+                self._log.warning("flat", left=format_decimal(left_qty))
             case notes.Stuck(left_qty, why):
-                self._log.warning("the position does not go", left=f"{left_qty:f}", why=why)
+                self._log.warning("the position does not go", left=format_decimal(left_qty), why=why)
 
     def _add_fill(self, order: VenueOrder, qty: Decimal, *, is_picked_off: bool) -> None:
         self._has_fill_news = True
@@ -199,7 +215,7 @@ class MakerLog:
         self._idle = dict(idle)
 
     def _tell(self, event: str, order: VenueOrder, **more: str) -> None:
-        self._log.info(event, side=order.side.name, price=str(order.price), **more, order_id=order.order_id)
+        self._log.info(event, side=order.side.name, price=format_decimal(order.price), **more, order_id=order.order_id)
 
     def _once(self, event: str, error: Exception) -> None:
         why = str(error) or type(error).__name__
@@ -210,6 +226,10 @@ class MakerLog:
 
 def _texts(why: Reason) -> dict[str, str]:
     return {"rule": str(why.rule), "why": why.text}
+
+
+def _signed(amount: Decimal) -> str:
+    return f"{'-' if amount < 0 else '+'}{format_decimal(abs(amount))}"
 
 
 def _sense(why: Reason) -> tuple[str, str]:

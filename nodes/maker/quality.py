@@ -6,6 +6,7 @@ from typing import Final
 from desk.quoting_file import read_quoting, write_quoting
 from market.clock import NS_PER_SECOND, utc_date
 from market.codes import Side
+from market.instrument import format_decimal
 from nodes.node import Node
 from trading import notes
 from trading.outbox import Outbox
@@ -79,12 +80,12 @@ class MakerQuality:
         document = day.document(self._target, self._within)
         last = list(day.minutes())[-1:]
         self._node.show(
-            presence=str(document["presence"]),
-            presence_minute=str(last[0][1]) if last else None,
+            presence=format_decimal(document["presence"]),
+            presence_minute=format_decimal(last[0][1]) if last else None,
             presence_minutes=[document["minutes_on_target"], document["minutes"]],
             fills=day.fills.count,
             picked_off=day.picked_off.count,
-            picked_off_markout=str(day.picked_off.markout),
+            picked_off_markout=format_decimal(day.picked_off.markout),
         )
         try:
             write_quoting(self._run_dir, day, self._symbol)

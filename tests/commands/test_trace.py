@@ -132,3 +132,10 @@ def test_an_order_that_rested_for_days_is_told_from_the_first(tmp_path: Path) ->
     decisions_path(tmp_path, date(2026, 11, 26)).unlink()
     decisions_path(tmp_path, date(2026, 11, 26)).mkdir()  # cannot be read
     assert [each["action"] for each in decisions_of(tmp_path, "tb-1")] == ["place", "cancel"]
+
+
+def test_numbers_of_a_life_have_no_zeros_behind_the_last_digit(settings: Settings) -> None:
+    """The venue writes eight decimals, and so it stood."""
+    document, _ = order_life(settings, "tb-1")
+    (entered,) = (step["why"] for step in document["steps"] if step["what"] == "taken in")
+    assert entered == "BUY 0.00001 at 0.01"

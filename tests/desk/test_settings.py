@@ -461,3 +461,11 @@ def test_a_misspelt_setting_says_which_one_may_be_meant(tmp_path: Path) -> None:
     """`set` did so, and `up --set` not."""
     with pytest.raises(SettingsError, match=r"half_spred: no such setting .*; did you mean maker\.half_spread\?$"):
         load_settings({"run_dir": tmp_path, "maker.half_spred": "0.001"})
+
+
+def test_number_is_told_as_a_person_types_it() -> None:
+    """`set maker.half_spread=0.00000001` was answered with `1E-8`, and so was `config show`."""
+    loaded = load_settings({"maker.half_spread": "0.00000001", "flow.toxicity": "0.000001"})
+    texts = setting_texts(loaded.settings)
+    assert (texts["maker.half_spread"], texts["flow.toxicity"]) == ("0.00000001", "0.000001")
+    assert [text for key, text, _ in loaded.values() if key == "maker.half_spread"] == ["0.00000001"]

@@ -88,7 +88,7 @@ def test_fill_is_told_with_its_price_and_the_side_is_quoted_again(
     assert venue.cancels == []
     assert sorted(venue.orders) == ["2", "3"]
     (line,) = lines(told, "filled")
-    assert (line["side"], line["price"], line["qty"], line["left"]) == ("BUY", "91202.23", "0.01094", "0.00000")
+    assert (line["side"], line["price"], line["qty"], line["left"]) == ("BUY", "91202.23", "0.01094", "0")
     shown = figures(quoting)
     assert (shown["filled"], shown["last_fill"], shown["position"]) == (1, "BUY 0.01094 at 91202.23", "0.01094")
     (fill,) = shown["recent_fills"]
