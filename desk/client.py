@@ -19,6 +19,7 @@ from desk.settings import Settings, SettingsError, load_kept_settings, load_sett
 from desk.settings_errors import meant_text
 from market.instrument import venue_spelling
 from market.mendable import MendableError
+from market.words import state_text
 
 DESK_LOCK = "desk.lock"
 ANSWER_MS_MAX = 2_000
@@ -251,6 +252,6 @@ def require_node(run_dir: Path, *names: str) -> None:
             raise DeskError(f"the desk in {run_dir} runs no {name}; its nodes are {', '.join(rows)}")
         if rows[name]["state"] in ("stopped", "failed"):
             start = command_text(f"start {name}", run_dir)
-            raise DeskError(f"{name} of the desk in {run_dir} is {rows[name]['state']}: {start}")
+            raise DeskError(f"{name} of the desk in {run_dir} {state_text(rows[name]['state'])}: {start}")
         if rows[name]["state"] in ("waiting", "starting", "warming") and not rows[name]["endpoints"]:
             raise DeskError(f"{name} of the desk in {run_dir} is {rows[name]['state']}: ask again when it is ready")

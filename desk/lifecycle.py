@@ -14,7 +14,7 @@ from desk.run_dir import STAYS_DOWN, NodeError
 from desk.stopping import StopBudget
 from desk.template import Beginner, Process, signal_name
 from market.backoff import Backoff
-from market.clock import NS_PER_SECOND, monotonic_ns
+from market.clock import NS_PER_SECOND, monotonic_ns, time_ns
 
 RESTART_NS = NS_PER_SECOND // 5
 RESTART_NS_MAX = 5 * NS_PER_SECOND
@@ -33,6 +33,7 @@ class NodeState:
     Attributes:
         state: waiting, starting, warming, ready, silent, restarting, failed, stopping or stopped.
         doing: what it does while it is `warming`.
+        since_ns: since when it is in that state, ns since 1970 UTC.
         was_ready: whether it has been ready since the desk began.
     """
 
@@ -42,7 +43,14 @@ class NodeState:
     endpoints: dict[str, str] = field(default_factory=dict)
     figures: dict[str, Any] = field(default_factory=dict)
     heard_ns: int = 0
+    since_ns: int = field(default_factory=time_ns)
     was_ready: bool = False
+
+    def become(self, state: str, doing: str = "") -> None:
+        """Set its state, and what it does in it."""
+        if state != self.state:
+            self.since_ns = time_ns()
+        self.state, self.doing = state, doing
 
 
 @dataclass(slots=True)
@@ -95,7 +103,7 @@ class Child:
     def become(self, state: str) -> None:
         """Set the state of every node of it."""
         for node in self.nodes:
-            node.state, node.doing = state, ""
+            node.become(state)
 
     @property
     def kinds(self) -> tuple[str, ...]:

@@ -1,14 +1,16 @@
 """The operator: who halts and resumes symbols at the engines of a desk, and waits for the maker to know."""
 
 import time
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any
 
 from bus.channel import wait_any
 from bus.engine_client import EngineClient, LinkEnd
 from bus.order_link import Connected
 from bus.topology import ORDERS, Source
-from desk.client import DeskError, awaited_maker, desk_pid, lone_nodes, require_node
+from desk.client import DeskError, awaited_maker, desk_pid, desk_status, lone_nodes, require_node
 from desk.halted_file import HaltedFile
 from desk.settings import Settings
 from desk.wiring import desk_wiring
@@ -43,8 +45,9 @@ def set_halted(
 ) -> Outcome:
     """Halt or resume `symbol`, or every symbol, everywhere, and return who has confirmed it and who has not.
 
-    If `is_cancelling`, every open order of those symbols is cancelled as well, whoever has entered it. The maker hears
-    of it in any case; its word is waited for if `awaits_maker`.
+    A resume of what was not halted is not among what is confirmed. If `is_cancelling`, every open order of those
+    symbols is cancelled as well, whoever has entered it. The maker hears of it in any case; its word is waited for if
+    `awaits_maker`.
 
     Raises:
         NoDeskError: if there is nobody to ask.
@@ -54,6 +57,7 @@ def set_halted(
     symbols = {each.symbol_id: each.symbol for each in settings.instruments if symbol in (None, each.symbol)}
     outcome = Outcome()
     kept = HaltedFile(settings.run_dir, [each.symbol for each in settings.instruments])
+    were_halted = _halted_now(settings, kept)
     try:
         kept.change(symbols.values(), is_halted=is_halted)
     except OSError as error:
@@ -69,12 +73,24 @@ def set_halted(
     for engine, symbol_ids in engines.items():
         for symbol_id in sorted(symbol_ids):
             is_confirmed, what = _told(engine, answers[engine], symbol_id, is_halted, is_cancelling)
+            if is_confirmed and not is_halted and symbols[symbol_id] not in were_halted:
+                continue
             (outcome.confirmed if is_confirmed else outcome.missing).append(f"{symbols[symbol_id]} {what}")
     if is_halted and not all(answer.is_done for answer in answers.values()):
         outcome.missing.append(f"the halt is kept in {kept.path}, and holds when they are back")
     if awaits_maker and settings.symbol in symbols.values():
         _await_maker(settings, outcome, kept, is_halted=is_halted)
     return outcome
+
+
+def _halted_now(settings: Settings, kept: HaltedFile) -> AbstractSet[str]:
+    """Return the symbols that may be halted: by the file, or as engines say; all where these cannot be asked."""
+    try:
+        rows = desk_status(settings.run_dir)["nodes"]
+    except DeskError:
+        return {each.symbol for each in settings.instruments}
+    of_engines = chain.from_iterable(row["figures"].get("halted", ()) for row in rows if row["kind"] == "engine")
+    return kept.read() | set(of_engines)
 
 
 def _ask(client: EngineClient, *, is_halted: bool, is_cancelling: bool) -> dict[str, _Answer]:

@@ -7,6 +7,7 @@ from typing import Any, Final
 from market.codes import Side
 from market.exact_json import JsonObject
 from market.instrument import plain
+from market.words import state_since_text
 from trading.reasons import Rule
 
 _FIGURES: Final = {Side.BUY: "bid", Side.SELL: "ask"}
@@ -24,15 +25,38 @@ def quoted_side(maker: Mapping[str, Any] | None, withdrawal: Mapping[str, Any] |
         return side_row(side, Rule.AWAY.value, "the desk has none")
     if maker["state"] == "failed" and withdrawal is not None:
         return side_row(side, Rule.WITHDRAWN.value, f"{withdrawal['stage']}: {withdrawal['why']}")
-    if maker["state"] not in ("ready", "silent"):
-        said = f", {maker['why']}" if maker["why"] else ""
-        return side_row(side, Rule.AWAY.value, f"the maker is {maker['state']}{said}")
+    if maker["state"] != "ready":
+        return side_row(side, Rule.AWAY.value, _away_text(maker))
     price, qty = figures.get(name), figures.get(f"{name}_qty")
     if failing := figures.get("failing"):
         return side_row(side, Rule.FAILED.value, failing, price, qty)
     if (rule := figures.get(f"{name}_rule")) is None:
         return side_row(side, Rule.AWAY.value, "the maker has not said yet", price, qty)
     return side_row(side, rule, figures[f"{name}_why"], price, qty)
+
+
+def quotes_of(maker: Mapping[str, Any] | None, row: JsonObject) -> list[JsonObject]:
+    """Return every quote that stands on a side, nearest to the mid first, each as `side_row` tells it.
+
+    Args:
+        maker: its row of the status.
+        row: the side, as `quoted_side` has it; where that tells of none, none can be vouched for.
+    """
+    if maker is None or row["price"] is None:
+        return []
+    told = maker["figures"].get("quotes", ())
+    here = [each for each in told if each["side"] == row["side"]]
+    rows = [side_row(Side[each["side"]], each["rule"], each["why"], each["price"], each["qty"]) for each in here]
+    return [row, *rows[1:]]  # the side tells as well what binds it
+
+
+def _away_text(maker: Mapping[str, Any]) -> str:
+    """Return how a maker is that says nothing of its quotes, and since when; of a silent one what it said last."""
+    figures, said = maker["figures"], [maker["why"]] if maker["why"] else []
+    if maker["state"] == "silent" and (quotes := figures.get("quotes")):
+        terms = [f"{Side[each['side']].name} {each['qty']} at {each['price']}" for each in quotes]
+        said.append(f"it had {', '.join(terms)}")
+    return ": ".join([f"the maker {state_since_text(maker['state'], maker['since'])}", *said])
 
 
 def side_row(side: Side, rule: str, why: str, price: str | None = None, qty: str | None = None) -> JsonObject:

@@ -36,6 +36,8 @@ def resume_maker(settings: Settings) -> list[str]:
         return [f"the maker quotes again after: {start}; it had withdrawn: {why}"]
     if has_said(row):
         if row["figures"].get("trip"):  # what has happened since is not what was looked at
-            raise DeskError(f"the maker has withdrawn again meanwhile: {row['figures']['withdrawn']}")
+            again = withdrawn(settings.run_dir)
+            why = "" if again is None else f": {again.text}"
+            raise DeskError(f"the maker has withdrawn again meanwhile{why}")
         return [f"the maker quotes again; it had withdrawn: {why}"]
     raise DeskError(f"the maker has not said that it goes on; it had withdrawn: {why}")

@@ -11,6 +11,8 @@ from market.whole_file import make_folder
 
 LOOK_S_MAX = 0.2  # somebody who only looks whether a lock is held holds it for an instant
 WATCHDOG = "watchdog"  # of the maker: the name of its lock
+MAKER_OUT = "maker_out"  # when the maker of this desk surely had no order anywhere, until one may quote again
+FLATTEN = "flatten.one"  # the lock of who ends a position; not *.lock, as those of nodes
 STAYS_DOWN = 3  # the exit code of a node that nobody should restart before a person has acted
 
 
@@ -88,6 +90,16 @@ class LockFile:
             return os.path.samestat(os.fstat(self._descriptor), self._path.stat())
         except FileNotFoundError:
             return False
+
+
+def refuse_while_flattening(run_dir: Path, what: str) -> None:
+    """Make sure that nobody ends a position there by hand: a maker beside him would trade the same one.
+
+    Raises:
+        NodeError: naming who does, and `what` has to wait for him.
+    """
+    if (pid := holder_pid(run_dir / FLATTEN)) is not None:
+        raise NodeError(f"flatten is running, pid {pid}: {what} when it has ended")
 
 
 def holder_pid(path: Path) -> int | None:

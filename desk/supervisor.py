@@ -19,12 +19,12 @@ from desk.lifecycle import Child, Lifecycle, NodeState, Tell
 from desk.live_settings import live_texts, with_changes
 from desk.plan import Instance
 from desk.risk_file import withdrawn
-from desk.run_dir import LockedError, LockFile, NodeError, holder_pid, prepare_run_dir
-from desk.settings import CONFIG_FILE, Settings, SettingsError, environment_name
+from desk.run_dir import LockedError, LockFile, NodeError, holder_pid, prepare_run_dir, refuse_while_flattening
+from desk.settings import CONFIG_FILE, Settings, SettingsError, environment_name, typed_text
 from desk.source_numbers import with_source_numbers
 from desk.stopping import WAVE_COUNT, StopBudget, wave_of
 from desk.template import Beginner
-from market.clock import NS_PER_SECOND, monotonic_ns
+from market.clock import NS_PER_MS, NS_PER_SECOND, iso_time, monotonic_ns, time_ns
 from market.mendable import MendableError
 from screens.desk import day_lines
 
@@ -53,7 +53,7 @@ class Supervisor:
             self._lock.release()
             raise
         self._asked: list[tuple[bytes, list[bytes]]] = []  # and not answered yet
-        self._market = {name: str(value) for name, value in settings.market.items() if value is not None}
+        self._market = {name: typed_text(value) for name, value in settings.market.items() if value is not None}
         self._budget = StopBudget(settings)
         self._teller = tell
         self._children = [Child(tuple(map(NodeState, nodes))) for nodes in processes]
@@ -140,6 +140,7 @@ class Supervisor:
 
     def _row(self, child: Child, node: NodeState, now_ns: int) -> dict[str, Any]:
         is_silent = node.state == "ready" and now_ns - node.heard_ns > BEAT_NS_MAX
+        since_ns = time_ns() - (now_ns - node.heard_ns) if is_silent else node.since_ns
         return {
             "node": node.instance.name,
             "kind": node.instance.kind.name,
@@ -148,6 +149,7 @@ class Supervisor:
             "state": "silent" if is_silent else node.state,
             "doing": node.doing,
             "why": child.why,
+            "since": f"{iso_time(since_ns // NS_PER_MS)[:19]}Z",
             "uptime_s": round((now_ns - child.started_ns) / NS_PER_SECOND, 1) if child.process else None,
             "restarts": child.restart_count,
             "heard_s": round((now_ns - node.heard_ns) / NS_PER_SECOND, 1) if child.process and node.heard_ns else None,
@@ -199,12 +201,13 @@ class Supervisor:
         node.heard_ns = monotonic_ns()
         node.endpoints, node.figures = report["endpoints"], report["figures"]
         if report["state"] == "warming" and node.state in ("starting", "warming") and report["doing"] != node.doing:
-            node.state, node.doing = "warming", report["doing"]
+            node.become("warming", report["doing"])
             self._tell(f"{node.instance.name}: {node.doing}")
         if {report["state"], node.state} == {"ready", "waiting"}:  # for another node
-            node.state = report["state"]
+            node.become(report["state"])
         if report["state"] == "ready" and node.state in ("starting", "warming"):
-            node.state, node.doing, child.why = "ready", "", ""
+            node.become("ready")
+            child.why = ""
             child.has_left = child.has_left and not node.instance.kind.cleans_up
             self._keep_port(node)
             if node.was_ready:
@@ -304,6 +307,11 @@ class Supervisor:
         if self._is_stopping:  # nothing starts any more, and what a killed node has left must still be undone
             return {"error": "the desk is stopping"}
         child, _ = self._nodes[name]
+        try:
+            if child.may_leave_orders:
+                refuse_while_flattening(self._run_dir, f"start {name}")
+        except NodeError as error:
+            return {"error": str(error)}
         is_news = not child.is_wanted
         child.is_wanted = True
         child.backoff.end()

@@ -9,6 +9,7 @@ from market.clock import iso_time
 from market.codes import Side
 from market.exact_json import JsonObject
 from market.instrument import Instrument, format_decimal, plain
+from market.words import state_since_text, state_text
 from screens.money import amount_text, percent_text, price_text, qty_text
 
 _ICONS = {Side.BUY: "📥", Side.SELL: "📤"}
@@ -35,7 +36,8 @@ def orders_json(orders: Iterable[VenueOrder]) -> JsonObject:
 
 def maker_text(maker: JsonObject) -> str:
     """Return a line on the maker of the orders: its state, which side has none and why, its presence."""
-    said = [f"the maker is {maker['state']}"]
+    is_ready = maker["state"] == "ready"
+    said = [f"the maker {state_text('ready') if is_ready else state_since_text(maker['state'], maker['since'])}"]
     if maker["failing"]:
         said.append(maker["failing"])
     said += [f"no {side}: {rule}" for side, rule in maker["idle"].items()]

@@ -10,7 +10,8 @@ from typing import Any, Final
 from rich.text import Text
 
 from market.clock import iso_time
-from market.words import counted
+from market.instrument import format_decimal
+from market.words import counted, state_text
 from screens.market import market_text
 from screens.money import amount_text, gain_text, money_text, percent_text
 from screens.pace import Pace, rate_text, took_text
@@ -72,6 +73,11 @@ def withdrawn_text(withdrawn: Mapping[str, Any], go_on: str) -> str:
     """Return how far the maker has withdrawn, since when, and the commands that take it back."""
     since = withdrawn["since"].replace("T", " ").removesuffix("Z")
     return f"WITHDRAWN {withdrawn['stage']}: {withdrawn['why']}; since {since} UTC; go on with: {go_on}"
+
+
+def halted_text(symbols: Sequence[str], go_on: str) -> str:
+    """Return which symbols are halted, and the command that takes it back."""
+    return f"HALTED {', '.join(symbols)}: no new orders; go on with: {go_on}"
 
 
 def day_lines(status: Status) -> list[str]:
@@ -175,6 +181,8 @@ def _activity(status: Status, width: int, paces: Mapping[str, Pace]) -> list[Tex
         down = states.get("maker") in ("stopped", "failed")
         text = withdrawn_text(status["withdrawn"], _go_on(status, "resume", *(["start maker"] if down else [])))
         lines += [Text(line, "bold red") for line in wrap(text, width, break_on_hyphens=False)]
+    for beyond in _beyond(figures.get("maker", {}), states.get("maker", "")):
+        lines += [Text(line, "bold red") for line in wrap(beyond, width, break_on_hyphens=False)]
     for behind in _behind(tracker):
         lines += [Text(line, "bold red") for line in wrap(behind, width, break_on_hyphens=False)]
     for row in status["nodes"]:
@@ -220,7 +228,7 @@ def _lag(records: int, ms: float) -> str:
 
 def _halt(status: Status, symbols: Sequence[str]) -> str:
     """Return what is halted."""
-    return f"HALTED {', '.join(symbols)}: no new orders; go on with: {_go_on(status, 'resume')}"
+    return halted_text(symbols, _go_on(status, "resume"))
 
 
 def _go_on(status: Status, *commands: str) -> str:
@@ -235,7 +243,7 @@ def _quotes(maker: Mapping[str, Any], state: str) -> list[str]:
     if "mid" not in maker and not failing:
         return []
     if state not in ("ready", "silent"):
-        return [f"{state}, it quotes nothing"]
+        return [f"{state_text(state).removeprefix('is ')}, it quotes nothing"]
     if failing:
         return [failing, "orders there stay as they are"]
     sides = [_side(maker, side) for side in ("bid", "ask")]
@@ -269,6 +277,13 @@ def _answers(pace: Pace) -> list[str]:
         return []
     median_ns, most_ns = pace.answers_ns
     return [f"half of them within {took_text(median_ns)}", f"99 % within {took_text(most_ns)}"]
+
+
+def _beyond(maker: Mapping[str, Any], state: str) -> Iterator[str]:
+    """Yield that the maker holds more than its limit, as one may that was started with a lower one."""
+    use = Decimal(maker.get("position_use", 0))
+    if use > 1 and state in ("ready", "silent"):
+        yield f"The position is {format_decimal(use)} times its limit: only orders that make it smaller are placed"
 
 
 def _behind(tracker: Mapping[str, Any]) -> Iterator[str]:

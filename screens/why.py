@@ -6,23 +6,28 @@ from decimal import Decimal
 from market.codes import Side
 from market.exact_json import JsonObject
 from market.instrument import format_decimal
-from screens.desk import withdrawn_text
+from screens.desk import halted_text, withdrawn_text
 
 _NAMES = {Side.BUY.name: "bid", Side.SELL.name: "ask"}
 
 
 def why_text(document: JsonObject, go_on: str) -> str:
-    """Return a line for each side, and one for each of the last decisions.
+    """Return a line for each quote of a side, or for the side, and one for each of the last decisions.
 
     Args:
-        go_on: the commands that take a withdrawal back.
+        go_on: the commands that take a halt or a withdrawal back.
     """
-    sides = [[_NAMES[each["side"]], *_columns(each, "no quote")] for each in document["sides"]]
+    sides = [
+        [_NAMES[each["side"]], *_columns(each, "no quote")]
+        for side in document["sides"]
+        for each in side["quotes"] or [side]
+    ]
     last = [
         [each["time"][:19].replace("T", " "), each["action"], _NAMES.get(each["side"], ""), *_columns(each, "")]
         for each in document["decisions"]
     ]
     head = [f"{document['symbol']} on {document['venue']}, maker {document['maker']}"]
+    head += [halted_text(document["halted"], go_on)] if document["halted"] else []
     head += [withdrawn_text(document["withdrawn"], go_on)] if document["withdrawn"] else []
     return "\n".join([*head, *_table(sides), *(["", "last decisions, UTC", *_table(last)] if last else [])])
 

@@ -88,6 +88,7 @@ def _maker_of(settings: Settings) -> JsonObject | None:
     presence = {name: figures.get(name) for name in ("presence_minute", "presence")}
     return {
         "state": row["state"],
+        "since": row["since"],
         "idle": {side: figures[f"{side}_rule"] for side in idle},
         "failing": figures.get("failing"),
         **{name: None if text is None else Decimal(text) for name, text in presence.items()},

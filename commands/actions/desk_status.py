@@ -47,6 +47,6 @@ def _status(run_dir: Path) -> dict[str, Any]:
     try:
         return desk_status(run_dir)
     except NoDeskError:
-        from commands.actions.halting import left_text
+        from commands.actions.halting import down_text
 
-        raise NoDeskError(run_dir, left_text(run_dir)) from None
+        raise NoDeskError(run_dir, down_text(run_dir)) from None

@@ -7,15 +7,17 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from desk.client import DeskError, NoDeskError, command_text, desk_pid, known_symbol, lone_nodes
+from desk.client import DeskError, NoDeskError, command_text, desk_pid, desk_settings, known_symbol, lone_nodes
 from desk.desk_file import DESK_FILE, kept_settings
 from desk.halted_file import HaltedFile
 from desk.operator import set_halted
 from desk.resuming import resume_maker
+from desk.run_dir import WATCHDOG, holder_pid, refuse_while_flattening
 from desk.settings import Settings
 from desk.venue import is_own_paper, quick_venue
 from market.instrument import format_decimal
-from nodes.maker.ids import PREFIX_FILE, SentOrders, own_prefix
+from market.mendable import MendableError
+from nodes.maker.ids import PREFIX_FILE, SentOrders, note_out, out_since, own_prefix
 from nodes.maker.watching import taken_away
 from venues.venue import VenueError
 
@@ -56,14 +58,23 @@ def resume(settings: Settings, symbol: str | None, tell: Tell) -> None:
 
     Raises:
         NoDeskError: if no desk runs, unless there was nothing but a withdrawal to take back: a halt stays.
+        NodeError: while a person ends the position by hand.
         DeskError: if the maker has not said that it goes on, or naming what is not resumed.
     """
-    named = None if symbol is None else known_symbol(settings, symbol)
+    refuse_while_flattening(settings.run_dir, "resume")
+    named, told = None if symbol is None else known_symbol(settings, symbol), list[str]()
+
+    def tell_and_count(line: str) -> None:
+        told.append(line)
+        tell(line)
+
     resumed = resume_maker(settings) if named in (None, settings.symbol) else []
     for line in resumed:
-        tell(line)
+        tell_and_count(line)
     try:
-        _set_halted(settings, named, tell, is_halted=False)
+        _set_halted(settings, named, tell_and_count, is_halted=False)
+        if not told:
+            tell("nothing was halted" if named is None else f"{named} was not halted")
     except NoDeskError:
         halted = sorted(each for each in _halted_file(settings).read() if named in (None, each))
         if halted:  # they stay so: their engine, whose journal may know of the halt, has to say that they are not
@@ -73,15 +84,41 @@ def resume(settings: Settings, symbol: str | None, tell: Tell) -> None:
             raise
 
 
+def may_have_left(run_dir: Path) -> bool:
+    """Whether orders of the maker of a desk that does not run may be open: nobody has noted that none is."""
+    kept = kept_settings(run_dir)
+    return kept is not None and kept.left != [] and _has_quoted(run_dir) and not out_since(run_dir)
+
+
 def left_text(run_dir: Path) -> str:
-    """Return what to tell beside that no desk runs: one that has not stopped in order may have left orders."""
+    """Return what to tell beside that no desk runs: what one that has not stopped in order has, or may have, left."""
     kept = kept_settings(run_dir)
     if kept is None or kept.left == [] or not _has_quoted(run_dir):
         return ""
+    if since := out_since(run_dir):
+        when = since.replace("T", " ").removesuffix("Z")
+        return f"; it did not stop in order, but no order of its maker is open since {when} UTC"
+    if "maker" in lone_nodes(run_dir) or holder_pid(run_dir / f"{WATCHDOG}.lock") is not None:
+        return "; what is left of it is cancelling the orders of its maker: ask again in some seconds"
     venue = kept.settings["venue.name"]
     is_own = venue == "paper" and "venue.url" not in kept.settings
     how = "the start takes them over" if is_own else f"{command_text('halt', run_dir)} cancels them"
     return f"; orders of its maker may be open at {venue}: {how}"
+
+
+def halted_in(run_dir: Path) -> list[str]:
+    """Return the symbols whose halt is kept for whoever starts there."""
+    try:
+        symbols = [each.symbol for each in desk_settings(run_dir).instruments]
+    except MendableError:  # then nobody could start, either
+        symbols = []
+    return sorted(HaltedFile(run_dir, symbols).read())
+
+
+def down_text(run_dir: Path) -> str:
+    """Return what to tell beside that no desk runs: what it may have left, and what is halted."""
+    halted = halted_in(run_dir)
+    return left_text(run_dir) + (f"; halted, also when it starts: {', '.join(halted)}" if halted else "")
 
 
 def _has_quoted(run_dir: Path) -> bool:
@@ -123,7 +160,7 @@ def _halt_alone(settings: Settings, symbol: str | None, tell: Tell, *, is_cancel
     except OSError as error:
         missing.append(f"what starts there is not halted: {kept.path}: {error.strerror}")
     if is_own_paper(settings):
-        if left_text(run_dir):
+        if may_have_left(run_dir):
             how = "cancels" if settings.symbol in halted and not missing else "takes over"
             tell(f"orders of its maker may be open at paper, which is down with it: its next start {how} them")
     elif _has_quoted(run_dir):
@@ -148,6 +185,7 @@ def _take_away(settings: Settings, tell: Tell) -> list[str]:
     except VenueError as error:
         return [f"orders of this desk's maker ({prefix}...) may be open at {name}: {error}"]
     tell(f"{name} lists no order of this desk's maker ({prefix}...) in any pair")
+    note_out(run_dir)
     return []
 
 

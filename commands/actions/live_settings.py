@@ -12,6 +12,7 @@ from desk.client import DeskError, ask_desk, awaited_maker, command_text, requir
 from desk.desk_file import kept_settings
 from desk.settings import SettingsError, environment_name
 from desk.settings_file import save_settings
+from market.words import state_text
 
 
 def set_live(run_dir: Path, assignments: Sequence[str], *, is_saved: bool) -> list[str]:
@@ -33,7 +34,7 @@ def set_live(run_dir: Path, assignments: Sequence[str], *, is_saved: bool) -> li
     if is_saved:
         lines += _saved(Path(answer["file"]), now)
     row = awaited_maker(run_dir, lambda row: row["state"] == "failed" or _is_in_force(row, now))
-    state = "none runs" if row is None else f"it is {row['state']}"
+    state = "none runs" if row is None else f"it {state_text(row['state'])}"
     if row is None or row["state"] in ("stopped", "failed"):
         return [*lines, f"the maker takes it when it starts: {state}"]
     if _is_in_force(row, now):

@@ -5,11 +5,12 @@ from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 
+from commands.actions.halting import halted_in, left_text
 from commands.options import Answer
 from desk.client import DeskError, NoDeskError, command_text, desk_status
 from desk.decisions_file import is_decision, last_decisions
 from desk.desk_file import kept_settings
-from desk.quoted_sides import quoted_side, side_row
+from desk.quoted_sides import quoted_side, quotes_of, side_row
 from desk.risk_file import withdrawn
 from market.clock import NS_PER_SECOND, time_ns
 from market.codes import Side
@@ -34,12 +35,14 @@ def why_quoted(run_dir: Path, count: int) -> Answer:
         return _of_journal(run_dir, count, error)
     maker = next((row for row in status["nodes"] if row["kind"] == "maker"), None)
     withdrawal = status["withdrawn"]
+    sides = [quoted_side(maker, withdrawal, side) for side in Side]
     document = {
         "symbol": status["symbol"],
         "venue": status["venue"],
         "maker": "not a node of this desk" if maker is None else maker["state"],
         "withdrawn": withdrawal,
-        "sides": [quoted_side(maker, withdrawal, side) for side in Side],
+        "halted": status["halted"],
+        "sides": [row | {"quotes": quotes_of(maker, row)} for row in sides],
         "decisions": _decisions(run_dir, count),
     }
     is_down = maker is not None and maker["state"] in ("stopped", "failed")
@@ -57,12 +60,14 @@ def _of_journal(run_dir: Path, count: int, error: NoDeskError) -> Answer:
         "venue": kept.settings["venue.name"],
         "maker": "away",
         "withdrawn": None if withdrawal is None else withdrawal.document,
-        "sides": [side_row(side, Rule.AWAY.value, "no desk runs") for side in Side],
+        "halted": halted_in(run_dir),
+        "sides": [side_row(side, Rule.AWAY.value, "no desk runs") | {"quotes": []} for side in Side],
         "age_s": Decimal(f"{age_s:.1f}"),
         "decisions": found if count else [],
     }
     age = uptime_text(age_s)
-    print(f"note: no desk runs in {run_dir}: this is its journal, whose last decision is {age} old", file=sys.stderr)
+    note = f"no desk runs in {run_dir}: this is its journal, whose last decision is {age} old{left_text(run_dir)}"
+    print(f"note: {note}", file=sys.stderr)
     return document, why_text(document, _go_on(run_dir, is_down=False))
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence, Set
 from typing import Any, Final, Literal, NamedTuple
 
 from market.clock import NS_PER_SECOND
+from market.words import state_text
 
 Severity = Literal["info", "warning", "critical"]
 SEVERITIES: Final[tuple[Severity, ...]] = ("info", "warning", "critical")
@@ -59,7 +60,7 @@ def _of_node(row: Mapping[str, Any]) -> Iterator[Condition]:
         text = f"{name} is stopped by hand{why}; go on with: python cli.py start {name}"
         yield Condition(f"stopped {name}", "warning", text)
     elif row["state"] not in ("ready", "stopping"):  # only a person makes a node stop of a desk that goes on
-        yield Condition(f"down {name}", "critical", f"{name} is {row['state']}{why}", NODE_S)
+        yield Condition(f"down {name}", "critical", f"{name} {state_text(row['state'])}{why}", NODE_S)
     if row["state"] != "ready":
         return  # what it last said of itself is old
     if failing := figures.get("failing") or figures.get("history_failing"):

@@ -5,6 +5,7 @@ from typing import Any, Final, NamedTuple
 
 from market.clock import NS_PER_MS, NS_PER_SECOND
 from market.exact_json import JsonObject
+from market.words import state_text
 from nodes.api.desk_values import Status, row_of
 
 STALE_NS: Final = 1_600 * NS_PER_MS  # an engine tells every second that it is there, a node twice a second
@@ -122,7 +123,7 @@ def _node_source(name: str, row: Mapping[str, Any], asked_ns: int) -> Source:
     heard_s = row.get("heard_s")
     age_ns = None if heard_s is None else int(heard_s * NS_PER_SECOND) + asked_ns
     if row["state"] != "ready":
-        return Source(name, age_ns, f"the {name} is {row['state']}", STALE_NS)
+        return Source(name, age_ns, f"the {name} {state_text(row['state'])}", STALE_NS)
     return Source(name, age_ns, _silent(f"the {name}", age_ns), STALE_NS)
 
 

@@ -13,8 +13,9 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+from desk.run_dir import MAKER_OUT
 from market.account import VenueOrder
-from market.clock import NS_PER_MS, time_ns
+from market.clock import NS_PER_MS, iso_time, time_ns
 from market.codes import Side
 from market.whole_file import write_whole
 from trading.own_orders import Left
@@ -37,6 +38,32 @@ def own_prefix(run_dir: Path) -> str:
         name = secrets.token_hex(3)
         write_whole(path, f"{name}\n".encode("ascii"))
     return f"tb-{name}-"
+
+
+def note_out(run_dir: Path) -> None:
+    """Note that surely no order of this desk's maker is anywhere; where that cannot be, nobody knows of it.
+
+    Raises:
+        OSError: if the disk does not take it.
+    """
+    write_whole(run_dir / MAKER_OUT, f"{iso_time(time_ns() // NS_PER_MS)[:19]}Z\n".encode("ascii"))
+
+
+def out_since(run_dir: Path) -> str:
+    """Return since when surely no order of its maker is anywhere, as documents have it; empty where nobody knows."""
+    try:
+        return (run_dir / MAKER_OUT).read_text(encoding="ascii", errors="replace").strip()
+    except OSError:
+        return ""
+
+
+def forget_out(run_dir: Path) -> None:
+    """Take that back, before an order may leave.
+
+    Raises:
+        OSError: if it cannot be.
+    """
+    (run_dir / MAKER_OUT).unlink(missing_ok=True)
 
 
 def client_order_ids(prefix: str) -> Iterator[str]:

@@ -136,9 +136,9 @@ class MakerLog:
 
     def leave(self) -> None:
         """Say that what stands is on its way out, and that nothing of it can be vouched for any more."""
-        figures: dict[str, str | None] = {}
+        figures: dict[str, Any] = {}
         for name in _SHORT.values():
-            figures |= {name: None, f"{name}_qty": None, f"{name}_idle": STOPPING.text}
+            figures |= {name: None, f"{name}_qty": None, f"{name}_idle": STOPPING.text, f"{name}_bound": []}
             figures |= {f"{name}_rule": STOPPING.rule, f"{name}_why": STOPPING.text}
         self._node.show(quotes=[], **figures)
         self._node.beat()

@@ -16,9 +16,10 @@ from desk.run_dir import NodeError
 from desk.stopping import RETRY_S
 from desk.strategy import terms_of
 from market.clock import NS_PER_MS, NS_PER_SECOND
+from market.instrument import format_decimal
 from nodes.maker.elsewhere import Elsewhere
 from nodes.maker.halt import MakerHalt
-from nodes.maker.ids import SentOrders, client_order_ids
+from nodes.maker.ids import SentOrders, client_order_ids, forget_out, note_out
 from nodes.maker.log import MakerLog
 from nodes.maker.quality import MakerQuality
 from nodes.maker.risk import MakerRisk
@@ -118,6 +119,7 @@ class Maker:
         alarm.set(0)
         try:
             watchdog.await_ready()
+            forget_out(self._node.settings.run_dir)
             if not self._risk.is_disconnected:
                 loop.run()
         finally:
@@ -146,6 +148,8 @@ class Maker:
             self._line.act(outbox.actions)
         self._traffic.take(said, outbox, self._clock() - began_ns)
         self._log.take(outbox, self._trader.orders)
+        if any(isinstance(note, notes.Withdrew) for note in outbox.notes):
+            self._node.beat()  # else what it says of its quotes would be older than its withdrawal
         self._quality.take(now_ns, outbox, self._trader.orders)
         for note in outbox.notes:
             if isinstance(note, notes.Looked) and self._trader.why_out != STOPPING:
@@ -186,6 +190,7 @@ class Maker:
             NodeError: if orders of ours may be left there.
         """
         began_ns = self._clock()
+        self._log.leave()
         self._trader.leave(STOPPING, began_ns, self._line.take_back())
         try:
             outbox = self.step()
@@ -194,6 +199,7 @@ class Maker:
                 wait_for(self._line.ready, None if outbox.wake_ns is None else outbox.wake_ns - self._clock())
                 outbox = self.step()
             self._elsewhere.clear_within(began_ns + int(RETRY_S * NS_PER_SECOND) - self._clock())
+            self._note_out()
         except VenueError as error:
             raise self._left(str(error)) from None
         finally:
@@ -201,12 +207,18 @@ class Maker:
             self._log.close()
             self._quality.keep()
 
+    def _note_out(self) -> None:
+        try:
+            note_out(self._node.settings.run_dir)
+        except OSError as error:
+            self._node.log.warning("that no order is left is not noted: after a kill nobody knows", why=str(error))
+
     def _round_is_over(self, looked: notes.Looked) -> None:
         trader = self._trader
         seen = self._strategy.seen if isinstance(self._strategy, ModelStrategy) else Estimates()
         self._log.show(looked, trader.orders, trader.position, seen)
         self._quality.see(seen)
-        self._node.show(neutral=None if trader.neutral is None else str(trader.neutral))
+        self._node.show(neutral=None if trader.neutral is None else format_decimal(trader.neutral))
         self._risk.show()
         self._traffic.show(self._clock())
         if trader.is_started:

@@ -7,6 +7,7 @@ from typing import Final
 from desk.risk_file import DamagedRiskError, damage, read_risk, resumed, write_risk
 from desk.run_dir import StayDownError
 from market.clock import NS_PER_SECOND
+from market.instrument import format_decimal
 from nodes.node import Node
 from trading.escalation import Account, Escalation, Stage
 from trading.shown import beside
@@ -30,6 +31,7 @@ class MakerRisk:
         self._kept: Account | None = None
         self._kept_ns = now_ns
         self._why_failed = ""
+        self._has_looked = False
         try:
             self._kept = read_risk(self._run_dir, of)
         except DamagedRiskError as error:
@@ -71,9 +73,13 @@ class MakerRisk:
     def show(self) -> None:
         """Set the figures of `status`."""
         account, (loss, drawdown, use) = self._escalation.account, self._escalation.seen
-        is_withdrawn, triggers = account is not None and bool(account.stage), self._escalation.triggers
+        triggers = self._escalation.triggers
+        if account is not None and not self._has_looked:
+            self._has_looked = True
+            if use > 1:  # no order of ours alone brings that about
+                times = beside(use, Decimal(1), 2)
+                self._node.log.warning("holds more than its limit: the limit was set below that", times=times)
         self._node.show(
-            withdrawn=self._escalation.why.text if is_withdrawn else None,
             trip=account.trip if account else "",
             lost_today=_beside(loss, triggers.daily_loss, 2),
             below_peak=_beside(drawdown, triggers.drawdown, 2),
@@ -103,7 +109,7 @@ class MakerRisk:
 
 
 def _text(limit: Decimal | None) -> str | None:
-    return None if limit is None else str(limit)
+    return None if limit is None else format_decimal(limit)
 
 
 def _beside(number: Decimal, limit: Decimal | None, places: int) -> str:

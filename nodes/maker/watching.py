@@ -19,9 +19,10 @@ from desk.venue import is_own_paper, quick_venue
 from market.account import VenueOrder
 from market.backoff import Backoff
 from market.clock import NS_PER_MS, NS_PER_SECOND, monotonic_ns, time_ns
+from market.instrument import format_decimal
 from nodes.lean_log import structlog
 from nodes.maker.decisions import WatchdogDecisions
-from nodes.maker.ids import SentOrders
+from nodes.maker.ids import SentOrders, note_out
 from nodes.maker.watchdog import OUT, READY, STOPPING, end_earlier
 from nodes.node import configure_log
 from venues.everywhere import Account, cancel_everywhere, cancel_known, in_turn
@@ -59,7 +60,8 @@ def watch(settings: Settings, prefix: str) -> None:
             log.warning("takes the maker's orders away", why=cause)
             sent = SentOrders(settings.run_dir, prefix, settings.symbol, account.account_name, log)
             decisions = WatchdogDecisions(settings.run_dir, cause, log, time_ns)
-            take_away(account, sent, log, lambda: _is_closed(settings), decisions.cancelled)
+            if take_away(account, sent, log, lambda: _is_closed(settings), decisions.cancelled):
+                note_out(settings.run_dir)
     finally:
         lock.release()
 
@@ -129,19 +131,24 @@ def take_away(
     tell: Callable[[VenueOrder], None],
     clock: Callable[[], int] = monotonic_ns,
     wait: Callable[[float], None] = time.sleep,
-) -> None:
-    """Cancel all that is the maker's as `taken_away` does, and log and `tell` each, or that some may be left."""
+) -> bool:
+    """Cancel all that is the maker's as `taken_away` does, and log and `tell` each, or that some may be left.
+
+    Returns:
+        Whether surely none is.
+    """
     count = 0
     try:
         for order in taken_away(account, sent, is_closed, clock, wait):
-            log.info("cancelled", symbol=order.symbol, side=order.side.name, price=str(order.price),
-                     left=f"{order.leaves_qty:f}", order_id=order.order_id)  # fmt: skip
+            log.info("cancelled", symbol=order.symbol, side=order.side.name, price=format_decimal(order.price),
+                     left=format_decimal(order.leaves_qty), order_id=order.order_id)  # fmt: skip
             tell(order)
             count += 1
     except VenueError as error:
         log.error("own orders may be left at the venue", prefix=sent.prefix, why=str(error))
-    else:
-        log.info("nothing is left at the venue", cancelled=count)
+        return False
+    log.info("nothing is left at the venue", cancelled=count)
+    return True
 
 
 def taken_away(

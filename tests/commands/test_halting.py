@@ -1,6 +1,7 @@
 """`halt` where no desk runs, at a venue that does not answer; and what is told of a desk that was killed."""
 
 import json
+import re
 from decimal import Decimal
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from desk.risk_file import write_risk
 from desk.run_dir import WATCHDOG, LockFile
 from desk.settings import load_settings
 from market.codes import Side
-from nodes.maker.ids import PREFIX_FILE
+from nodes.maker.ids import PREFIX_FILE, forget_out, note_out
 from tests.nodes.maker.makers import AWAY
 from tests.nodes.maker.scripted_venue import ScriptedVenue
 from trading.escalation import Account, Stage
@@ -173,6 +174,54 @@ def test_halt_takes_away_what_a_maker_has_left_though_other_nodes_run(
     halting.halt(settings, None, told.append, is_cancelling=False)
     assert not venue.orders
     locks.pop().release()
+
+
+def test_what_was_noted_of_a_killed_desk_is_told_and_not_what_may_be(
+    tmp_path: Path, venue: ScriptedVenue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its maker cancels all when its supervisor is gone; `status` said that orders may be open."""
+    (tmp_path / PREFIX_FILE).write_text("0a1b2c\n")
+    _write_desk_file(tmp_path, "binance-testnet", None)
+    assert halting.may_have_left(tmp_path)
+    lock = LockFile(tmp_path / f"{WATCHDOG}.lock", WATCHDOG)
+    assert "is cancelling the orders of its maker: ask again" in halting.left_text(tmp_path)
+    lock.release()
+    note_out(tmp_path)
+    assert not halting.may_have_left(tmp_path)
+    text = halting.left_text(tmp_path)
+    assert re.fullmatch(r"; it did not stop in order, but no order of its maker is open since [-:\d ]{19} UTC", text)
+    forget_out(tmp_path)
+    monkeypatch.setattr(halting, "GIVE_UP_S", 60.0)
+    settings = load_settings({"run_dir": tmp_path, **REMOTE}).settings
+    halting.halt(settings, None, lambda _: None, is_cancelling=False)
+    assert not halting.may_have_left(tmp_path), "the venue has said that it lists none"
+
+
+def test_a_halt_that_is_kept_while_no_desk_runs_is_told(tmp_path: Path) -> None:
+    """It was seen in no command before the next start."""
+    assert halting.down_text(tmp_path) == ""
+    HaltedFile(tmp_path, ()).change(["ETHUSDT", "BTCUSDT"], is_halted=True)
+    assert halting.down_text(tmp_path) == "; halted, also when it starts: BTCUSDT, ETHUSDT"
+    (tmp_path / HALTED_FILE).write_text("nonsense")
+    assert "BNBUSDT, BTCUSDT, ETHUSDT" in halting.down_text(tmp_path), "one that cannot be read halts all"
+
+
+@pytest.mark.parametrize(
+    ("symbol", "confirmed", "said"),
+    [
+        (None, [], ["nothing was halted"]),
+        ("ETHUSDT", [], ["ETHUSDT was not halted"]),
+        (None, ["BTCUSDT resumed"], ["BTCUSDT resumed"]),
+    ],
+)
+def test_a_resume_of_what_is_not_halted_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, symbol: str | None, confirmed: list[str], said: list[str]
+) -> None:
+    """It told of every symbol that it was resumed."""
+    monkeypatch.setattr(halting, "set_halted", lambda *_, **__: Outcome(confirmed=confirmed))
+    told: list[str] = []
+    halting.resume(load_settings({"run_dir": tmp_path}).settings, symbol, told.append)
+    assert told == said
 
 
 def _write_desk_file(run_dir: Path, venue_name: str, left: list[str] | None) -> None:

@@ -222,3 +222,26 @@ def test_what_an_engine_says_of_an_earlier_halt_is_no_answer(monkeypatch: pytest
         answers.append(operator._ask(client, is_halted=True, is_cancelling=False)["one"].is_done)
     assert answers == [True, False]
     assert len(heard.commands) == 1
+
+
+@pytest.mark.parametrize("is_asked", [True, False])
+def test_a_resume_names_what_was_halted_alone(
+    settings: Settings, asked: dict[str, Any], monkeypatch: pytest.MonkeyPatch, *, is_asked: bool
+) -> None:
+    """By the file, or by an engine that has it from elsewhere; where the engines' desk cannot be asked, all."""
+    HaltedFile(settings.run_dir, ()).change(["BTCUSDT"], is_halted=True)
+    asked["events"] = [Halted(1, 1, symbol_id, 0) for symbol_id in range(3)]
+
+    def status(_: Path) -> dict[str, Any]:
+        if not is_asked:
+            raise DeskError("it does not answer")
+        return {"nodes": [{"node": "engine", "kind": "engine", "figures": {"halted": ["ETHUSDT"]}}]}
+
+    monkeypatch.setattr(operator, "desk_status", status)
+    outcome = set_halted(settings, None, is_halted=False, awaits_maker=False)
+    named = (
+        ["BTCUSDT resumed", "ETHUSDT resumed"]
+        if is_asked
+        else [f"{each.symbol} resumed" for each in settings.instruments]
+    )
+    assert (sorted(outcome.confirmed), outcome.missing) == (sorted(named), [])

@@ -21,18 +21,23 @@ def test_maker_that_withdraws_farther_meanwhile_does_not_quote_again(
     """`resume` said that the maker quotes again, while it traded its position away."""
     zero = Decimal(0)
     write_risk(tmp_path, "an account", Account(0, zero, zero, zero, Stage.WIDENS, "so much", 1), is_synced=False)
-    said: Any = {
-        "nodes": [{"node": "maker", "state": "ready", "figures": {"trip": now, "withdrawn": "flattens: more"}}]
-    }
+
+    def status(_: Path) -> Any:
+        if is_again:
+            more = Account(0, zero, zero, zero, Stage.FLATTENS, "more", 2)
+            write_risk(tmp_path, "an account", more, is_synced=False)
+        return {"nodes": [{"node": "maker", "state": "ready", "figures": {"trip": now}}]}
+
     monkeypatch.setattr(resuming, "desk_pid", lambda _: os.getpid())
-    monkeypatch.setattr(client, "desk_status", lambda _: said)
+    monkeypatch.setattr(client, "desk_status", status)
     settings = load_settings({"run_dir": tmp_path}).settings
     if is_again:
         with pytest.raises(DeskError, match="withdrawn again meanwhile: flattens: more"):
             resuming.resume_maker(settings)
+        assert withdrawn(tmp_path) is not None
     else:
         assert resuming.resume_maker(settings) == ["the maker quotes again; it had withdrawn: widens: so much"]
-    assert withdrawn(tmp_path) is None
+        assert withdrawn(tmp_path) is None
 
 
 def test_maker_that_has_just_begun_has_not_said_that_it_goes_on(
@@ -44,8 +49,8 @@ def test_maker_that_has_just_begun_has_not_said_that_it_goes_on(
     rows: list[Any] = [
         DeskError("the desk does not answer"),
         {"node": "maker", "state": "starting", "figures": {}},
-        {"node": "maker", "state": "ready", "figures": {"trip": "WIDENS 1", "withdrawn": "widens: so much"}},
-        {"node": "maker", "state": "ready", "figures": {"trip": "", "withdrawn": None}},
+        {"node": "maker", "state": "ready", "figures": {"trip": "WIDENS 1"}},
+        {"node": "maker", "state": "ready", "figures": {"trip": ""}},
     ]
 
     def status(_: Path) -> Any:

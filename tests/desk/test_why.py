@@ -28,15 +28,20 @@ def test_says_of_each_side_why_it_is_quoted_or_not(desk: Desk) -> None:
     refused = desk.cli("explain", "glft")
     assert (refused.returncode, "the desk's maker does not run, or sees no mid; or name" in refused.stderr) == (1, True)
     away = desk.cli_json("why", "--last", "0")
-    assert [(each["rule"], each["why"]) for each in away["sides"]] == [("AWAY", "the maker is stopped")] * 2
+    since = r"the maker is stopped, since \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC"
+    assert all(each["rule"] == "AWAY" and re.fullmatch(since, each["why"]) for each in away["sides"]), away
+    assert away["halted"] == [BTCUSDT.symbol]
     assert away["decisions"] == []
     desk.stop()
     told = desk.cli("why", "--last", "1")
     assert told.returncode == 0
     assert re.search(r"^note: no desk runs in .*, whose last decision is \d+ s old$", told.stderr.strip()), told.stderr
     lines = told.stdout.splitlines()
-    assert lines[:3] == ["BTCUSDT on paper, maker away", *(f"{side}  no quote  AWAY  no desk runs" for side in NAMES)]
-    assert (lines[3:5], len(lines)) == (["", "last decisions, UTC"], 6)
+    halted = f"HALTED BTCUSDT: no new orders; go on with: python cli.py resume --run-dir {desk.run_dir}"
+    sides = [f"{side}  no quote  AWAY  no desk runs" for side in NAMES]
+    assert lines[:4] == ["BTCUSDT on paper, maker away", halted, *sides]
+    assert (lines[4:6], len(lines)) == (["", "last decisions, UTC"], 7)
+    assert "; halted, also when it starts: BTCUSDT" in desk.cli("status").stderr
     kept = desk.cli_json("why")
     assert (len(kept["decisions"]), kept["withdrawn"], kept["age_s"] < 100) == (5, None, True)
 

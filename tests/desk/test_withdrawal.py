@@ -26,8 +26,8 @@ def losing() -> Iterator[Desk]:
 
 def test_maker_that_has_lost_too_much_quotes_no_more_until_a_person_resumes(losing: Desk) -> None:
     """It says so in `status` and beside `orders`; `kill -9` changes nothing."""
-    until("it has withdrawn", lambda: losing.node("maker")["figures"].get("withdrawn"))
-    until("it has withdrawn far enough", lambda: losing.node("maker")["figures"]["withdrawn"].startswith("flattens"))
+    until("it has withdrawn", lambda: losing.status()["withdrawn"])
+    until("it has withdrawn far enough", lambda: losing.status()["withdrawn"]["stage"] == "flattens")
     until("it has no order", lambda: not losing.venue().open_orders(BTCUSDT))
     until("it is flat", lambda: "event='flat'" in losing.log("maker"))
     assert "WITHDRAWN flattens:" in losing.cli("status").stdout
@@ -40,7 +40,8 @@ def test_maker_that_has_lost_too_much_quotes_no_more_until_a_person_resumes(losi
         return bool(now["pid"] != maker["pid"] and now["state"] == "ready")
 
     until("another one runs", is_back)
-    until("it knows", lambda: str(losing.node("maker")["figures"].get("withdrawn")).startswith("flattens"))
+    until("it knows", lambda: losing.node("maker")["figures"].get("trip", "").startswith("FLATTENS"))
+    assert losing.status()["withdrawn"]["stage"] == "flattens"
     assert not losing.venue().open_orders(BTCUSDT)
     placed = losing.node("maker")["figures"]["placed"]
     resumed = losing.cli("resume")

@@ -17,6 +17,7 @@ from screens.account import (
     balances_json,
     balances_text,
     history_text,
+    maker_text,
     order_text,
     orders_json,
     orders_text,
@@ -400,3 +401,16 @@ def test_shows_money_with_its_sign(amount: str, quote: str | None, money: str, g
     """Guards signs, above all that there is no -$0.00."""
     assert money_text(Decimal(amount), quote) == money
     assert gain_text(Decimal(amount), quote) == gain
+
+
+def test_maker_that_does_not_run_is_told_since_when() -> None:
+    """It was `the maker is failed`."""
+    maker: JsonObject = {
+        "state": "failed",
+        "since": "2026-11-30T18:56:01Z",
+        "failing": None,
+        "idle": {},
+        "presence": None,
+    }
+    assert maker_text(maker) == "the maker has failed, since 2026-11-30 18:56:01 UTC"
+    assert maker_text(maker | {"state": "ready"}) == "the maker is ready"

@@ -360,3 +360,16 @@ def test_low_terminal_keeps_what_it_holds_before_how_fast_it_goes(width: int, he
     text = "\n".join(lines)
     for phrase in ("bid 91,202.23", "ask 91,566.84", "PnL -$1.25 realized", "position -0.01092 BTC", HINT):
         assert phrase in text
+
+
+def test_position_beyond_its_limit_is_told_of_a_maker_that_runs() -> None:
+    """A limit that was set below what is held said nothing before it bound."""
+    line = "The position is 1.25 times its limit: only orders that make it smaller are placed"
+    assert line in printed(status_with("maker", figures={"position_use": "1.2500"}), 120, 40)
+    for row in ({"figures": {"position_use": "1.0000"}}, {"figures": {"position_use": "1.2500"}, "state": "stopped"}):
+        assert line not in printed(status_with("maker", **row), 120, 40)
+
+
+def test_maker_that_has_failed_is_said_so() -> None:
+    """It was `failed, it quotes nothing`; `orders` said that it is failed."""
+    assert "maker            has failed, it quotes nothing" in printed(status_with("maker", state="failed"), 120, 40)

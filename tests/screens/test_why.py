@@ -2,6 +2,7 @@
 
 from decimal import Decimal
 
+from market.exact_json import JsonObject
 from screens.why import why_text
 
 
@@ -14,7 +15,8 @@ def test_same_number_is_written_the_same_whoever_told_it() -> None:
             "venue": "paper",
             "maker": "ready",
             "withdrawn": None,
-            "sides": [{**terms, "price": "91348.50000000", "qty": "0.01000000"}],
+            "halted": [],
+            "sides": [{**terms, "price": "91348.50000000", "qty": "0.01000000", "quotes": []}],
             "decisions": [
                 {
                     **terms,
@@ -36,4 +38,21 @@ def test_same_number_is_written_the_same_whoever_told_it() -> None:
         "2026-11-29 08:55:22  cancel  bid  0.01 at 91348.5  WANTED  it is wanted",
         "2026-11-29 08:55:22  cancel  bid  0.01 at 91348    WANTED  it is wanted",
         "2026-11-29 08:55:22  cancel  bid                   WANTED  it is wanted",
+    ]
+
+
+def test_every_quote_of_a_side_is_told_and_what_is_halted() -> None:
+    """Of several levels the nearest alone was shown, and a halt that is kept while no desk runs was not."""
+    near, far = (
+        {"side": "BUY", "price": price, "qty": "0.01", "rule": "TOLERANCE", "why": "w"} for price in ("9", "8")
+    )
+    none: JsonObject = {"side": "SELL", "price": None, "qty": None, "rule": "HALTED", "why": "halted", "quotes": []}
+    head = {"symbol": "BTCUSDT", "venue": "paper", "maker": "ready", "withdrawn": None, "halted": ["BTCUSDT"]}
+    text = why_text({**head, "sides": [{**near, "quotes": [near, far]}, none], "decisions": []}, "python cli.py resume")
+    assert text.splitlines() == [
+        "BTCUSDT on paper, maker ready",
+        "HALTED BTCUSDT: no new orders; go on with: python cli.py resume",
+        "bid  0.01 at 9  TOLERANCE  w",
+        "bid  0.01 at 8  TOLERANCE  w",
+        "ask  no quote   HALTED     halted",
     ]

@@ -75,7 +75,15 @@ def told(tmp_path: Path) -> Iterator[Told]:
 
 def _status(**figures: Any) -> dict[str, Any]:
     """Return the status of a desk with a maker that shows these figures."""
-    common = {"state": "ready", "doing": "", "why": "", "restarts": 0, "pid": 7, "heard_s": 0.1}
+    common = {
+        "state": "ready",
+        "doing": "",
+        "why": "",
+        "restarts": 0,
+        "pid": 7,
+        "heard_s": 0.1,
+        "since": "2026-11-28T13:14:22Z",
+    }
     rows = [{"node": name, "kind": name, **common, "figures": {}} for name in ("engine", "maker", "tracker")]
     rows[1]["figures"] = figures
     return {"symbol": BTC.symbol, "halted": [], "withdrawn": None, "nodes": rows}

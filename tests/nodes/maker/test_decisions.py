@@ -89,7 +89,7 @@ def test_every_limit_that_binds_is_told_in_the_journal_and_by_why(
     limits: dict[str, Any] = {"limits.open_orders": 2, "limits.order": 500}
     with a_maker(run_dir, venue, levels=2, **limits) as maker:
         maker.cycle()
-        shown = figures(maker)
+        shown = dict(figures(maker))
         maker.stop()
     limited = [each for each in _told(run_dir) if each[0] == "limited"]
     rules = ("OPEN_ORDERS_LIMIT", "ORDER_LIMIT")

@@ -1,5 +1,6 @@
 """The end of a maker, and its successor's beginning."""
 
+import re
 import socket
 import threading
 from collections.abc import Callable, Sequence
@@ -16,7 +17,7 @@ from desk.run_dir import NodeError
 from market.clock import NS_PER_MS, NS_PER_SECOND
 from market.codes import Side
 from nodes.maker import ids
-from nodes.maker.ids import client_order_ids, own_prefix
+from nodes.maker.ids import client_order_ids, forget_out, out_since, own_prefix
 from nodes.maker.node import check_weight
 from tests.desk.desk_process import until
 from tests.nodes.maker.makers import AWAY, LOST, PREFIX, ScriptedLine, ScriptedMaker, Told, a_maker, figures, lines
@@ -33,11 +34,23 @@ from venues.venue import (
 )
 
 
-def test_stop_cancels_everything_of_ours_and_says_why(quoting: ScriptedMaker, venue: ScriptedVenue, told: Told) -> None:
-    """A maker that is told to stop leaves nothing."""
+def test_stop_cancels_everything_of_ours_and_says_why(
+    quoting: ScriptedMaker, venue: ScriptedVenue, told: Told, run_dir: Path
+) -> None:
+    """A maker that is told to stop leaves nothing, says so of both sides, and notes it for whoever asks later."""
     quoting.cycle()
+    assert [(each["side"], each["rule"]) for each in figures(quoting)["quotes"]] == [
+        ("BUY", "WANTED"),
+        ("SELL", "WANTED"),
+    ]
+    assert out_since(run_dir) == ""
     quoting.stop()
     assert venue.orders == {}
+    shown = figures(quoting)
+    assert [shown[name] for name in ("quotes", "bid", "ask", "bid_rule")] == [[], None, None, "STOPPING"]
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", out_since(run_dir))
+    forget_out(run_dir)
+    assert out_since(run_dir) == ""
     assert [line["why"] for line in lines(told, "cancelled")] == ["the maker stops"] * 2
 
 
@@ -112,7 +125,7 @@ def test_stop_tries_again_while_the_venue_is_away(
 
 @pytest.mark.parametrize(("error", "calls"), [(AWAY, 11), (VenueBusyError("no", 60.0), 1), (VenueKeysError("no"), 1)])
 def test_stop_that_cannot_cancel_says_what_is_left(
-    quoting: ScriptedMaker, venue: ScriptedVenue, now: list[int], error: VenueError, calls: int
+    quoting: ScriptedMaker, venue: ScriptedVenue, now: list[int], run_dir: Path, error: VenueError, calls: int
 ) -> None:
     """Whoever stops it must hear that orders are left; a venue that bans us is not asked again and again."""
     quoting.cycle()
@@ -123,6 +136,7 @@ def test_stop_that_cannot_cancel_says_what_is_left(
         quoting.stop()
     assert now[0] - before_ns <= 3 * NS_PER_SECOND
     assert venue.calls.count("open_orders") <= calls
+    assert out_since(run_dir) == "", "some may be"
 
 
 def test_successor_of_a_killed_maker_takes_over_its_orders(
@@ -279,4 +293,4 @@ def test_every_quote_is_shown_with_its_size(quoting: ScriptedMaker, venue: Scrip
     shown = figures(quoting)
     assert (shown["bid"], shown["bid_qty"]) == ("91202.23", "0.01094")
     assert (shown["ask"], shown["ask_qty"], shown["ask_idle"]) == ("91567.77", "0.00994", None)
-    assert (shown["placed"], shown["cancelled"], shown["mid"]) == (2, 0, "91385.00")
+    assert (shown["placed"], shown["cancelled"], shown["mid"]) == (2, 0, "91385")

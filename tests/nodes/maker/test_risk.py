@@ -1,6 +1,7 @@
 """A maker that withdraws, as it is kept over the end of its process, shown, and taken back by a person."""
 
 import json
+import re
 from decimal import Decimal
 from pathlib import Path
 
@@ -42,7 +43,7 @@ def test_withdrawn_maker_is_so_over_a_restart_until_a_person_resumes(
     """The limit of a day's loss is 1,000: with a loss of 1,001 no order is in the book, nor comes there."""
     lose(quoting, venue, "8999")
     assert venue.prices() == {}
-    assert figures(quoting)["withdrawn"] == "flattens: 1001.00 USDT lost today, from 1000.0 on"
+    assert "withdrawn" not in figures(quoting), "the file tells it, and nothing else"
     assert [line["rule"] for line in lines(told, "withdrew")] == ["WITHDRAWN"]
     numbers = {"lost_today": 1_001, "lost_today_from": 1_000}
     of_rule = [each for each in last_decisions(run_dir, 100) if each["rule"] == "WITHDRAWN"]
@@ -60,12 +61,11 @@ def test_withdrawn_maker_is_so_over_a_restart_until_a_person_resumes(
         assert [each["numbers"] for each in new if each["action"] == "idle"] == [numbers] * 2
         found = withdrawn(run_dir)
         assert found is not None
-        assert found.text == figures(successor)["withdrawn"]
+        assert found.text == "flattens: 1001.00 USDT lost today, from 1000.0 on"
         resume(run_dir, found.trip)
         assert successor.maker.follow_resume()
         successor.cycle()
         assert len(venue.prices()) == 2
-        assert figures(successor)["withdrawn"] is None
         assert withdrawn(run_dir) is None
     with a_maker(run_dir, venue) as third:
         lose(third, venue, "7998")
@@ -142,9 +142,14 @@ def test_what_comes_or_goes_while_no_maker_runs_is_neither_gain_nor_loss(
             venue.now[0] += NS_PER_SECOND
             successor.cycle()
         found = lines(told, "the account has changed")
+        assert all(
+            re.fullmatch(r"([+-][\d.]*[1-9]0* \w+(, )?)+, and no fill of ours explains it", line["why"])
+            for line in found
+        )
+        assert not any(re.search(r"\.\d*0 ", line["why"]) for line in found), "no zeros behind the last digit"
         assert [abs(Decimal(line["worth"]) - moved) < 3 for line in found] == [True]
         assert abs(Decimal(figures(successor)["lost_today"]) - 200) < 5
-        assert figures(successor)["withdrawn"] is None
+        assert withdrawn(run_dir) is None
         assert len(venue.prices()) == 2
     with a_maker(run_dir, venue) as third:
         third.cycle()
@@ -189,7 +194,9 @@ def test_damaged_file_lets_nothing_be_quoted_until_a_person_resumes(
     with a_maker(run_dir, venue) as maker:
         maker.cycle()
         assert venue.prices() == {}
-        assert "cannot be read" in figures(maker)["withdrawn"]
+        found = withdrawn(run_dir)
+        assert found is not None
+        assert "cannot be read" in found.text
         resume(run_dir, trip_of(run_dir))
         assert maker.maker.follow_resume()
         maker.cycle()
@@ -231,4 +238,16 @@ def test_position_outlives_a_restart(venue: ScriptedVenue, run_dir: Path, monkey
     (run_dir / RISK_FILE).unlink()
     with a_maker(run_dir, venue) as anew:
         anew.cycle()
-        assert figures(anew)["position"] == "0.00000"
+        assert figures(anew)["position"] == "0"
+
+
+def test_position_beyond_its_limit_at_the_start_is_told_once(
+    venue: ScriptedVenue, run_dir: Path, told: Told, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A limit below what is held began without a word."""
+    monkeypatch.setenv("TICKBUS_MAKER__LIMITS__POSITION", "0.8")
+    with a_maker(run_dir, venue) as one:
+        one.cycle()
+        one.cycle()
+    (line,) = lines(told, "holds more than its limit: the limit was set below that")
+    assert (line["times"], figures(one)["position_use"]) == ("1.25", "1.2500")
