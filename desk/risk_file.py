@@ -1,7 +1,7 @@
 """maker_risk.json: what the maker has earned and lost, and how far it has withdrawn, over the end of its process.
 
-The maker alone writes it. Who resumes writes beside it the name of what he has seen, `maker_resumed`: so neither waits
-for the other, and what happens after he has looked is not resumed.
+The maker alone writes it, and while none runs who ends its position by hand. Who resumes writes beside it the name of
+what he has seen, `maker_resumed`: so neither waits for the other, and what happens after he has looked is not resumed.
 """
 
 import json

@@ -4,18 +4,19 @@ import itertools
 import secrets
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from commands.actions.account import command_venue
-from commands.actions.halting import left_text
+from commands.actions.halting import may_have_left
+from commands.actions.lost_by_us import lost_by_us
 from commands.actions.node_control import stop_node
 from desk.client import DeskError, NoDeskError, command_text, desk_pid, desk_status, lone_nodes, maker_row
 from desk.halted_file import HaltedFile
 from desk.risk_file import kept_account, risk_name
-from desk.run_dir import LockFile
+from desk.run_dir import FLATTEN, LockFile
 from desk.settings import Settings
 from desk.venue import is_own_paper
 from market.account import VenueOrder
@@ -32,7 +33,6 @@ from venues.everywhere import cancel_known
 from venues.venue import ARRIVAL_MS_MAX, VenueError, VenueRefusedError, VenueUnavailableError, VenueUnknownError
 
 FLATTEN_PREFIX: Final = "flatten-"  # no maker's ids begin so
-LOCK: Final = "flatten.one"  # not *.lock, as those of nodes
 LEVELS: Final = 100
 PAUSE_S: Final = 0.5  # from one slice to the next, for the book to be filled again
 IDLE_MAX: Final = 10  # slices in a row of which nothing traded
@@ -95,7 +95,8 @@ def flatten(
                 tell(f"its desk was killed: what its maker has sent may arrive for {ARRIVAL_S_MAX:.0f} s")
                 time.sleep(ARRIVAL_S_MAX)
                 flattener.cancel_own()
-            flattener.run()
+            with lost_by_us(settings, venue, tell) if quoted == settings.symbol else nullcontext():
+                flattener.run()
         except (DeskError, VenueError) as error:
             raise DeskError(f"not flat: {error}\nonce that is mended: {again}") from None
         except KeyboardInterrupt:
@@ -113,7 +114,7 @@ def _refuse_halted(settings: Settings) -> None:
 @contextmanager
 def _alone(run_dir: Path) -> Iterator[None]:
     """Keep a second one away, in another shell: both would trade the same position."""
-    lock = LockFile(run_dir / LOCK, "flatten")
+    lock = LockFile(run_dir / FLATTEN, "flatten")
     try:
         yield
     finally:
@@ -165,7 +166,7 @@ def _stop_maker(run_dir: Path, tell: Tell) -> None:
 
 def _may_arrive(run_dir: Path) -> bool:
     """Whether a maker that was killed with its desk may have sent an order that is still on its way."""
-    return desk_pid(run_dir) is None and bool(left_text(run_dir))
+    return desk_pid(run_dir) is None and may_have_left(run_dir)
 
 
 class Flattener:

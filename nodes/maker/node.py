@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from desk.run_dir import NodeError
+from desk.run_dir import NodeError, refuse_while_flattening
 from desk.settings import Settings
 from desk.strategy import model_of, strategy_of
 from desk.strategy_file import StrategyError
@@ -27,8 +27,10 @@ def run(node: Node) -> None:
 
     Raises:
         StrategyError: if the strategy cannot be used; what an earlier run has left is taken away first.
-        NodeError: if so much request weight was used by earlier runs that there is none for a start yet.
+        NodeError: while a person ends the position by hand, or if so much request weight was used by earlier runs that
+            there is none for a start yet.
     """
+    refuse_while_flattening(node.settings.run_dir, "the maker starts")
     try:
         strategy = strategy_of(node.settings)
     except StrategyError:

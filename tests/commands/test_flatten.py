@@ -57,6 +57,8 @@ class Account:
         self.is_findable = True
         self.denials = 0
 
+    account_name = "scripted"
+
     def depth(self, _: Instrument, __: int) -> Depth:
         bids, asks = (Level(self.bid_ticks, 10**9),), (Level(self.bid_ticks + 200, 10**9),)
         return Depth(bids, asks) if self.has_book else Depth((Level(1, 1),), (Level(18_276_999, 1),))

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from nodes.maker.ids import out_since
 from paper.access.accounts import TOKEN_HEADER
 from tests.desk.desk_process import ANSWER_S, BTCUSDT, CLI, LEAN, PATIENCE_S, Desk, short_directory, until
 
@@ -34,6 +35,7 @@ def _quoting(desk: Desk) -> None:
     if desk.node("maker")["state"] == "stopped":
         assert desk.cli("start", "maker").returncode == 0
     until("it quotes both sides", lambda: len(desk.venue().open_orders(BTCUSDT)) == 2)
+    assert out_since(desk.run_dir) == "", "it has forgotten that it had none, before its first order"
     if _held(desk) - _neutral(desk) < QTY:  # one that ended nothing has left it
         assert desk.cli("place", "buy", str(QTY)).returncode == 0
 
@@ -71,6 +73,7 @@ def _assert_flat(desk: Desk) -> None:
     assert abs(_held(desk) - _neutral(desk)) < BTCUSDT.lot_size
     assert desk.venue().open_orders(BTCUSDT) == []
     assert desk.node("maker")["state"] == "stopped"
+    assert out_since(desk.run_dir)
 
 
 def test_it_asks_for_the_symbol_and_ends_flat(desk: Desk) -> None:
@@ -107,14 +110,41 @@ def test_killed_between_two_slices_it_goes_on_where_it_was(desk: Desk) -> None:
     until("a slice is traded", lambda: first.stdout is not None and first.stdout.readline().startswith("SELL"))
     first.send_signal(signal.SIGSTOP)
     second = desk.cli("flatten", "--yes")
+    started, resumed = desk.cli("start", "maker"), desk.cli("resume")
     first.send_signal(signal.SIGKILL)
     first.communicate()
     assert (second.returncode, second.stdout) == (1, "")
     assert second.stderr.startswith("error: flatten is already running, pid")
+    for refused, then in ((started, "start maker"), (resumed, "resume")):
+        assert (refused.returncode, refused.stdout, len(refused.stderr.splitlines())) == (1, "", 1), refused.stderr
+        assert f"error: flatten is running, pid {first.pid}: {then} when it has ended" in refused.stderr
+    assert desk.node("maker")["state"] == "stopped", "it would trade the same position"
     assert BTCUSDT.lot_size < _held(desk) - _neutral(desk) < QTY - FEE, "it was not done"
     third = desk.cli("flatten", "--yes")
     assert third.returncode == 0, third.stdout + third.stderr
     _assert_flat(desk)
+
+
+def test_what_it_has_cost_is_lost_today(desk: Desk) -> None:
+    """By the tracker it was, and the maker that came back took it for a flow of others, by which nothing is lost."""
+    until("it knows what it holds", lambda: Decimal(desk.node("maker")["figures"].get("position") or 0) > QTY / 2)
+    assert desk.cli("stop", "maker").returncode == 0
+    before = desk.venue().balances()["USDT"].total
+    kept = json.loads((desk.run_dir / "maker_risk.json").read_text())
+    assert desk.cli("flatten", "--yes").returncode == 0
+    earned = desk.venue().balances()["USDT"].total - before
+    now = json.loads((desk.run_dir / "maker_risk.json").read_text())
+    assert Decimal(now["has"][1]) - Decimal(kept["has"][1]) == earned
+    flows = _flows(desk)
+    assert desk.cli("start", "maker").returncode == 0
+    until("it has looked", lambda: desk.node("maker")["figures"].get("lost_today"))
+    assert _flows(desk) == flows
+    assert now["start"] == json.loads((desk.run_dir / "maker_risk.json").read_text())["start"]
+
+
+def _flows(desk: Desk) -> int:
+    lines = [line for path in desk.run_dir.glob("decisions_*.jsonl") for line in path.read_text().splitlines()]
+    return sum(json.loads(line)["action"] == "flow" for line in lines)
 
 
 def test_says_what_must_be_done_first(desk: Desk) -> None:
