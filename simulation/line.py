@@ -25,7 +25,7 @@ from venues.binance_errors import NotMovedError
 from venues.binance_requests import amending, moving, placing
 from venues.line_end import with_what_follows
 from venues.trading_line import is_answered, news_of_amend, news_of_error, news_of_move
-from venues.venue import VenueError, VenueRefusedError, VenueUnavailableError, VenueUnknownError
+from venues.venue import VenueError, VenueNoSuchOrderError, VenueUnavailableError, VenueUnknownError
 
 TIMEOUT_NS: Final = 5 * NS_PER_SECOND  # as long as a desk waits, by its settings
 CUT_NS: Final = NS_PER_SECOND // 5  # from the end of a connection until the next one stands
@@ -248,9 +248,9 @@ class SimulatedLine:
     def _refusal(self, asked: _Asked, error: VenueError) -> list[news.News]:
         """Return what the trader hears of a call that was refused or failed."""
         match asked.action, error:
-            case Cancel(name) | Amend(name), VenueRefusedError(code=code) if code in documents.UNKNOWN_ORDER_CODES:
+            case Cancel(name) | Amend(name), VenueNoSuchOrderError():
                 return [news.Gone(name)]
-            case FindOrder(name), VenueRefusedError(code=code) if code in documents.UNKNOWN_ORDER_CODES:
+            case FindOrder(name), VenueNoSuchOrderError():
                 return [news.Found(name, None, asked.asked_ns)]
             case Move(), NotMovedError(moved=moved):
                 return news_of_move(asked.action, moved)

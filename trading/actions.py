@@ -36,7 +36,7 @@ class Place(NamedTuple):
 
 
 class Cancel(NamedTuple):
-    """Cancel an order. Answered by OrderNews of the order as it ended, Gone, or Failed."""
+    """Cancel an order. Answered by OrderNews of the order as it ended, Gone, Kept, or Failed."""
 
     client_order_id: str
     order_id: str

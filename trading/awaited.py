@@ -1,7 +1,7 @@
 """Actions on their way: what is marked as they leave, which have no answer yet, and what is taken back of them."""
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from trading.actions import Action, AskBalances, Cancel, Place, apart
@@ -50,14 +50,22 @@ class Awaited:
         self.answer_times.append(now_ns - sent_ns)
         return True
 
-    def undo(self, actions: Iterable[Action], now_ns: int) -> None:
-        """Wait no more for what will not be carried out: it is as if it had not left."""
+    def undo(self, actions: Sequence[Action], now_ns: int, *, may_be_done: bool = False) -> None:
+        """Wait no more for what will not be carried out: it is as if it had not left.
+
+        Args:
+            may_be_done: whether the first of them may have been carried out: a cancel that left.
+        """
+        if may_be_done and actions and isinstance(cancel := actions[0], Cancel):
+            self._orders.lose_cancel(cancel.client_order_id)
         for action in apart(actions):
             self._unanswered.pop(_key(action), None)
             match action:
                 case Place(client_order_id=name):
                     self._orders.drop(name)
                     self._guard.not_sent(name, now_ns)
+                case Cancel(name):
+                    self._orders.keep(name)
                 case AskBalances():
                     self._position.is_old = True
 

@@ -47,6 +47,14 @@ class Gone(NamedTuple):
     client_order_id: str
 
 
+class Kept(NamedTuple):
+    """The venue said no to a cancel: the order stands. `undone` was to follow it, and would have stood beside it."""
+
+    client_order_id: str
+    why: str
+    undone: Sequence[Action] = ()
+
+
 class Refused(NamedTuple):
     """The venue said no to an order; nothing was done.
 
@@ -115,12 +123,14 @@ class Failed(NamedTuple):
             is at the venue.
         retry_after_s: ask again after that at the earliest.
         is_keys: whether our keys are not accepted, which only a person can mend.
+        may_be_done: whether the first of them is a cancel that may have been done all the same.
     """
 
     why: str
     undone: Sequence[Action]
     retry_after_s: float = 0.0
     is_keys: bool = False
+    may_be_done: bool = False
 
 
 class Silent(NamedTuple):
@@ -134,5 +144,5 @@ class Following(NamedTuple):
 
 
 _OfTheMarket = BookNews | TradesNews | Silent | Following
-_OfOurOrders = OrderNews | Gone | Refused | Untried | Amended | Unknown | Found | Listed
+_OfOurOrders = OrderNews | Gone | Kept | Refused | Untried | Amended | Unknown | Found | Listed
 News = _OfTheMarket | _OfOurOrders | Balances | Failed

@@ -41,6 +41,13 @@ class Forgotten(NamedTuple):
     order: VenueOrder
 
 
+class Kept(NamedTuple):
+    """The venue refused a cancel: the order stands."""
+
+    client_order_id: str
+    why: str
+
+
 class Declined(NamedTuple):
     """The venue refused a quote; its side pauses for `wait_ns`."""
 
@@ -133,5 +140,5 @@ class Looked(NamedTuple):
     bound: Mapping[Side, Sequence[Reason]] = {}
 
 
-_OfOrders = Quoted | Filled | Ended | Forgotten | Declined | Lost | Settled
+_OfOrders = Quoted | Filled | Ended | Forgotten | Kept | Declined | Lost | Settled
 Note = _OfOrders | Limited | Broken | Flowed | Wiped | Withdrew | Flattened | Stuck | Paused | Looked

@@ -76,7 +76,8 @@ class OwnOrders:
         self.gone: set[str] = set()
         self.sent: dict[str, Quote] = {}
         self.unknown: dict[str, UnknownOrder] = {}
-        self._why_left: dict[str, Reason] = {}  # of the open ones that we have cancelled, even if no answer came
+        self._why_left: dict[str, Reason] = {}  # of the open ones whose cancel left, and was not refused
+        self._why_leaving: dict[str, Reason] = {}  # of the open ones whose cancel has no answer so far
         self._why_placed: dict[str, Reason] = {}  # of the open ones that this run has sent
         self._since_ns: dict[str, int] = {}  # of the open ones: when there was first news of them
         self._heard_ns: dict[str, int] = {}  # of the open ones: when there was last news of them
@@ -183,13 +184,18 @@ class OwnOrders:
         return self._why_placed.get(client_order_id, ADOPTED)
 
     def cancel(self, client_order_id: str, why: Reason) -> None:
-        """Note that an open order is cancelled."""
-        self._why_left[client_order_id] = why
+        """Note that an open order is being cancelled."""
+        self._why_leaving[client_order_id] = why
+
+    def lose_cancel(self, client_order_id: str) -> None:
+        """Note that the answer to a cancel was lost: it may have arrived."""
+        if (why := self._why_leaving.pop(client_order_id, None)) is not None:
+            self._why_left[client_order_id] = why
 
     def keep(self, client_order_id: str) -> bool:
         """Note that nothing was done: an order is not on its way; return whether it is one that was not cancelled."""
         self.drop(client_order_id)
-        return self._why_left.pop(client_order_id, None) is not None
+        return self._why_leaving.pop(client_order_id, None) is not None
 
     def drop(self, client_order_id: str) -> Quote | None:
         """Forget an order on its way that the venue has not taken; return what it was."""
@@ -224,7 +230,7 @@ class OwnOrders:
         order = replace(order, filled_qty=max(order.filled_qty, before_qty))
         if before is not None and before.qty < order.qty:
             order = replace(order, qty=before.qty)  # late news: an order that is amended gets smaller alone
-        why_left = self._why_left.get(name)
+        why_left = self._why_leaving.get(name) or self._why_left.get(name)
         is_open = order.is_open and order.leaves_qty > 0
         if is_open:
             self.open[name] = order
@@ -287,7 +293,8 @@ class OwnOrders:
 
     def _end(self, order: VenueOrder, filled_of: OrderedDict[str, Decimal]) -> None:
         name = order.client_order_id
-        for those in (self.open, self._since_ns, self._heard_ns, self._why_placed, self._why_left, self._denials):
+        of_open = self.open, self._since_ns, self._heard_ns, self._why_placed, self._why_left, self._why_leaving
+        for those in (*of_open, self._denials):
             those.pop(name, None)
         self.gone.discard(name)
         _remember(filled_of, name, order.filled_qty)

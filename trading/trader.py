@@ -36,6 +36,7 @@ from trading.strategy import ObstacleError, OwnOrder, Strategy, Wanted
 from trading.terms import Terms
 
 FAILED_PAUSE_NS_MAX: Final = 2 * NS_PER_SECOND  # with a call that gets no answer, 5 s: within 10 s of its end it quotes
+KEPT_PAUSE_NS: Final = NS_PER_SECOND  # after a cancel that was refused
 LEAVE_PAUSE_NS: Final = NS_PER_SECOND // 20  # after a failure while our orders are to go
 LEAVE_PAUSE_NS_MAX: Final = NS_PER_SECOND // 2
 BALANCES: Final = (AskBalances(),)
@@ -305,7 +306,7 @@ class Trader:
                 self._is_news = True
             case news.OrderNews():
                 self._hear(said.order)
-            case news.Gone() | news.Refused() | news.Untried() | news.Amended():
+            case news.Gone() | news.Kept() | news.Refused() | news.Untried() | news.Amended():
                 self._take_answer(said)
             case news.Unknown():
                 self._answered(Place, said.client_order_id)
@@ -363,7 +364,7 @@ class Trader:
         self._asking.filled(order, qty)
         self._notes.append(notes.Filled(order, qty, is_picked_off))
 
-    def _take_answer(self, said: news.Gone | news.Refused | news.Untried | news.Amended) -> None:
+    def _take_answer(self, said: news.Gone | news.Kept | news.Refused | news.Untried | news.Amended) -> None:
         name = said.client_order_id
         for kind in (Place, Cancel, Amend):
             self._answered(kind, name)
@@ -371,6 +372,8 @@ class Trader:
             case news.Gone():
                 self.orders.cannot_cancel(name)
                 self._looking.missing.append(name)
+            case news.Kept():
+                self._kept(said)
             case news.Refused():
                 if (quote := self.orders.drop(name)) is not None:
                     self.guard.refused(quote, said, self._now_ns)
@@ -383,6 +386,14 @@ class Trader:
                 self._is_news = True
             case news.Amended(_, VenueOrder() as order):
                 self._hear(order)
+
+    def _kept(self, said: news.Kept) -> None:
+        """Take it that an order stands that was to go: it is tried again, after the others, and not at once."""
+        self._awaited.undo(said.undone, self._now_ns)
+        self.orders.keep(said.client_order_id)
+        if self.why_out is None:
+            self._is_news, self._soonest_ns = True, max(self._soonest_ns, self._now_ns + KEPT_PAUSE_NS)
+        self._notes.append(notes.Kept(said.client_order_id, said.why))
 
     def _found(self, said: news.Found) -> None:
         name = said.client_order_id
@@ -408,7 +419,7 @@ class Trader:
 
     def _failed(self, said: news.Failed) -> None:
         """Give up this round, and begin one after a pause."""
-        self._awaited.undo(said.undone, self._now_ns)
+        self._awaited.undo(said.undone, self._now_ns, may_be_done=said.may_be_done)
         self._begin_anew()
         wait_ns = self._backoff.fail(self._now_ns, int(said.retry_after_s * NS_PER_SECOND))
         self._notes.append(notes.Paused(said.why, wait_ns))

@@ -17,7 +17,7 @@ from trading.order_rules import OrderRules
 from venues import binance_documents as documents
 from venues.binance_errors import BinanceErrors, NotMovedError
 from venues.binance_requests import amending, kind_of_order, moving
-from venues.venue import Moved, VenueRefusedError
+from venues.venue import Moved, VenueNoSuchOrderError, VenueNoSuchPairError, VenueRefusedError
 
 PUBLIC_PATHS: Final = frozenset({"depth", "exchangeInfo", "klines", "ticker/bookTicker", "time"})
 
@@ -59,10 +59,8 @@ class BinanceAccount(ABC):
         symbol = instrument.symbol
         try:
             tick_size, lot_size, rules = self._ask("GET", "exchangeInfo", {"symbol": symbol}, documents.market_of)
-        except VenueRefusedError as error:
-            if error.code not in documents.UNKNOWN_SYMBOL_CODES:
-                raise
-            raise VenueRefusedError(f"{self._name} does not trade {symbol}", error.code) from None
+        except VenueNoSuchPairError as error:
+            raise VenueNoSuchPairError(f"{self._name} does not trade {symbol}", error.code) from None
         if (tick_size, lot_size) != (instrument.tick_size, instrument.lot_size):
             raise VenueRefusedError(
                 f"{self._name} trades {symbol} in ticks and lots of {format_decimal(tick_size)} and "
@@ -186,9 +184,7 @@ class BinanceAccount(ABC):
     ) -> VenueOrder | None:
         try:
             return self._ask(method, path, asked, read)
-        except VenueRefusedError as error:
-            if error.code not in documents.UNKNOWN_ORDER_CODES:
-                raise
+        except VenueNoSuchOrderError:
             return None
 
     def _ask(self, method: str, path: str, asked: Mapping[str, object], read: Callable[[Any], Result]) -> Result:

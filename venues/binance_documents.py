@@ -17,13 +17,20 @@ from market.instrument import Instrument
 from trading.news import MarketTrade
 from trading.order_rules import OrderRules
 
-UNKNOWN_ORDER_CODES: Final = frozenset({-2011, -2013})
+# No cancel of an order that stands is answered so; other texts of -2011 say that it stays, or nothing of it.
+CANCEL_REFUSED_CODE: Final = -2011
+UNKNOWN_ORDER_TEXT: Final = "Unknown order sent."
+NO_SUCH_ORDER_CODE: Final = -2013  # with one text only
 UNKNOWN_EXECUTION_CODES: Final = frozenset({-1000, -1001, -1006, -1007})  # those that Binance sends with a 5xx
-UNKNOWN_SYMBOL_CODES: Final = frozenset({-1121, -1100})  # the second for characters that no symbol has
+INVALID_SYMBOL_CODE: Final = -1121
+ILLEGAL_CHARACTERS_CODE: Final = -1100  # of any parameter, which its text names
+OF_SYMBOL_TEXT: Final = "in parameter 'symbol'"
+HALF_MOVED_CODE: Final = -2021  # of a move one half was done, as what comes with it says
 THROTTLED_CODE: Final = -1008  # with a 503, and yet what was asked was surely not done
 BAD_TIME_CODE: Final = -1021  # our clock is wrong, and nothing was done
 REFUSED_ORDER_CODE: Final = -2010  # for many reasons, told apart by their text alone: "Errors", messages for -1010
 WOULD_TAKE_TEXT: Final = "Order would immediately match and take."
+DUPLICATE_TEXT: Final = "Duplicate order sent."  # an order of this client order id is open
 KEY_CODES: Final = frozenset({-2014, -2015, -1022})
 RETRY_AFTER_DEFAULT_S: Final = 10.0
 SHUTDOWN_EVENT: Final = "serverShutdown"
@@ -49,6 +56,16 @@ def number_of(value: Any) -> Decimal:
     if not number.is_finite() or (number and abs(number.adjusted()) > _DIGITS_MAX):
         raise ValueError(f"expected a number, was {str(value)[:40]!r}")
     return number
+
+
+def is_unknown_order(code: int, text: str) -> bool:
+    """Say whether a refusal tells that there is no such open order, or none at all where its status was asked for."""
+    return code == NO_SUCH_ORDER_CODE or (code == CANCEL_REFUSED_CODE and text == UNKNOWN_ORDER_TEXT)
+
+
+def is_unknown_symbol(code: int, text: str) -> bool:
+    """Say whether a refusal tells that there is no such pair, or that none can be called so."""
+    return code == INVALID_SYMBOL_CODE or (code == ILLEGAL_CHARACTERS_CODE and OF_SYMBOL_TEXT in text)
 
 
 def is_shutdown(message: Any) -> bool:

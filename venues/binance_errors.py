@@ -55,8 +55,21 @@ class BinanceErrors:
             return venue.VenueUnavailableError(f"{self._name} cannot answer: {said} ({code})")
         if code in documents.KEY_CODES:
             return venue.VenueKeysError(f"{self._name} does not accept the API key: {said or code}", code)
-        is_taking = code == documents.REFUSED_ORDER_CODE and said == documents.WOULD_TAKE_TEXT
-        kind = venue.VenueWouldTakeError if is_taking else venue.VenueRefusedError
+        return self._refused(method, code, said)
+
+    def _refused(self, method: str, code: int, said: str) -> venue.VenueError:
+        """Return what Binance says no with: by the text where a code stands for several things."""
+        if method == "POST" and code == documents.REFUSED_ORDER_CODE and said == documents.DUPLICATE_TEXT:
+            return venue.VenueUnknownError(f"{self._name} has an order of this client order id already ({code})")
+        if method == "POST" and code == documents.HALF_MOVED_CODE:  # and nothing with it that tells which half
+            return venue.VenueUnknownError(f"{self._name} has done one half of a move, and does not say which ({code})")
+        kind = venue.VenueRefusedError
+        if code == documents.REFUSED_ORDER_CODE and said == documents.WOULD_TAKE_TEXT:
+            kind = venue.VenueWouldTakeError
+        elif documents.is_unknown_order(code, said):
+            kind = venue.VenueNoSuchOrderError
+        elif documents.is_unknown_symbol(code, said):
+            kind = venue.VenueNoSuchPairError
         return kind(f"{self._name}: {said} ({code})", code)
 
     def moved(self, halves: Mapping[str, Any]) -> venue.Moved:
@@ -73,7 +86,7 @@ class BinanceErrors:
             fate("cancelResult", "cancelResponse", "DELETE"),
             fate("newOrderResult", "newOrderResponse", "POST"),
         )
-        if isinstance(ended, venue.VenueRefusedError) and ended.code in documents.UNKNOWN_ORDER_CODES:
+        if isinstance(ended, venue.VenueNoSuchOrderError):
             ended = None
         return venue.Moved(ended, placed)
 

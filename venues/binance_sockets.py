@@ -27,7 +27,7 @@ from venues.binance_requests import amending, kind_of_order, moving
 from venues.ccxt_binance import ccxt
 from venues.ccxt_errors import judged
 from venues.ccxt_exchange import exchange_of
-from venues.venue import Moved, VenueError, VenueRefusedError, VenueUnknownError
+from venues.venue import Moved, VenueError, VenueNoSuchOrderError, VenueRefusedError, VenueUnknownError
 
 DEPTH_LEVELS: Final = 20
 
@@ -279,9 +279,7 @@ class BinanceSockets:
     async def _unless_gone(self, method: str, ask: Callable[[], Awaitable[VenueOrder]]) -> VenueOrder | None:
         try:
             order: VenueOrder = await self._act(method, ask)
-        except VenueRefusedError as error:
-            if error.code not in documents.UNKNOWN_ORDER_CODES:
-                raise
+        except VenueNoSuchOrderError:
             return None
         return order
 

@@ -5,8 +5,7 @@ from typing import Protocol
 
 from market.account import VenueOrder
 from market.instrument import Instrument
-from venues.binance_documents import UNKNOWN_SYMBOL_CODES
-from venues.venue import VenueKeysError, VenueRefusedError
+from venues.venue import VenueKeysError, VenueNoSuchPairError, VenueRefusedError
 
 
 class Account(Protocol):
@@ -53,9 +52,7 @@ def cancel_known(account: Account, orders: Iterable[VenueOrder]) -> Iterator[Ven
     def cancel(order: VenueOrder) -> Iterator[VenueOrder]:
         try:
             gone = account.cancel_in(order.symbol, order.order_id)
-        except VenueRefusedError as error:
-            if error.code not in UNKNOWN_SYMBOL_CODES:
-                raise
+        except VenueNoSuchPairError:
             return  # the venue has no such pair any more, and no order in it
         if gone is not None:
             yield gone

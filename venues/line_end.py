@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from trading import news
-from trading.actions import Action
+from trading.actions import Action, Cancel
 
 TRADES_WAITING_MAX: Final = 1_000
 
@@ -107,7 +107,15 @@ class LineEnd(ABC):
 
 
 def with_what_follows(said: news.News, batch: deque[Action]) -> news.News:
-    """Return news of an action; if that has failed, what was to follow it in its batch is undone, too."""
+    """Return news of an action; if that has failed, what was to follow it in its batch is undone, too.
+
+    After a cancel that was refused that are the quotes: one may be for the order that stands. The other cancels go on.
+    """
+    if isinstance(said, news.Kept):
+        said = said._replace(undone=tuple(action for action in batch if not isinstance(action, Cancel)))
+        cancels = [action for action in batch if isinstance(action, Cancel)]
+        batch.clear()
+        batch.extend(cancels)
     if isinstance(said, news.Failed) and said.undone:
         said = said._replace(undone=(*said.undone, *batch))
         batch.clear()

@@ -12,6 +12,7 @@ from venues.venue import (
     VenueError,
     VenueKeysError,
     VenueRefusedError,
+    VenueUnavailableError,
     VenueUnknownError,
     VenueWouldTakeError,
 )
@@ -33,7 +34,7 @@ class TradingLine(Protocol):
         """Have actions carried out, one after the other.
 
         Each is answered once, within the venue's timeout. With the first that fails its batch ends; a quote that is
-        refused, or whose fate is unknown, does not end it.
+        refused, or whose fate is unknown, does not end it. A cancel that is refused ends it but for the other cancels.
         """
 
     def take_back(self) -> Sequence[Action]:
@@ -58,6 +59,8 @@ def news_of_error(action: Action, error: VenueError) -> list[news.News]:
             return [news.Unknown(name, str(error), age_ns)]
         case Place(name), VenueRefusedError(code=code) if is_said_no:
             return [news.Refused(name, str(error), code, isinstance(error, VenueWouldTakeError))]
+        case Cancel(name), VenueRefusedError() if is_said_no:
+            return [news.Kept(name, str(error))]
         case Amend(name), VenueRefusedError() if is_said_no:
             return [news.Amended(name, None, str(error))]
         case Move(cancel, place), VenueUnknownError():
@@ -104,4 +107,6 @@ def is_answered(action: Action, order: VenueOrder) -> bool:
 
 def failure(error: VenueError, undone: Sequence[Action]) -> news.Failed:
     """Return an error as news."""
-    return news.Failed(str(error), undone, error.retry_after_s, isinstance(error, VenueKeysError))
+    is_of_cancel = bool(undone) and isinstance(undone[0], Cancel)
+    may_be_done = is_of_cancel and isinstance(error, VenueUnavailableError | VenueUnknownError)
+    return news.Failed(str(error), undone, error.retry_after_s, isinstance(error, VenueKeysError), may_be_done)

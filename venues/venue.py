@@ -46,6 +46,14 @@ class VenueWouldTakeError(VenueRefusedError):
     """A post-only order would have traded at once: the venue's book is another one than ours shows."""
 
 
+class VenueNoSuchOrderError(VenueRefusedError):
+    """There is no such order open, or, to a question, none that the venue knows of."""
+
+
+class VenueNoSuchPairError(VenueRefusedError):
+    """The venue has no such pair."""
+
+
 class VenueKeysError(VenueRefusedError):
     """The venue does not accept our keys, or there are none."""
 

@@ -11,9 +11,8 @@ from market.backoff import Backoff
 from market.clock import NS_PER_MS, NS_PER_SECOND, monotonic_ns
 from market.instrument import format_decimal
 from nodes.maker.ids import SentOrder, SentOrders
-from venues.binance_documents import UNKNOWN_SYMBOL_CODES
 from venues.everywhere import Account, cancel_everywhere
-from venues.venue import ARRIVAL_MS_MAX, VenueError, VenueKeysError, VenueRefusedError
+from venues.venue import ARRIVAL_MS_MAX, VenueError, VenueKeysError, VenueNoSuchPairError
 
 LOOK_S: Final = 0.5
 PAUSE_NS: Final = NS_PER_SECOND // 2
@@ -110,9 +109,7 @@ class Elsewhere:
                 order, is_late = self._account.cancel_in(sent.symbol, sent.order.order_id), True
             else:
                 order = self._account.find_in(sent.symbol, sent.name)
-        except VenueRefusedError as error:
-            if error.code not in UNKNOWN_SYMBOL_CODES:
-                raise
+        except VenueNoSuchPairError:
             order, is_late = None, True  # the venue has no such pair any more, and no order in it
         if order is not None and order.is_open:
             order = self._account.cancel_in(order.symbol, order.order_id) or order

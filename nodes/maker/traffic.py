@@ -92,6 +92,8 @@ class VenueTraffic:
                     self._count_error(str(code))
                 case news.Unknown():
                     self._count_error("unknown")
+                case news.Kept():
+                    self._count_error("failed")
                 case news.Failed():
                     self._count_error("keys" if each.is_keys else "failed")
         if outbox.actions:

@@ -18,8 +18,7 @@ from reports.folder import FolderBusyError, ReportsFolder
 from reports.performance import AccountSnapshot
 from reports.reconciliation import held, opening_total
 from reports.trade_history import FillDetail, TradeKey, key_of, past_key
-from venues.binance_documents import UNKNOWN_SYMBOL_CODES
-from venues.venue import Venue, VenueRefusedError
+from venues.venue import Venue, VenueNoSuchPairError, VenueRefusedError
 
 LATEST_TRADES = 100
 PAGE_TRADES = 1_000
@@ -218,7 +217,7 @@ class Bookkeeper:
         except VenueRefusedError as error:
             if symbol == self._instrument.symbol:
                 raise
-            if error.code in UNKNOWN_SYMBOL_CODES:
+            if isinstance(error, VenueNoSuchPairError):
                 self._refused.add(symbol)
             return None
 

@@ -10,7 +10,7 @@ from market.depth import Depth, Level
 from market.instrument import Instrument
 from tests.reports.fills import BTC
 from trading.actions import Amend, Move
-from venues.venue import Moved, VenueRefusedError
+from venues.venue import Moved, VenueNoSuchPairError, VenueRefusedError
 
 
 class ScriptedVenue:
@@ -43,7 +43,7 @@ class ScriptedVenue:
     def depth(self, instrument: Instrument, level_count: int) -> Depth:
         """Return a book one tick wide around the mid."""
         if instrument.symbol not in self.mids:
-            raise VenueRefusedError("Invalid symbol.", -1121)
+            raise VenueNoSuchPairError("Invalid symbol.", -1121)
         ticks = instrument.price_to_ticks(self.mids[instrument.symbol])
         return Depth((Level(ticks - 1, 1),), (Level(ticks + 1, 1),))
 
@@ -51,7 +51,8 @@ class ScriptedVenue:
         """Return what is in `mids`, or refuse."""
         code = self.refusals.get(symbol, 0 if symbol in self.mids else -1121)
         if code or symbol in self.refusals:
-            raise VenueRefusedError("Refused.", code)
+            kind = VenueNoSuchPairError if code == -1121 else VenueRefusedError
+            raise kind("Refused.", code)
         return self.mids[symbol]
 
     def minute_prices(self, symbol: str, since_ms: int) -> Mapping[int, Decimal]:

@@ -1,5 +1,6 @@
 """A trader step by step: when it asks, what it waits for, and what a strategy sees of it."""
 
+from collections import deque
 from dataclasses import replace
 from decimal import Decimal
 from itertools import count
@@ -24,7 +25,8 @@ from trading.quoting import Quote
 from trading.reasons import DENIED, FATE_UNKNOWN, HALTED, OFF_GRID, PENDING, STOPPING, Reason, Rule
 from trading.strategy import Inbox, ObstacleError, Wanted
 from trading.terms import Terms
-from trading.trader import Trader
+from trading.trader import KEPT_PAUSE_NS, Trader
+from venues.line_end import with_what_follows
 
 BTCUSDT = default_instruments()[0]
 NO_LIMITS = Limits()
@@ -186,6 +188,72 @@ def test_failure_in_the_midst_of_a_batch_leaves_nothing_awaited() -> None:
     again = one.hear(after_ns=2 * INTERVAL_NS).actions
     assert [action.client_order_id for action in again if isinstance(action, Cancel)] == [ask.client_order_id]
     assert [type(action) for action in again] == [Cancel, Place, Place]
+
+
+def test_a_refused_cancel_keeps_its_order_and_the_quote_for_it_and_no_other_cancel() -> None:
+    """Any refusal of a cancel counted as its end, and a second bid was placed beside the one that stood."""
+    one = Driven(can_move=False)
+    bid, ask = one.quotes()
+    one.wanted = Wanted([replace(BID, price_ticks=91), replace(ASK, price_ticks=109)])
+    batch = deque(one.hear(BOOK, after_ns=INTERVAL_NS).actions)
+    batch.popleft()
+    kept = with_what_follows(news.Kept(bid.client_order_id, "Market is closed."), batch)
+    assert list(map(type, batch)) == [Cancel]
+    outbox = one.hear(kept, news.OrderNews(replace(ask, status="CANCELED")))
+    assert notes.Kept(bid.client_order_id, "Market is closed.") in outbox.notes
+    assert list(one.trader.orders.standing) == [bid.client_order_id]
+    assert one.trader.orders.unsettled() == {}
+    assert one.hear(BOOK, after_ns=INTERVAL_NS).actions == (), "not at once again"
+    again = one.hear(after_ns=KEPT_PAUSE_NS).actions
+    assert [type(action) for action in again] == [Cancel, Place, Place]
+
+
+def test_a_refused_cancel_ends_no_look_of_a_maker_that_leaves(one: Driven) -> None:
+    """What only a list shows would have stayed behind the order that cannot be cancelled."""
+    bid, ask = one.quotes()
+    cancels = one.hear(news.Silent("away")).actions
+    assert _kinds(Outbox(cancels, None, [])) == [Cancel, Cancel]
+    later = replace(bid, client_order_id="tb-9", order_id="9")
+    outbox = one.hear(news.Kept("tb-1", "no"), news.OrderNews(replace(ask, status="CANCELED")))
+    assert _kinds(outbox) == [ListOrders]
+    (cancel,) = one.hear(one.listed(bid, later)).actions
+    assert isinstance(cancel, Cancel)
+    assert cancel.order_id == "9"
+
+
+@pytest.mark.parametrize(
+    ("fate", "is_late"),
+    [
+        ("taken back", False),
+        ("refused", False),
+        ("busy", False),
+        ("behind a failure", False),
+        ("lost", True),
+        ("", True),
+    ],
+)
+def test_only_a_fill_after_a_cancel_that_left_and_was_not_refused_is_picked_off(fate: str, *, is_late: bool) -> None:
+    """The reason of a cancel that came to nothing stayed with its order, whose next fill seemed to come too late."""
+    one = Driven(can_move=False)
+    bid, _ = one.quotes()
+    one.wanted = Wanted([replace(BID, price_ticks=91), replace(ASK, price_ticks=109)])
+    batch = one.hear(BOOK, after_ns=INTERVAL_NS).actions
+    assert isinstance(batch[0], Cancel)
+    match fate:
+        case "taken back":
+            one.trader.leave(HALTED, one.now_ns, batch)
+            one.trader.come_back()
+        case "refused":
+            one.hear(news.Kept(bid.client_order_id, "no", tuple(batch[2:])))
+        case "busy":
+            one.hear(news.Failed("busy", batch, 1.0))
+        case "behind a failure":
+            one.hear(news.Failed("away", [AskBalances(), *batch], may_be_done=True))
+        case "lost":
+            one.hear(news.Failed("away", batch, may_be_done=True))
+    filled = replace(bid, filled_qty=bid.qty / 2, status="PARTIALLY_FILLED")
+    (note,) = [note for note in one.hear(news.OrderNews(filled)).notes if isinstance(note, notes.Filled)]
+    assert note.is_picked_off is is_late
 
 
 @pytest.mark.parametrize("is_found", [True, False])

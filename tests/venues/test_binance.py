@@ -20,6 +20,8 @@ from venues.venue import (
     VenueBusyError,
     VenueError,
     VenueKeysError,
+    VenueNoSuchOrderError,
+    VenueNoSuchPairError,
     VenueRefusedError,
     VenueUnavailableError,
     VenueUnknownError,
@@ -229,6 +231,58 @@ def test_cancel_of_an_order_that_is_gone_is_no_error(server: Answering, venue: B
     server.answer = (400, {}, _error(-1100, "Illegal characters found in a parameter."))
     with pytest.raises(VenueRefusedError):
         venue.cancel(BTCUSDT, "5")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Market is closed.",
+        "Order was not canceled due to cancel restrictions.",
+        "Unknown order list sent.",
+        "This action is disabled on this account.",
+        "Internal error; unable to process your request. Please try again.",
+        "",
+    ],
+)
+def test_a_cancel_that_is_refused_for_another_reason_leaves_the_order_where_it_is(
+    server: Answering, venue: BinanceVenue, text: str
+) -> None:
+    """Of all texts of -2011 one says that there is no such order; any other was taken for it, and an order for gone."""
+    server.answer = (400, {}, _error(-2011, text))
+    with pytest.raises(VenueRefusedError, match="-2011") as told:
+        venue.cancel(BTCUSDT, "5")
+    assert not isinstance(told.value, VenueNoSuchOrderError)
+
+
+@pytest.mark.parametrize(
+    ("code", "text", "is_no_pair"),
+    [
+        (-1121, "Invalid symbol.", True),
+        (-1100, r"Illegal characters found in parameter 'symbol'; legal range is '^[\\w\\-._&&[^a-z]]{1,50}$'.", True),
+        (-1100, "Illegal characters found in parameter 'orderId'; legal range is '^[0-9]{1,20}$'.", False),
+    ],
+)
+def test_only_what_names_the_pair_says_that_there_is_none(
+    server: Answering, venue: BinanceVenue, code: int, text: str, *, is_no_pair: bool
+) -> None:
+    """An order in a pair that is taken for gone is cancelled by nobody."""
+    server.answer = (400, {}, _error(code, text))
+    with pytest.raises(VenueRefusedError) as told:
+        venue.cancel(BTCUSDT, "5")
+    assert isinstance(told.value, VenueNoSuchPairError) is is_no_pair
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "text"),
+    [(400, -2010, "Duplicate order sent."), (409, -2021, "Order cancel-replace partially failed.")],
+)
+def test_what_says_that_something_of_ours_is_there_is_no_refusal(
+    server: Answering, venue: BinanceVenue, status: int, code: int, text: str
+) -> None:
+    """An order of that id is open, or one half of a move was done: who takes it for nothing places another beside."""
+    server.answer = (status, {}, _error(code, text))
+    with pytest.raises(VenueUnknownError):
+        _place(venue)
 
 
 def test_unknown_order_is_not_found(server: Answering, venue: BinanceVenue) -> None:

@@ -140,10 +140,10 @@ def test_asks_for_the_time_once_when_the_clock_is_wrong(venue: BinanceRest, serv
     assert server.calls == ["POST /api/v3/order", "GET /api/v3/time", "POST /api/v3/order"]
 
 
-@pytest.mark.parametrize("code", [-2011, -2013])
-def test_what_the_venue_has_never_had_is_none(venue: BinanceRest, server: Answering, code: int) -> None:
+@pytest.mark.parametrize(("code", "text"), [(-2011, "Unknown order sent."), (-2013, "Order does not exist.")])
+def test_what_the_venue_has_never_had_is_none(venue: BinanceRest, server: Answering, code: int, text: str) -> None:
     """And only that: of any other refusal nobody knows whether there is such an order."""
-    server.answer = (400, {}, error(code, "Unknown order sent."))
+    server.answer = (400, {}, error(code, text))
     assert venue.find_order(BTCUSDT, "hand-1") is None
     assert venue.order(BTCUSDT, "7") is None
     assert venue.cancel(BTCUSDT, "7") is None

@@ -21,11 +21,11 @@ from tests.desk.desk_process import until
 from tests.nodes.maker.makers import AWAY, PREFIX, ScriptedMaker, Told, a_maker, figures, lines
 from tests.nodes.maker.scripted_venue import ScriptedVenue
 from trading.quoting import Quote
-from venues.venue import ARRIVAL_MS_MAX, VenueBusyError, VenueError, VenueKeysError, VenueRefusedError
+from venues.venue import ARRIVAL_MS_MAX, VenueBusyError, VenueError, VenueKeysError, VenueNoSuchPairError
 
 QUOTE = Quote(Side.BUY, 1, 1)
 LATE = SentOrder(f"{PREFIX}7", "ETHUSDT", "scripted", QUOTE)
-UNKNOWN_SYMBOL = VenueRefusedError("Invalid symbol.", -1121)
+UNKNOWN_SYMBOL = VenueNoSuchPairError("Invalid symbol.", -1121)
 
 
 def _order(order_id: str, name: str, symbol: str = "ETHUSDT", filled: str = "0") -> VenueOrder:
