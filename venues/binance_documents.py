@@ -33,17 +33,26 @@ WOULD_TAKE_TEXT: Final = "Order would immediately match and take."
 DUPLICATE_TEXT: Final = "Duplicate order sent."  # an order of this client order id is open
 KEY_CODES: Final = frozenset({-2014, -2015, -1022})
 RETRY_AFTER_DEFAULT_S: Final = 10.0
+RETRY_AFTER_MAX_S: Final = 3 * 86_400.0  # Binance Spot API docs, "IP Limits": bans last up to 3 days
 SHUTDOWN_EVENT: Final = "serverShutdown"
 # What reading a document may raise that is none of Binance's: a proxy's page, another service behind the port.
 UNREADABLE: Final = (KeyError, TypeError, ValueError, AttributeError, IndexError, ArithmeticError, RecursionError)
 
-_SECONDS: Final = re.compile(r"[0-9]{1,7}(\.[0-9]{1,9})?", re.ASCII)
+_SECONDS: Final = re.compile(r"[0-9]{1,20}(\.[0-9]{1,9})?", re.ASCII)
 _DIGITS_MAX: Final = 40  # before or behind the point; to add up or spell out a number of more takes as long as it likes
 
 
 def retry_after_s(header: str, default_s: float = RETRY_AFTER_DEFAULT_S) -> float:
-    """Return how long a header `Retry-After` asks to wait, `default_s` if it is none in seconds."""
-    return float(header) if _SECONDS.fullmatch(header) else default_s
+    """Return how long a header `Retry-After` asks to wait, `default_s` if it is none in seconds.
+
+    That is as long as Binance's longest ban at most: who takes any number for it never comes back.
+    """
+    return min(float(header), RETRY_AFTER_MAX_S) if _SECONDS.fullmatch(header) else default_s
+
+
+def is_odd_pause(header: str) -> bool:
+    """Say whether a header `Retry-After` is there, and `retry_after_s` is not what it asks for."""
+    return bool(header) and (not _SECONDS.fullmatch(header) or float(header) > RETRY_AFTER_MAX_S)
 
 
 def number_of(value: Any) -> Decimal:

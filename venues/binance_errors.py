@@ -42,7 +42,8 @@ class BinanceErrors:
         if status in (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.IM_A_TEAPOT):
             wait_s = documents.retry_after_s(retry_after)
             what = "has banned our address" if status == HTTPStatus.IM_A_TEAPOT else "asks us to slow down"
-            return venue.VenueBusyError(f"{self._name} {what}, for {wait_s:.0f} s", wait_s)
+            odd = f"; it said {self._redacted(retry_after)[:40]!r}" if documents.is_odd_pause(retry_after) else ""
+            return venue.VenueBusyError(f"{self._name} {what}, for {wait_s:.0f} s{odd}", wait_s)
         try:
             document = json.loads(body)
             code, said = int(document["code"]), self._redacted(str(document["msg"]))

@@ -8,19 +8,20 @@ import hashlib
 import hmac
 import http.client
 import json
-import time
 from collections.abc import Mapping
 from contextlib import closing
+from functools import partial
 from typing import Any, Final
 from urllib.parse import urlencode, urlsplit
 
 from market.clock import NS_PER_MS, time_ns
 from venues.binance_account import PUBLIC_PATHS, BinanceAccount
+from venues.bounded_answer import BoundedAnswer
 from venues.retry_after import retry_after_of
 from venues.venue import RECV_WINDOW_MS
 
-BODY_BYTES_MAX: Final = 16 << 20
-ANSWERS_MAX: Final = 3  # the timeouts that a body may take
+PIECE_BYTES: Final = 64 << 10
+ANSWERS_MAX: Final = 3  # the timeouts that an answer may take
 
 
 class BinanceRest(BinanceAccount):
@@ -45,7 +46,9 @@ class BinanceRest(BinanceAccount):
             time_ms = time_ns() // NS_PER_MS + self.ahead_ms
             query = urlencode({**given, "recvWindow": RECV_WINDOW_MS, "timestamp": time_ms})
             query += f"&signature={hmac.new(self._secret.encode(), query.encode(), hashlib.sha256).hexdigest()}"
-        with closing(self._kind(*self._address, timeout=self._timeout_s)) as connection:
+        opened: Any = self._kind(*self._address, timeout=self._timeout_s)
+        with closing(opened) as connection:
+            connection.response_class = partial(BoundedAnswer, within_s=ANSWERS_MAX * self._timeout_s)
             try:
                 connection.connect()
             except OSError as error:  # nothing has left
@@ -53,26 +56,12 @@ class BinanceRest(BinanceAccount):
             try:
                 connection.request(method, f"/api/v3/{path}?{query}", headers={"X-MBX-APIKEY": self._api_key})
                 with connection.getresponse() as answer:
-                    body = _body(answer, time.monotonic() + ANSWERS_MAX * self._timeout_s)
+                    body = b"".join(iter(partial(answer.read1, PIECE_BYTES), b""))  # `read` makes room for all at once
             except (OSError, http.client.HTTPException) as error:
                 raise self.errors.unanswered(method, _words(error)) from None
         if answer.status != http.HTTPStatus.OK:
             raise self.errors.refusal(method, answer.status, retry_after_of(dict(answer.headers.items())), body)
         return json.loads(body)
-
-
-def _body(answer: http.client.HTTPResponse, until_s: float) -> bytes:
-    """Return the body of an answer; its timeout is for each piece, and a venue may send a byte now and then.
-
-    Raises:
-        TimeoutError: if it is not there by then, on the monotonic clock.
-    """
-    body = b""
-    while len(body) < BODY_BYTES_MAX and (piece := answer.read1(BODY_BYTES_MAX)):
-        body += piece
-        if time.monotonic() > until_s:
-            raise TimeoutError("no answer in time")
-    return body
 
 
 def _words(error: Exception) -> str:

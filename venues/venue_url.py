@@ -29,6 +29,8 @@ def practice_url(url: str) -> str:
         host, port = (parts.hostname or "").rstrip("."), parts.port
     except ValueError:
         raise ValueError("expected http(s)://HOST or http(s)://HOST:PORT") from None
+    if parts.path not in ("", "/"):
+        raise ValueError("expected http(s)://HOST or http(s)://HOST:PORT alone: the calls of a venue begin at its root")
     shown = f"[{host}]" if ":" in host else host
     plain = f"{parts.scheme}://{shown}{'' if port is None else f':{port}'}"
     given = re.sub(r"\.+(?=(:\d+)?$)", "", f"{parts.scheme}://{parts.netloc.lower()}")

@@ -151,6 +151,14 @@ def test_a_host_that_two_programs_may_read_differently_is_refused(url: str) -> N
         load_settings({"venue.url": url})
 
 
+@pytest.mark.parametrize("path", ["/prefix", "/api", "/api/v3/", "//"])
+def test_a_path_behind_the_venue_s_host_is_refused(path: str) -> None:
+    """It was left out without a word, and another exchange asked than was meant."""
+    with pytest.raises(SettingsError, match=r"venue\.url: expected http\(s\)://HOST .* begin at its root"):
+        load_settings({"venue.url": f"http://127.0.0.1:8084{path}"})
+    assert load_settings({"venue.url": "http://127.0.0.1:8084/"}).settings.venue.url == "http://127.0.0.1:8084"
+
+
 def test_practice_is_in_reach_and_keys_leave_the_machine_encrypted_only() -> None:
     """Testnets, look-alikes and this machine's other desks; written in another way they are the same."""
     for practice in (

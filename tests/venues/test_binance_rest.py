@@ -105,6 +105,30 @@ def test_a_pause_is_told_from_a_ban(venue: BinanceRest, server: Answering, statu
     assert str(told.value) == text
 
 
+@pytest.mark.parametrize(
+    ("header", "wait_s", "text"),
+    [
+        ("259200", 259_200, "paper has banned our address, for 259200 s"),
+        ("259201", 259_200, "paper has banned our address, for 259200 s; it said '259201'"),
+        ("9" * 15, 259_200, "paper has banned our address, for 259200 s; it said '999999999999999'"),
+        ("9" * 2_000, 10, f"paper has banned our address, for 10 s; it said '{'9' * 40}'"),
+        ("Fri, 31 Dec 9999 23:59:59 GMT", 259_200, r"paper has banned our address, for 259200 s; it said '\d{12}'"),
+        ("-5", 10, "paper has banned our address, for 10 s; it said '-5'"),
+        ("NaN", 10, "paper has banned our address, for 10 s; it said 'NaN'"),
+        ("1e9", 10, "paper has banned our address, for 10 s; it said '1e9'"),
+        ("", 10, "paper has banned our address, for 10 s"),
+    ],
+)
+def test_no_ban_is_longer_than_the_longest_and_what_is_no_time_is_told(
+    venue: BinanceRest, server: Answering, header: str, wait_s: int, text: str
+) -> None:
+    """A venue, or a proxy before it, could send a desk away for a hundred days, with no word that it had."""
+    server.answer = (418, {"Retry-After": header}, error(-1003, "Too much."))
+    with pytest.raises(VenueBusyError, match=f"^{text}$") as told:
+        venue.trades(BTCUSDT)
+    assert told.value.retry_after_s == wait_s
+
+
 def test_an_order_that_found_nobody_was_not_entered() -> None:
     """Guards the difference between a refused connection and a lost reply."""
     nobody = BinanceRest("paper", "http://127.0.0.1:1", API_KEY, SECRET, timeout_ms=500)
