@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from market.account import VenueOrder
+from market.backoff import Backoff
 from market.clock import NS_PER_MS, NS_PER_SECOND
 from market.instrument import Instrument
 from paper.access.accounts import FIRST_ACCOUNT
@@ -24,11 +25,14 @@ from venues import binance_documents as documents
 from venues.binance_errors import NotMovedError
 from venues.binance_requests import amending, moving, placing
 from venues.line_end import with_what_follows
+from venues.told_orders import LOOK_NS, ToldOrders, orders_of
 from venues.trading_line import is_answered, news_of_amend, news_of_error, news_of_move
 from venues.venue import VenueError, VenueNoSuchOrderError, VenueUnavailableError, VenueUnknownError
 
 TIMEOUT_NS: Final = 5 * NS_PER_SECOND  # as long as a desk waits, by its settings
 CUT_NS: Final = NS_PER_SECOND // 5  # from the end of a connection until the next one stands
+CUT_NS_MAX: Final = 5 * NS_PER_SECOND  # where the account's stream dies again and again
+LONG_LIFE_NS: Final = 10 * NS_PER_SECOND  # after which these pauses begin anew
 
 _ONE: Final = Decimal(UNITS_PER_ONE)
 
@@ -79,6 +83,10 @@ class SimulatedLine:
         self._asked: _Asked | None = None
         self._ahead_ns = 0  # of our clock: the exchange's, as far as we know
         self._connection = 0  # how many there were
+        self._stands_ns = heap.now_ns  # since when the last one does
+        self._dead_streams = Backoff(CUT_NS, CUT_NS_MAX)
+        self._told_orders = ToldOrders()
+        self._is_looking = False  # whether a look at what the account's stream owes is to come
         self._is_cut = False
 
     def act(self, actions: Sequence[Action]) -> None:
@@ -98,16 +106,15 @@ class SimulatedLine:
             order = venue_order(told.order)
             self._send_back(self._of_account, lambda: self._on_order(order))
 
-    def cut(self) -> None:
+    def cut(self, why: str = "the connection has ended", pause_ns: int = CUT_NS) -> None:
         """End the connections: what was on its way back is lost, and so is what happens until they stand again."""
         self._connection += 1
         connection = self._connection
         self._is_cut = True
-        why = "the connection has ended"
         self._on_news([news.Silent(why)])
         if (asked := self._asked) is not None:
             self._on_failure(asked, why)
-        self._heap.after(CUT_NS, lambda: self._follow(connection))
+        self._heap.after(pause_ns, lambda: self._follow(connection))
 
     def close(self) -> None:
         """Hang up: what waits never leaves, and no reply is taken any more."""
@@ -130,6 +137,9 @@ class SimulatedLine:
             failed = news_of_error(asked.action, VenueUnavailableError("not connected"))
             self._heap.after(0, lambda: self._on_reply(asked, failed))
             return
+        for each in apart([asked.action]):
+            if isinstance(each, Place):
+                self._told_orders.send(each.client_order_id)
         self._calls.send(lambda: self._carry_out(asked))
         self._heap.after(TIMEOUT_NS, lambda: self._on_failure(asked, "no answer in time"))
 
@@ -181,6 +191,7 @@ class SimulatedLine:
         if self._asked is not asked:  # the account's news told it before, or nobody waits for it any more
             return
         self._asked = None
+        self._compare(said)
         self._on_news([with_what_follows(each, self._waiting) for each in said])
         self._go_on()
 
@@ -193,6 +204,7 @@ class SimulatedLine:
         self._on_reply(asked, news_of_error(asked.action, lost))
 
     def _on_order(self, order: VenueOrder) -> None:
+        self._told_orders.hear(order)
         if (asked := self._asked) is not None:
             asked.unheard[:] = [each for each in asked.unheard if not is_answered(each, order)]
             if not asked.unheard:
@@ -200,9 +212,31 @@ class SimulatedLine:
         self._on_news([news.OrderNews(order)])
         self._go_on()
 
+    def _compare(self, said: Sequence[news.News]) -> None:
+        """Compare what an answer tells of orders with what the account's stream has told."""
+        for order in orders_of(said):
+            self._told_orders.compare(order)
+        if self._told_orders.is_owed and not self._is_looking:
+            self._is_looking = True
+            self._heap.after(LOOK_NS, self._look)
+
+    def _look(self) -> None:
+        """Look whether the account's stream lives, as long as it owes something; if not, connect anew."""
+        self._is_looking = self._told_orders.is_owed and not self._is_cut
+        if not self._is_looking:
+            return
+        if not self._told_orders.is_dead():
+            self._heap.after(LOOK_NS, self._look)
+            return
+        self._is_looking, now_ns = False, self._heap.now_ns
+        if now_ns - self._stands_ns > LONG_LIFE_NS:
+            self._dead_streams.end()
+        self.cut("the account's stream says nothing while its orders change", self._dead_streams.fail(now_ns))
+
     def _follow(self, connection: int) -> None:
         if connection == self._connection:
-            self._is_cut = False
+            self._is_cut, self._stands_ns = False, self._heap.now_ns
+            self._told_orders.begin()
             self._on_news([news.Following()])
             self._go_on()
 

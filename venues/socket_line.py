@@ -2,7 +2,8 @@
 
 HTTP is behind it: the open orders are asked for there, what became of an order, what we hold; and while the account's
 connection is gone, orders are cancelled there. What ends a connection, or makes it say nothing, is told as Silent, and
-Following once all stand again: then the trader asks what it has missed.
+Following once all stand again: then the trader asks what it has missed. A stream of the account that says nothing while
+answers tell of changes is dead, and connected anew.
 """
 
 import asyncio
@@ -21,6 +22,7 @@ from trading.actions import Action, Amend, Cancel, Move, Place, apart
 from venues.binance_sockets import BinanceSockets
 from venues.line_end import LineEnd
 from venues.polling_line import VenueCalls
+from venues.told_orders import LOOK_NS, ToldOrders, orders_of
 from venues.trading_line import is_answered, news_of_amend, news_of_cancel, news_of_error, news_of_move
 from venues.venue import VenueError, VenueUnavailableError
 
@@ -48,6 +50,8 @@ class SocketLine(LineEnd):
         self._depth: Depth | None = None
         self._missing = {_MARKET, _ACCOUNT}  # of the connections: those that do not stand
         self._silence = ""  # why, as last told
+        self._told_orders = ToldOrders()
+        self._account_count = 0  # of the account's connections
         # What the account's news may answer: the halves of a move one by one.
         self._awaited: tuple[list[Action], asyncio.Future[None]] | None = None
         self._begun: Future[asyncio.AbstractEventLoop] = Future()
@@ -144,11 +148,23 @@ class SocketLine(LineEnd):
     async def _follow_account(self) -> None:
         """Tell what happens to the account's orders until that fails."""
         await self._sockets.subscribe()
+        self._told_orders.begin()
+        self._account_count += 1
         self._found(_ACCOUNT)
+        await _first_to_end(self._hear_orders(), self._look_whether_it_lives())
+
+    async def _hear_orders(self) -> None:
         while True:
             for order in await self._sockets.orders():
+                self._told_orders.hear(order)
                 self._say([news.OrderNews(order)])
                 self._note_answered(order)
+
+    async def _look_whether_it_lives(self) -> None:
+        """Wait until the account's stream is dead: the connection stands, and calls on it are answered all the same."""
+        while not self._told_orders.is_dead():
+            await asyncio.sleep(LOOK_NS / NS_PER_SECOND)
+        raise VenueUnavailableError("the account's stream says nothing while its orders change")
 
     def _note_answered(self, order: VenueOrder) -> None:
         """Take news of an order: whoever waits for a reply need not if it tells as much."""
@@ -171,10 +187,14 @@ class SocketLine(LineEnd):
                 self._has_changed.clear()
                 continue
             batch, action = next_one
+            connection = self._account_count
             try:
                 said = await self._answer(action)
             except VenueError as error:
                 said = news_of_error(action, error)
+            if connection == self._account_count:  # of what was asked before it the stream need not tell
+                for order in orders_of(said):
+                    self._told_orders.compare(order)
             self._say(said, batch)
 
     async def _answer(self, action: Action) -> list[news.News]:
@@ -193,10 +213,12 @@ class SocketLine(LineEnd):
 
     async def _place(self, place: Place) -> list[news.News]:
         self._check_stands()
+        self._told_orders.send(place.client_order_id)
         return [news.OrderNews(await self._sockets.place(place))]
 
     async def _move(self, move: Move) -> list[news.News]:
         self._check_stands()
+        self._told_orders.send(move.place.client_order_id)
         return news_of_move(move, await self._sockets.move(move))
 
     async def _amend(self, amend: Amend) -> list[news.News]:

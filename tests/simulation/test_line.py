@@ -12,7 +12,7 @@ from market.instrument import Instrument
 from paper.errors import ErrorKind, ExchangeError
 from simulation.desk import SimulatedDesk
 from simulation.heap import EventHeap
-from simulation.line import SimulatedLine
+from simulation.line import CUT_NS, SimulatedLine
 from tests.simulation.test_desk import START_NS
 from trading import news
 from trading.actions import Action, ListOrders, Place
@@ -75,7 +75,23 @@ def test_call_leaves_when_the_one_before_it_is_answered() -> None:
     lines = Lines(placed)
     lines.run([*PLACES])
     assert lines.exchange.calls == [(WAY_NS, "a"), (3 * WAY_NS, "b")]
-    assert [when_ns for when_ns, _ in lines.heard] == [2 * WAY_NS, 4 * WAY_NS]
+    told = [when_ns for when_ns, said in lines.heard if isinstance(said, news.OrderNews)]
+    assert told == [2 * WAY_NS, 4 * WAY_NS]
+
+
+def test_account_stream_that_says_nothing_of_what_answers_tell_is_connected_anew() -> None:
+    """As on a line over sockets, with pauses that grow: a maker must not go on with fills by lists alone."""
+    lines = Lines(placed)
+    pauses = []
+    for number in range(5):
+        lines.heard.clear()
+        lines.run([Place(f"tb-{number}", Side.BUY, 100, 10)])
+        (silent_ns, silent), (following_ns, following) = lines.heard[1:]
+        assert isinstance(silent, news.Silent)
+        assert isinstance(following, news.Following)
+        assert silent_ns - lines.heard[0][0] < 4 * NS_PER_SECOND, "with a list every 5 s that is within 10 s"
+        pauses.append(following_ns - silent_ns)
+    assert pauses == [CUT_NS << number for number in range(5)]
 
 
 def test_first_that_fails_ends_what_was_to_follow() -> None:

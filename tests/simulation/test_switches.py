@@ -16,6 +16,7 @@ import pytest
 from market.clock import NS_PER_MS, NS_PER_SECOND
 from market.codes import Side
 from tests.simulation.switched import BACK_IN_TIME_MIN, LOOK_NS, OUT_NS_MAX, Figures, SwitchedDesk
+from trading import news
 
 IS_LONG: Final = os.environ.get("SWITCHES") == "all"
 SEEDS: Final = range(20 if IS_LONG else 1)
@@ -197,3 +198,27 @@ def _suffer(desk: SwitchedDesk, trouble: Trouble, dice: Random) -> None:
         desk.watch(dice.randrange(8 * NS_PER_SECOND) + NS_PER_MS)
         if trouble.happens is not None:
             trouble.happens(desk, dice)
+
+
+def test_a_mute_account_is_found_dead_within_ten_seconds_and_connected_anew(tmp_path: Path, figures: Figures) -> None:
+    """Its fills came by lists alone, for as long as the connection stood; each is told once all the same."""
+    desk = SwitchedDesk(tmp_path, 1, figures)
+    desk.come_back(stay_ns=OPENED_NS)
+    began_ns = desk.heap.now_ns
+    said: list[tuple[int, news.News]] = []
+    hear = desk.line._on_news
+
+    def noted(told: Sequence[news.News]) -> None:
+        said.extend((desk.heap.now_ns, each) for each in told)
+        hear(told)
+
+    desk.line._on_news = noted
+    desk.set(kind="mute", **OF_ACCOUNT)
+    desk.watch(30 * NS_PER_SECOND)
+    dead = [at_ns - began_ns for at_ns, each in said if isinstance(each, news.Silent)]
+    assert dead
+    assert dead[0] <= 10 * NS_PER_SECOND
+    assert any(isinstance(each, news.Following) for _, each in said)
+    desk.clear_all()
+    desk.come_back()
+    desk.leave()

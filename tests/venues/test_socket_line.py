@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from market.clock import NS_PER_MS, time_ns
+from market.clock import NS_PER_MS, NS_PER_SECOND, time_ns
 from market.codes import Side
 from market.depth import Level
 from paper.access.accounts import KeyPair
@@ -17,11 +17,12 @@ from tests.paper.server import Server
 from tests.paper.test_admin import ask
 from tests.venues.lines import BTC, WAIT_S, Line, arm, bid, names_of, offer
 from trading import news
-from trading.actions import Action, AskBalances, Cancel, FindOrder, ListOrders
+from trading.actions import Action, AskBalances, Cancel, FindOrder, ListOrders, Move
 from trading.reasons import NOT_WANTED
 from venues.binance_sockets import BinanceSockets
 from venues.ccxt_exchange import refused
 from venues.socket_line import SocketLine
+from venues.told_orders import LOOK_NS, LOOKS_MAX
 from venues.venue import VenueUnavailableError
 
 
@@ -179,6 +180,50 @@ def test_a_wrong_clock_is_mended(server: Server, line: Line, offset_ms: int) -> 
     line.act(bid("mine"))
     assert line.hear(news.OrderNews).order.client_order_id == "mine"
     assert line.all_of(news.Refused) == []
+
+
+# --- a stream that says nothing ---
+
+
+def test_a_mute_stream_of_the_account_is_connected_anew_and_tells_again(server: Server, line: Line) -> None:
+    """Pings and calls were answered, so that it was never found dead: fills came by lists alone, for ever."""
+    arm(server, "mute", streams="account")
+    line.act(bid("mine"))
+    line.hear(news.Silent, lambda said: "says nothing while its orders change" in said.why)
+    server.flow(Side.SELL, "90000", "0.004")
+    assert ask(server, "DELETE", "faults")[0] == 200
+    line.hear(news.Following)
+    line.act(ListOrders())
+    (order,) = line.hear(news.Listed).orders
+    assert str(order.filled_qty) == "0.00400000", "what was filled meanwhile is asked for"
+    server.flow(Side.SELL, "90000", "0.001")
+    line.hear(news.OrderNews, lambda said: str(said.order.filled_qty) == "0.00500000")
+
+
+def test_a_fill_that_a_list_alone_tells_ends_a_connection_whose_stream_had_told_of_its_order(
+    server: Server, line: Line
+) -> None:
+    """It was alive, and is mute from some moment on."""
+    line.act(bid("mine"))
+    line.hear(news.OrderNews)
+    arm(server, "mute", streams="account")
+    server.flow(Side.SELL, "90000", "0.004")
+    line.act(ListOrders())
+    line.hear(news.Silent, lambda said: "says nothing while its orders change" in said.why)
+    line.hear(news.Following)
+
+
+def test_a_stream_that_tells_all_is_never_taken_for_dead(server: Server, line: Line) -> None:
+    """Placed, filled, moved, cancelled, listed, asked for: whichever of news and answer is the first."""
+    line.act(bid("mine"), offer("other"), ListOrders(), FindOrder("mine"))
+    line.hear(news.Found)
+    server.flow(Side.SELL, "90000", "0.004")
+    order = line.hear(news.OrderNews, lambda said: said.order.filled_qty).order
+    move = Move(Cancel("mine", order.order_id, NOT_WANTED), bid("next", price="90001"))
+    line.act(move, ListOrders(), FindOrder("next"))
+    line.hear(news.Found, lambda said: said.client_order_id == "next")
+    line.listen((LOOKS_MAX + 2) * LOOK_NS / NS_PER_SECOND)
+    assert line.all_of(news.Silent) == []
 
 
 # --- what goes wrong with connections ---
