@@ -30,9 +30,10 @@ from venues.venue import ARRIVAL_MS_MAX, VenueError
 
 LOOK_NS: Final = NS_PER_SECOND // 10
 DEATH_S_MAX: Final = 1.0  # for which we wait that a process which was killed has ended
-GIVE_UP_NS: Final = 60 * NS_PER_SECOND  # of a venue that fails
+GIVE_UP_NS: Final = 60 * NS_PER_SECOND  # of a venue that fails, for whoever has a person waiting; a watchdog never does
 FAILED_PAUSE_NS: Final = NS_PER_SECOND // 10
 FAILED_PAUSE_NS_MAX: Final = 2 * NS_PER_SECOND
+PATIENT_PAUSE_NS_MAX: Final = 30 * NS_PER_SECOND  # for as long as it takes: what it asks weighs 160 a minute then
 LIST_PAUSE_NS: Final = NS_PER_SECOND // 2
 PIECE_BYTES: Final = 4_096
 LINE: Final = 0  # our standard input
@@ -132,14 +133,21 @@ def take_away(
     clock: Callable[[], int] = monotonic_ns,
     wait: Callable[[float], None] = time.sleep,
 ) -> bool:
-    """Cancel all that is the maker's as `taken_away` does, and log and `tell` each, or that some may be left.
+    """Cancel all that is the maker's as `taken_away` does, however long that takes, and log and `tell` each.
+
+    Only where the exchange is gone for good it logs that some may be left, and ends.
 
     Returns:
         Whether surely none is.
     """
     count = 0
+
+    def tell_failure(error: VenueError, wait_ns: int) -> None:
+        log.warning("the venue failed, own orders may be open: tries on", prefix=sent.prefix, why=str(error),
+                    wait_s=round(wait_ns / NS_PER_SECOND, 1))  # fmt: skip
+
     try:
-        for order in taken_away(account, sent, is_closed, clock, wait):
+        for order in taken_away(account, sent, is_closed, clock, wait, tell_failure):
             log.info("cancelled", symbol=order.symbol, side=order.side.name, price=format_decimal(order.price),
                      left=format_decimal(order.leaves_qty), order_id=order.order_id)  # fmt: skip
             tell(order)
@@ -157,6 +165,7 @@ def taken_away(
     is_closed: Callable[[], bool],
     clock: Callable[[], int] = monotonic_ns,
     wait: Callable[[float], None] = time.sleep,
+    tell_failure: Callable[[VenueError, int], None] | None = None,
 ) -> Iterator[VenueOrder]:
     """Cancel all that is the maker's, and look again until what was on its way has arrived, or no longer can.
 
@@ -167,12 +176,14 @@ def taken_away(
         is_closed: whether a venue that fails is not to be asked again.
         clock: ns, of any beginning.
         wait: waits so many seconds.
+        tell_failure: told of each failure, and for how long it waits, ns; who has it is never given up.
 
     Raises:
-        VenueError: if the venue fails for too long: orders may be left there.
+        VenueError: if the venue is closed, or fails for too long: orders may be left there.
     """
     arrived_ns, give_up_ns = clock() + ARRIVAL_MS_MAX * NS_PER_MS, clock() + GIVE_UP_NS
-    failures, lists = Backoff(FAILED_PAUSE_NS, FAILED_PAUSE_NS_MAX), Backoff(LIST_PAUSE_NS, ARRIVAL_MS_MAX * NS_PER_MS)
+    pause_ns_max = FAILED_PAUSE_NS_MAX if tell_failure is None else PATIENT_PAUSE_NS_MAX
+    failures, lists = Backoff(FAILED_PAUSE_NS, pause_ns_max), Backoff(LIST_PAUSE_NS, ARRIVAL_MS_MAX * NS_PER_MS)
     taken = sent.taken()
     while True:
         asked_ns = clock()
@@ -180,9 +191,11 @@ def taken_away(
             # Each is told, also if the venue fails at the next one.
             yield from in_turn([cancel_known(account, taken), cancel_everywhere(account, sent.prefix)])
         except VenueError as error:
-            if clock() > give_up_ns or is_closed():
+            if is_closed() or (tell_failure is None and clock() > give_up_ns):
                 raise
             wait_ns = failures.fail(clock(), int(error.retry_after_s * NS_PER_SECOND))
+            if tell_failure is not None:
+                tell_failure(error, wait_ns)
         else:
             failures.end()
             taken = []
@@ -193,6 +206,12 @@ def taken_away(
 
 
 def _is_closed(settings: Settings) -> bool:
-    """Say whether the exchange is this desk's own, and neither runs nor has a supervisor that would start it."""
+    """Say whether nobody is left to ask, or to ask for.
+
+    That is so where the exchange is this desk's own, and neither runs nor has a supervisor that would start it; and
+    where a person has removed the run directory.
+    """
+    if not (settings.run_dir / f"{WATCHDOG}.lock").exists():
+        return True
     runs = [holder_pid(settings.run_dir / f"{name}.lock") is not None for name in ("paper", "desk")]
     return is_own_paper(settings) and not any(runs)

@@ -20,11 +20,11 @@ from nodes.maker import watching
 from nodes.maker.decisions import WatchdogDecisions
 from nodes.maker.ids import SENT_FILE, Note, SentOrder, SentOrders, write_note
 from nodes.maker.watchdog import BEAT, OUT, STOPPING, Watchdog, end_earlier
-from nodes.maker.watching import GIVE_UP_NS, LOOK_NS, Silence, await_end, take_away
+from nodes.maker.watching import LOOK_NS, PATIENT_PAUSE_NS_MAX, Silence, await_end, take_away
 from tests.desk.desk_process import PATIENCE_S
 from tests.nodes.maker.makers import AWAY, PREFIX, Told, lines
 from tests.nodes.maker.scripted_venue import ScriptedVenue
-from venues.venue import ARRIVAL_MS_MAX, VenueBusyError, VenueRefusedError
+from venues.venue import ARRIVAL_MS_MAX, VenueBusyError, VenueError, VenueKeysError, VenueRefusedError
 
 LONG_S = 3_600.0
 SHORT_S = 0.01
@@ -207,28 +207,43 @@ def test_an_order_that_the_venue_does_not_cancel_keeps_no_other_in_the_book(
     noted, listed = _order("1", f"{PREFIX}1", "ETHUSDT"), _order("2", f"{PREFIX}2")
     venue.orders = {each.order_id: each for each in (noted, listed)}
     write_note(run_dir / SENT_FILE, Note([SentOrder(noted.client_order_id, "ETHUSDT", "scripted", noted)], {}))
-    cancel_in = venue.cancel_in
+    cancel_in, opens_ns = venue.cancel_in, venue.now[0] + 600 * NS_PER_SECOND
 
     def refuse_in_one_pair(symbol: str, order_id: str) -> VenueOrder | None:
-        if symbol == "ETHUSDT":
+        if symbol == "ETHUSDT" and venue.now[0] < opens_ns:
             raise VenueRefusedError("Market is closed.", -1013)
         return cancel_in(symbol, order_id)
 
     monkeypatch.setattr(venue, "cancel_in", refuse_in_one_pair)
     _take_away(venue, run_dir)
-    assert list(venue.orders) == ["1"]
-    assert [line["order_id"] for line in lines(told, "cancelled")] == ["2"]
-    assert [line["why"] for line in lines(told, "own orders may be left at the venue")] == ["Market is closed."]
+    assert venue.orders == {}
+    assert [line["order_id"] for line in lines(told, "cancelled")] == ["2", "1"]
+    tries = lines(told, "the venue failed, own orders may be open: tries on")
+    assert {line["why"] for line in tries} == {"Market is closed."}
 
 
-@pytest.mark.parametrize("is_closed", [False, True])
-def test_it_gives_up_in_the_end_and_says_so(venue: ScriptedVenue, told: Told, is_closed: bool) -> None:
-    """Nothing of a desk stays for ever; at once where the exchange is gone for good."""
+def test_it_gives_up_where_the_exchange_is_gone_for_good_and_says_so(venue: ScriptedVenue, told: Told) -> None:
+    """Nothing of a desk stays for ever, where there is nobody to ask."""
     venue.fates["all_open_orders"] = [AWAY] * 10_000
-    began_ns = venue.now[0]
-    _take_away(venue, is_closed=is_closed)
-    assert (venue.now[0] - began_ns > GIVE_UP_NS) is not is_closed
+    _take_away(venue, is_closed=True)
+    assert venue.calls.count("all_open_orders") == 1
     assert [line["prefix"] for line in lines(told, "own orders may be left at the venue")] == [PREFIX]
+
+
+@pytest.mark.parametrize("failure", [AWAY, VenueKeysError("no such key"), VenueRefusedError("Market is closed.")])
+def test_it_tries_for_as_long_as_the_venue_fails(venue: ScriptedVenue, told: Told, failure: VenueError) -> None:
+    """After a minute it had ended, with orders in the book and nobody left to take them away."""
+    venue.orders["1"] = _order("1", f"{PREFIX}1")
+    venue.fates["all_open_orders"] = [failure] * 300
+    began_ns = venue.now[0]
+    _take_away(venue)
+    assert venue.orders == {}
+    assert venue.now[0] - began_ns > 3_600 * NS_PER_SECOND
+    waits_s = [line["wait_s"] for line in lines(told, "the venue failed, own orders may be open: tries on")]
+    assert len(waits_s) == 300
+    assert waits_s == sorted(waits_s)
+    assert max(waits_s) * NS_PER_SECOND == PATIENT_PAUSE_NS_MAX
+    assert len(lines(told, "nothing is left at the venue")) == 1
 
 
 def test_no_quotes_where_it_does_not_start(run_dir: Path) -> None:
