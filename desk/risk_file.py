@@ -69,6 +69,7 @@ def read_risk(run_dir: Path, of: str | None = None) -> Account | None:
             stage=Stage[kept["stage"]],
             why=str(kept["why"]),
             since_ns=int(kept["since_ns"]),
+            is_begun=bool(kept.get("is_begun", True)),
             has=Amounts(*map(_amount, has)) if (has := kept.get("has")) else None,  # former versions kept none
             numbers={name: _amount(number) for name, number in kept.get("numbers", {}).items()},  # nor these
         )

@@ -1,15 +1,17 @@
 """How far a maker withdraws when it loses too much: stages, what leads to each, and the account they are read from.
 
 A stage is reached when its number has stood for a second, and is left only when a person says so; a peak must have
-stood as long. What is earned or lost is read from the balances, so that fees are in it: all that there is of the quote
-asset, and of the base asset what is more than neutral, at the mid. What comes to the account or leaves it without a
-trade of ours is nothing earned or lost.
+stood as long. What a day begins with is the median of its first three seconds; until then nothing is lost of it. What
+is earned or lost is read from the balances, so that fees are in it: all that there is of the quote asset, and of the
+base asset what is more than neutral, at the mid. What comes to the account or leaves it without a trade of ours is
+nothing earned or lost.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from enum import IntEnum
+from itertools import accumulate, pairwise
 from typing import Final, NamedTuple
 
 from market.account import Balance
@@ -20,6 +22,7 @@ from trading.reasons import Reason, Rule
 from trading.shown import beside
 
 STANDS_NS: Final = NS_PER_SECOND  # for which a number must stand: a sweep moves the mid for a moment
+BEGINS_NS: Final = 3 * STANDS_NS  # of a day; what stands for less than half of it is not its beginning
 DAY_NS: Final = 86_400 * NS_PER_SECOND
 
 
@@ -74,6 +77,7 @@ class Account:
         neutral_qty: of the base asset, since the day began.
         start: what there was when the day began, or when a person has resumed; quote amount.
         peak: the most that there was since a person has resumed.
+        is_begun: whether `start` and `peak` have stood, and not only been seen once.
         has: the balances that were believed last, in which what comes and goes meanwhile is found; None: not known.
         stage: how far it has withdrawn.
         why: the number that has led there, for a person.
@@ -90,6 +94,7 @@ class Account:
     since_ns: int = 0
     has: Amounts | None = None
     numbers: Mapping[str, Decimal] = field(default_factory=dict)
+    is_begun: bool = True
 
     @property
     def trip(self) -> str:
@@ -120,6 +125,9 @@ class Escalation:
         self.account: Account | None = None
         self.seen = Seen(Decimal(0), Decimal(0), Decimal(0))
         self._since_ns: dict[Stage, int] = {}  # since when the number of a stage stands
+        self._beginning: list[
+            tuple[int, Decimal, Decimal]
+        ] = []  # of a day: when it was looked at, and what there was then, of the new and of the old neutral
         self._high: tuple[int, Decimal] | None = None  # since when there is more than the peak, and the least of it
 
     @property
@@ -137,10 +145,12 @@ class Escalation:
     def resume(self) -> None:
         """Begin anew with what there is at the next look: a person has seen what is lost."""
         self.account = self._high = None
+        self._beginning.clear()
         self._since_ns.clear()
 
     def flow(self, value: Decimal) -> None:
         """Take it that so much was paid in, or out if it is negative, quote amount: that is neither earned nor lost."""
+        self._beginning = [(at_ns, new + value, old + value) for at_ns, new, old in self._beginning]
         if self._high is not None:
             self._high = self._high[0], self._high[1] + value
         if self.account is not None:
@@ -162,11 +172,13 @@ class Escalation:
             neutral_qty: how much of the base asset is no position.
             position_use: the position as times its limit, at its worst.
         """
-        account = self._of_today(now_ns, mid, balances, neutral_qty)
+        account, is_of_today = self._of_today(now_ns, mid, balances, neutral_qty)
         equity = self._equity(mid, balances, account.neutral_qty)
-        peak = self._peak(now_ns, account.peak, equity)
+        peak = self._peak(now_ns, account.peak, equity) if account.is_begun else account.peak
         self.account = account = replace(account, peak=peak, has=self._amounts(balances))
-        self.seen = Seen(account.start - equity, max(Decimal(0), peak - equity), position_use)
+        loss = account.start - equity if is_of_today else Decimal(0)
+        drawdown = max(Decimal(0), peak - equity) if account.is_begun else Decimal(0)
+        self.seen = Seen(loss, drawdown, position_use)
         reached = self._reached(now_ns)
         if reached is None or reached[0] <= account.stage:
             return None
@@ -174,17 +186,25 @@ class Escalation:
         self.account = replace(account, stage=stage, why=why, numbers=numbers, since_ns=now_ns)
         return stage
 
-    def _of_today(self, now_ns: int, mid: Decimal, balances: Mapping[str, Balance], neutral_qty: Decimal) -> Account:
-        """Return the account of the day that it is now; the distance to the peak goes with it."""
+    def _of_today(
+        self, now_ns: int, mid: Decimal, balances: Mapping[str, Balance], neutral_qty: Decimal
+    ) -> tuple[Account, bool]:
+        """Return the account, and whether it is that of the day that it is now: not before that has begun for long."""
         day, account = now_ns // DAY_NS, self.account
         equity = self._equity(mid, balances, neutral_qty)
         if account is None:
-            return Account(day, neutral_qty, equity, equity)
-        if account.day >= day:  # a clock that was set back begins no day
-            return account
+            account = Account(day, neutral_qty, equity, equity, is_begun=False)
+        if account.is_begun and account.day >= day:  # a clock that was set back begins no day
+            return account, True
+        self._beginning.append((now_ns, equity, self._equity(mid, balances, account.neutral_qty)))
+        if (stood := _middle(self._beginning)) is None:
+            return account, False
+        self._beginning.clear()
         self._high = None
-        drawdown = max(Decimal(0), account.peak - self._equity(mid, balances, account.neutral_qty))
-        return replace(account, day=day, neutral_qty=neutral_qty, start=equity, peak=equity + drawdown)
+        start, before = stood
+        drawdown = max(Decimal(0), account.peak - before) if account.is_begun else Decimal(0)  # goes with the peak
+        begun = replace(account, day=max(day, account.day), neutral_qty=neutral_qty, start=start)
+        return replace(begun, peak=start + drawdown, is_begun=True), True
 
     def _peak(self, now_ns: int, peak: Decimal, equity: Decimal) -> Decimal:
         """Return the most that there was for long enough: a sweep moves the mid, and up as well as down."""
@@ -231,3 +251,20 @@ class Escalation:
             return None
         texts, numbers = standing[max(stood)]
         return max(stood), "; ".join(texts), numbers
+
+
+def _middle(seen: Sequence[tuple[int, Decimal, Decimal]]) -> tuple[Decimal, Decimal] | None:
+    """Return the median of each of two numbers, over time; None if they were not looked at for long enough.
+
+    Each counts until the next look, a second at most: one that was seen before a long pause is no more than a moment.
+    """
+    lasts_ns = [min(max(0, later[0] - each[0]), STANDS_NS) for each, later in pairwise(seen)]
+    if sum(lasts_ns) < BEGINS_NS:
+        return None
+
+    def median(numbers: Sequence[Decimal]) -> Decimal:
+        by_size = sorted(zip(numbers, lasts_ns, strict=False))  # of the last look nobody knows how long it lasts
+        reached_ns = accumulate(ns for _, ns in by_size)
+        return next(number for (number, _), ns in zip(by_size, reached_ns, strict=True) if 2 * ns >= sum(lasts_ns))
+
+    return median([new for _, new, _ in seen]), median([old for _, _, old in seen])

@@ -24,6 +24,7 @@ BTCUSDT = default_instruments()[0]
 MID = Decimal(100_000)
 LIMITS = Triggers(daily_loss=Decimal(1_000), drawdown=Decimal(2_000))
 NOON_NS = DAY_NS // 2
+BTC_2 = {"USDT": Balance(Decimal(0), Decimal(0)), "BTC": Balance(Decimal(2), Decimal(0))}
 
 
 class Looked:
@@ -39,10 +40,18 @@ class Looked:
             "USDT": Balance(Decimal(quote), Decimal(0)),
             "BTC": Balance(Decimal(0), Decimal(base)),
         }
-        for _ in range(2):
+        for _ in range(5):
             self.escalation.look(self.now_ns, mid, balances, Decimal(neutral), Decimal(use))
             self.now_ns += STANDS_NS
         return self.escalation.stage
+
+
+def begun() -> Escalation:
+    """Return an escalation whose day has begun at `MID`, just before `NOON_NS`, with a position of 1 BTC."""
+    one = Escalation(LIMITS, BTCUSDT)
+    for at in range(-5, 0):
+        one.look(NOON_NS + at * STANDS_NS, MID, BTC_2, Decimal(1), Decimal(0))
+    return one
 
 
 def test_each_stage_has_its_number() -> None:
@@ -97,28 +106,78 @@ def test_position_counts_at_the_mid_and_what_is_neutral_does_not() -> None:
 
 def test_number_that_stands_for_a_moment_leads_nowhere() -> None:
     """A sweep moves the mid, and the book is filled again."""
-    one = Escalation(LIMITS, BTCUSDT)
-    balances = {"USDT": Balance(Decimal(0), Decimal(0)), "BTC": Balance(Decimal(2), Decimal(0))}
+    one = begun()
+    balances = BTC_2
     reached = [
-        one.look(at * (STANDS_NS - 1), mid, balances, Decimal(1), Decimal(0))
+        one.look(NOON_NS + at * (STANDS_NS - 1), mid, balances, Decimal(1), Decimal(0))
         for at, mid in enumerate((MID, MID * 9 / 10, MID, MID * 9 / 10, MID * 9 / 10))
     ]
     assert reached == [None] * 5
-    assert one.look(5 * STANDS_NS, MID * 9 / 10, balances, Decimal(1), Decimal(0)) == Stage.DISCONNECTS
+    assert one.look(NOON_NS + 5 * STANDS_NS, MID * 9 / 10, balances, Decimal(1), Decimal(0)) == Stage.DISCONNECTS
 
 
 def test_peak_that_stands_for_a_moment_is_none() -> None:
     """A sweep had carried the mid upwards: once it was back, a drawdown that nobody had lost cancelled all."""
-    one = Escalation(LIMITS, BTCUSDT)
-    balances = {"USDT": Balance(Decimal(0), Decimal(0)), "BTC": Balance(Decimal(2), Decimal(0))}
+    one, balances = begun(), BTC_2
     for at, mid in enumerate((MID, MID * 11 / 10, MID, MID * 11 / 10, MID * 12 / 10, MID, MID, MID)):
-        assert one.look(at * STANDS_NS * 2 // 3, mid, balances, Decimal(1), Decimal(0)) is None
+        assert one.look(NOON_NS + at * STANDS_NS * 2 // 3, mid, balances, Decimal(1), Decimal(0)) is None
         assert one.seen.drawdown == 0
-    one.look(9 * STANDS_NS, MID * 11 / 10, balances, Decimal(1), Decimal(0))
+    one.look(NOON_NS + 9 * STANDS_NS, MID * 11 / 10, balances, Decimal(1), Decimal(0))
     one.flow(MID / 10)
     for at, (mid, drawdown) in enumerate(((MID * 12 / 10, 0), (MID * 13 / 10, 0), (MID, 20_000)), 10):
-        one.look(at * STANDS_NS, mid, balances, Decimal(1), Decimal(0))
+        one.look(NOON_NS + at * STANDS_NS, mid, balances, Decimal(1), Decimal(0))
         assert one.seen.drawdown == drawdown, "the least of what has stood"
+
+
+@pytest.mark.parametrize("factor", ["1.1", "0.9"])
+@pytest.mark.parametrize("is_first", [True, False])
+def test_day_begins_with_what_stands_and_not_with_a_moment(factor: str, *, is_first: bool) -> None:
+    """A sweep at midnight, or as the desk came up, was the beginning: all day long so much was lost, or could be."""
+    one = Escalation(LIMITS, BTCUSDT) if is_first else begun()
+    midnight_ns, lost = 2 * DAY_NS, set()
+    for at in range(20):  # one that stands for 0.9 s, and comes back for a moment
+        mid = MID * Decimal(factor) if at < 3 or at == 6 else MID
+        reached = one.look(midnight_ns + at * 3 * STANDS_NS // 10, mid, BTC_2, Decimal(1), Decimal(0))
+        assert reached is None
+        lost.add(one.seen.loss)
+    assert lost == {0}
+    assert one.account is not None
+    assert (one.account.day, one.account.start, one.seen.drawdown) == (2, MID, Decimal(0))
+    assert (one.account.peak, one.account.is_begun) == (MID, True)
+
+
+def test_day_that_has_only_begun_to_begin_begins_anew_over_a_restart() -> None:
+    """What was seen once was kept as what the day had begun with, whatever came after it."""
+    one = Escalation(LIMITS, BTCUSDT)
+    one.look(NOON_NS, MID * 11 / 10, BTC_2, Decimal(1), Decimal(0))
+    successor = Escalation(LIMITS, BTCUSDT)
+    successor.account = one.account
+    for at in range(1, 6):
+        assert successor.look(NOON_NS + at * STANDS_NS, MID, BTC_2, Decimal(1), Decimal(0)) is None
+    assert successor.account is not None
+    assert (successor.account.start, successor.account.peak, successor.seen.loss) == (MID, MID, Decimal(0))
+
+
+def test_one_look_before_a_long_pause_is_a_moment() -> None:
+    """In a market that nobody trades in, a maker looks every five seconds."""
+    one = Escalation(LIMITS, BTCUSDT)
+    for at, mid in enumerate((MID * 11 / 10, MID, MID, MID)):
+        one.look(NOON_NS + at * 5 * STANDS_NS, mid, BTC_2, Decimal(1), Decimal(0))
+    assert one.account is not None
+    assert (one.account.start, one.account.is_begun) == (MID, True)
+
+
+def test_deposit_while_a_day_begins_is_no_part_of_it() -> None:
+    """What comes without a trade is neither earned nor lost, then neither."""
+    one = Escalation(LIMITS, BTCUSDT)
+    richer = BTC_2 | {"USDT": Balance(Decimal(5_000), Decimal(0))}
+    for at in range(6):
+        if at == 3:
+            one.flow(Decimal(5_000))
+        one.look(NOON_NS + at * STANDS_NS, MID, BTC_2 if at < 3 else richer, Decimal(1), Decimal(0))
+        assert one.seen.loss == 0
+    assert one.account is not None
+    assert one.account.start == MID + 5_000
 
 
 def test_day_begins_anew_and_the_peak_stays() -> None:

@@ -22,8 +22,14 @@ MID_TICKS = 9_138_500
 
 def lose(maker: ScriptedMaker, venue: ScriptedVenue, left: str) -> None:
     """Let its bitcoin be worth so much less that so much is left of 10,000, and time for the maker to see that."""
-    maker.cycle()
+    begin(maker, venue)
     venue.mid_ticks = MID_TICKS - 100 * (10_000 - int(left))
+    begin(maker, venue)
+
+
+def begin(maker: ScriptedMaker, venue: ScriptedVenue) -> None:
+    """Give the maker the time that a day's beginning takes."""
+    maker.cycle()
     for _ in range(4):
         venue.now[0] += NS_PER_SECOND
         maker.cycle()
@@ -251,3 +257,22 @@ def test_position_beyond_its_limit_at_the_start_is_told_once(
         one.cycle()
     (line,) = lines(told, "holds more than its limit: the limit was set below that")
     assert (line["times"], figures(one)["position_use"]) == ("1.25", "1.2500")
+
+
+def test_day_that_has_only_begun_to_begin_begins_anew_over_a_restart(
+    quoting: ScriptedMaker, venue: ScriptedVenue, run_dir: Path
+) -> None:
+    """A mid of one moment was kept as what the day had begun with, over every restart of it."""
+    venue.now[0] += NS_PER_SECOND
+    quoting.cycle()
+    kept = read_risk(run_dir, OF)
+    assert kept is not None
+    assert not kept.is_begun
+    venue.mid_ticks = MID_TICKS - 100_000
+    with a_maker(run_dir, venue) as successor:
+        begin(successor, venue)
+        assert figures(successor)["lost_today"] == "0.00"
+        kept = read_risk(run_dir, OF)
+        assert kept is not None
+        assert kept.is_begun
+        assert kept.start == Decimal(10_000) + (MID_TICKS - 100_000) * Decimal("0.01")
