@@ -286,11 +286,13 @@ sub settle () {
     until_so('the last answer', sub { !$cancels{$fence} });
 }
 
+my $cuts_due = 0;    # counted, not diced: how often it is cut is no matter of chance
 until_so('the logon', sub { $is_logged_on });
 for (my $number = 1; $number <= $option{count} + $put_off; $number++) {
     until_so('the gateway answers', sub { $is_logged_on && now() > $pause_until });
     act($number);
-    if (rand() < $option{cuts}) { rand() < 0.5 ? $cut_input = 1 + int rand 300 : ($cut_output = 1 + int rand 60) }
+    $cuts_due += $option{cuts};
+    if ($cuts_due >= 1 && !defined $cut_input && !defined $cut_output) { $cuts_due--; rand() < 0.5 ? $cut_input = 1 + int rand 300 : ($cut_output = 1 + int rand 60) }
     my $next_at = now() + 1 / $option{rate};
     do { turn(1 / $option{rate}) } while now() < $next_at;
 }
