@@ -281,6 +281,8 @@ class OwnOrders:
 
     def _own(self, order: VenueOrder, instrument: Instrument) -> OwnOrder | None:
         terms, name = in_steps(order.price, order.leaves_qty, instrument), order.client_order_id
+        if in_steps(order.price, order.qty, instrument) is None:  # as after a change of the lot: an amend has no words
+            return None  # for all of it, though what is left may be of whole lots
         return None if terms is None else OwnOrder(name, order.side, *terms, self._since_ns[name])
 
     def _hear_late(self, order: VenueOrder, now_ns: int) -> Heard:

@@ -544,6 +544,19 @@ def test_order_of_a_run_with_finer_steps_is_cancelled(one: Driven) -> None:
     assert not one.trader.orders.open
 
 
+def test_partly_filled_order_of_a_run_with_finer_lots_is_cancelled_and_ends_nobody(one: Driven) -> None:
+    """What was left of it was of whole lots, and it of none: the amend that made it smaller ended the maker."""
+    one.hear(BOOK)
+    half = BTCUSDT.lot_size / 2
+    left = order_of(Place("tb-7", Side.BUY, 90, 20))
+    left = replace(left, qty=left.qty + half, filled_qty=half, status="PARTIALLY_FILLED")
+    one.hear(one.listed(left))
+    assert Cancel("tb-7", "7", OFF_GRID) in one.hear(HELD).actions
+    assert one.inboxes[-1].orders == []
+    one.hear(news.OrderNews(replace(left, status="CANCELED")))
+    assert not one.trader.orders.open
+
+
 def test_orders_that_are_not_ours_are_none_of_our_business(one: Driven) -> None:
     """Another prefix: another desk, or a person."""
     one.hear(BOOK)
