@@ -65,7 +65,7 @@ class _Day:
     written_ns: int = 0  # on the monotonic clock
     pause_ns: int = 0
     is_behind: bool = False  # whether the file lacks something of `head`
-    markouts: Sequence[JsonObject] = ()  # as the file has them
+    markouts: Sequence[JsonObject] = ()  # as they were written last; the first record of a day is written at once
 
 
 class Recorder:
@@ -216,7 +216,6 @@ class Recorder:
             return _Day(self._empty(day, ""), None, mark, aside=foreign)
         head = _head_of(document)
         loaded = _Day(book, head, mark, head.get("account_id", ""), head.get("resets", []))
-        loaded.markouts = document.get("markouts", ())
         loaded.book.add(self._others.since_opening(loaded.book, head), {})
         return loaded
 
@@ -249,7 +248,6 @@ class Recorder:
         day.is_behind = len(book.rows) > document["total_trades"]
         day.book, day.head = book, refigured(head, book) if day.is_behind else head
         day.account_id, day.resets = head.get("account_id", ""), head.get("resets", [])
-        day.markouts = document.get("markouts", ())
 
     def _reset_reason(self, day: _Day, snapshot: AccountSnapshot) -> str | None:
         """Return why the snapshot is of another account than what is on file, or None if it need not be."""

@@ -24,7 +24,10 @@ _OF_THE_DAY: Final = (
     *("pnl", "unrealized", "marked_pnl", "spread_capture", "inventory_pnl", "fees"),
     *("trades", "buys", "sells", "equity", "equity_asset", "equity_assets", "read_ms", "failing"),
 )
-_OF_THE_MAKER: Final = ("position", "neutral", "presence", "presence_minute", "picked_off", "last_decision")
+_OF_THE_MAKER: Final = (
+    *("position", "neutral", "presence", "presence_minute", "presence_minutes"),
+    *("picked_off", "last_decision"),
+)
 
 
 def row_of(status: Status, kind: str) -> Mapping[str, Any] | None:

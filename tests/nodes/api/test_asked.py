@@ -156,6 +156,9 @@ def test_one_is_made_at_a_time_and_few_wait() -> None:
         assert asked.ask(0, make) is None
         with pytest.raises(ServiceUnavailable):
             asked.ask("one more", make)
+        for _ in range(WAITING_MAX):
+            await asyncio.sleep(0)  # all of them have had their turn to begin
+        assert running == 1
         go.set()
         assert await asked.answer(WAITING_MAX - 1, make, 10) == Made(0, b"x", "")
         assert most == 1

@@ -1,7 +1,9 @@
 """What a maker counts of its venue: requests, errors by code, what waits for a trade, and how long answers take."""
 
+from decimal import Decimal
 from typing import Any
 
+from market.account import VenueOrder
 from market.clock import NS_PER_MS, NS_PER_SECOND
 from market.codes import Side
 from market.depth import Depth
@@ -82,6 +84,10 @@ def test_each_way_to_the_venue_has_an_age_of_its_own() -> None:
     figure = heard.figure(9 * second)
     assert (figure["market_ms"], figure["account_ms"], figure["rest_ms"]) == (5_000, None, 6_000)
     assert figure["silent"] == "hung up"
+    order = VenueOrder("7", "1", "BTCUSDT", Side.BUY, Decimal(1), Decimal(2), Decimal(0), "NEW", 0)
+    heard.take([news.OrderNews(order)], 8 * second)
+    figure = heard.figure(9 * second)
+    assert (figure["market_ms"], figure["account_ms"], figure["rest_ms"]) == (5_000, 8_000, 6_000)
     heard.take([news.Following()], 10 * second)
     assert heard.figure(10 * second)["silent"] is None
 
