@@ -20,7 +20,7 @@ export function drawMoney(line) {
     ["open, at the mid", amount(day.unrealized)],
     [`equity of ${(day.equity_assets ?? []).join(" + ") || "the pair"}`, day.equity === null ? "–" : `${decimals(day.equity, 2)} ${day.equity_asset}`],
     ["trades", `${day.trades}: ${day.buys} buys, ${day.sells} sells`],
-    ["two-sided", `${percent(money.maker.presence)} of ${decimals(money.maker.presence_minutes?.[1], 0)} min today`],
+    ["two-sided", `${percent(money.maker.presence)}${money.maker.presence ? ` of ${decimals(money.maker.presence_minutes?.[1], 0)} min today` : ""}`],
   ];
   drawTerms(section.querySelector("dl"), terms);
 }
