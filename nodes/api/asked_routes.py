@@ -8,7 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
-from sanic.exceptions import BadRequest, NotFound
+from sanic.exceptions import BadRequest, NotFound, ServiceUnavailable
 from sanic.request import Request
 from sanic.response import HTTPResponse
 
@@ -122,5 +122,8 @@ class AskedRoutes:
         if name:
             if name not in paths:
                 raise NotFound(f"there is no log of {name[:40]!r}; there are {', '.join(paths) or 'none'}")
-            lines = await asyncio.to_thread(tail_of, paths[name], LOG_BYTES_MAX, LINES_MAX)
+            try:
+                lines = await asyncio.to_thread(tail_of, paths[name], LOG_BYTES_MAX, LINES_MAX)
+            except OSError as error:  # one that is just being put aside, too
+                raise ServiceUnavailable(f"{paths[name]} cannot be read: {error.strerror}") from None
         return HTTPResponse(dumps({"logs": [*paths], "node": name, "lines": lines}), content_type="application/json")

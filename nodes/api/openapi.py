@@ -125,7 +125,11 @@ CALLS: Final = (
     _Call(
         "/api/logs",
         "Tell the last 500 lines of a node's log.",
-        {200: ("`lines`, and which `logs` there are", _JSON), 404: ("there is no such log", _JSON)},
+        {
+            200: ("`lines`, and which `logs` there are", _JSON),
+            404: ("there is no such log", _JSON),
+            503: ("it cannot be read", _JSON),
+        },
         (_Parameter("node", "whose; without it only which there are", {"type": "string"}),),
     ),
     _Call(

@@ -26,15 +26,22 @@ class ToldAlerts:
     def look(self) -> JsonObject:
         """Return `standing` (key, severity, text) and `last`, newest first: what began, ended, happened; no fills.
 
-        Raises:
-            OSError: if a file that is there cannot be read.
+        A file that cannot be read is said so in `last`, and tried again the next time.
         """
-        marks = [_mark_of(path) for path in self._paths]
-        if marks != self._marks:
-            told = read_told(self._paths[0]).values()
-            standing = [{"key": each.key, "severity": each.severity, "text": each.text} for each in told]
-            self._value = {"standing": standing, "last": _last(self._paths[1])}
-            self._marks = marks
+        try:
+            marks = [_mark_of(path) for path in self._paths]
+            if marks != self._marks:
+                told = read_told(self._paths[0]).values()
+                standing = [{"key": each.key, "severity": each.severity, "text": each.text} for each in told]
+                self._value = {"standing": standing, "last": _last(self._paths[1])}
+                self._marks = marks
+        except FileNotFoundError:
+            self._marks = ()  # the log is just being put aside
+        except OSError as error:
+            said = _event(f"what the desk has told cannot be read: {error.strerror or error}: {error.filename}")
+            if self._value["last"] != [said]:
+                self._value = {"standing": [], "last": [said]}
+            self._marks = ()
         return self._value
 
 

@@ -134,6 +134,9 @@ def test_tells_the_last_lines_of_a_log_that_there_is(served: Api) -> None:
     (folder / "maker.log").write_text("one\ntwo\n")
     assert served.get("/api/logs").document == {"logs": ["maker"], "node": "", "lines": []}
     assert served.get("/api/logs?node=maker").document["lines"] == ["one", "two"]
+    (folder / "worn.log").mkdir()
+    answer = served.get("/api/logs?node=worn")
+    assert (answer.status, "Is a directory" in answer.document["error"]) == (503, True)
     for name in ("../api.token", "..%2fapi.token", "%2e%2e/logs/maker", "nobody"):
         assert served.get(f"/api/logs?node={name}").status == 404
 

@@ -4,6 +4,9 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from nodes.api import told_alerts
 from nodes.api.told_alerts import LAST_MAX, ToldAlerts, tail_of
 
 
@@ -42,6 +45,34 @@ def test_is_bounded_and_says_what_is_no_alert(tmp_path: Path) -> None:
     texts = _texts(ToldAlerts(tmp_path).look())
     assert texts[:2] == [lost.strip(), "told 999"]
     assert len(texts) == LAST_MAX
+
+
+def test_a_log_that_cannot_be_read_is_said_and_ends_nothing(tmp_path: Path) -> None:
+    """The api follows the feed in the same loop: it would end with it."""
+    log = tmp_path / "logs" / "alerts.log"
+    log.mkdir(parents=True)
+    alerts = ToldAlerts(tmp_path)
+    (text,) = _texts(alerts.look())
+    assert text == f"what the desk has told cannot be read: Is a directory: {log}"
+    assert alerts.look() is alerts.look(), "it is told once"
+    log.rmdir()
+    log.write_text(_line(1))
+    assert _texts(alerts.look()) == ["told 1"]
+
+
+def test_a_log_that_is_being_put_aside_is_read_the_next_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between the look at it and the reading of it the desk begins another one."""
+    (tmp_path / "logs").mkdir()
+    (tmp_path / "logs" / "alerts.log").write_text(_line(1))
+    alerts = ToldAlerts(tmp_path)
+    with monkeypatch.context() as patched:
+        patched.setattr(told_alerts, "tail_of", _gone)
+        assert alerts.look() == {"standing": [], "last": []}
+    assert _texts(alerts.look()) == ["told 1"]
+
+
+def _gone(*_: Any) -> list[str]:
+    raise FileNotFoundError(2, "No such file or directory")
 
 
 def test_a_tail_has_whole_lines_alone(tmp_path: Path) -> None:
