@@ -255,7 +255,7 @@ def test_one_cursor_is_over_both_charts(opened: Opened) -> None:
     box = page.locator("#near .u-over").bounding_box()
     assert box is not None
     page.mouse.move(box["x"] + box["width"] - 4, box["y"] + 20)
-    page.wait_for_function(_LEGENDS_MATCH, arg="bps .* bps")
+    page.wait_for_function(_LEGENDS_MATCH, arg="^bid .* · ask ")
     page.mouse.move(2, 2)
     page.wait_for_function("document.querySelector('#candles-legend').textContent === ''")
     page.focus("#charts")

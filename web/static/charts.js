@@ -40,6 +40,7 @@ export class Charts {
       if (changed.has("fills") || changed.has("hello")) this.drawFills(line);
     }
     if ("uPlot" in window && changed.has("v")) this.drawNear(line);
+    if (this.at !== null) this.tell(); // what was then may have come only now
   }
 
   // --- candles ---
@@ -128,6 +129,7 @@ export class Charts {
     if (now - this.nearDrawn < NEAR_DRAW_MS) return;
     this.nearDrawn = now;
     this.plot ??= this.beginNear();
+    this.plot.syncRect(true); // what stands above it may have grown: it looks anew where it is
     this.plot.setData([this.near[0], this.near[1], this.near[2], this.near[3], this.near[3].map((each) => (each === null ? null : -each))]);
     this.plot.setScale("x", { min: row[0] - NEAR_S, max: row[0] });
     this.pointNear();
