@@ -391,8 +391,7 @@ class Trader:
         """Take it that an order stands that was to go: it is tried again, after the others, and not at once."""
         self._awaited.undo(said.undone, self._now_ns)
         self.orders.keep(said.client_order_id)
-        if self.why_out is None:
-            self._is_news, self._soonest_ns = True, max(self._soonest_ns, self._now_ns + KEPT_PAUSE_NS)
+        self._is_news, self._soonest_ns = True, max(self._soonest_ns, self._now_ns + KEPT_PAUSE_NS)
         self._notes.append(notes.Kept(said.client_order_id, said.why))
 
     def _found(self, said: news.Found) -> None:

@@ -221,6 +221,26 @@ def test_a_refused_cancel_ends_no_look_of_a_maker_that_leaves(one: Driven) -> No
     assert cancel.order_id == "9"
 
 
+def test_refused_cancels_of_a_maker_that_leaves_are_not_sent_again_and_again(one: Driven) -> None:
+    """Each counts at the venue: a halted maker with many levels was on its way to a ban, four times a second each."""
+    orders = one.quotes()
+    one.trader.leave(HALTED, one.now_ns)
+    began_ns, said, cancels = one.now_ns, list[news.News](), 0
+    while one.now_ns - began_ns < 10 * NS_PER_SECOND:
+        outbox = one.hear(*said)
+        said = [
+            news.Kept(action.client_order_id, "Market is closed.")
+            if isinstance(action, Cancel)
+            else one.listed(*orders)
+            for action in outbox.actions
+        ]
+        cancels += sum(isinstance(action, Cancel) for action in outbox.actions)
+        if not said:
+            assert outbox.wake_ns is not None
+            one.now_ns = max(one.now_ns, outbox.wake_ns)
+    assert 8 * len(orders) <= cancels <= 11 * len(orders)
+
+
 @pytest.mark.parametrize(
     ("fate", "is_late"),
     [
