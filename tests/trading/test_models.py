@@ -12,7 +12,9 @@ from market.codes import Side
 from market.depth import Depth, Level
 from tests.trading.markets import at_mid
 from trading.models import MODELS, model_named
+from trading.models.ladder import Ladder
 from trading.models.parameters import Parameters
+from trading.models.spreads import Distances, Symmetric
 from trading.order_rules import OrderRules
 from trading.quoting import Arrivals, Estimates, Market, Quote
 from trading.reasons import Rule
@@ -220,6 +222,22 @@ def test_levels_of_a_side_that_is_held_back_keep_their_steps() -> None:
     assert reasons == {Rule.WOULD_TAKE}
     bids, _ = quoted("symmetric", parameters, market._replace(position=-FULL))
     assert [price for price, _ in bids] == [9_138_500, 9_133_930, 9_129_361]
+
+
+@pytest.mark.parametrize(("position", "side", "wanted"), [(FULL, Side.BUY, 9_321_270), (-FULL, Side.SELL, 8_955_730)])
+def test_quote_that_is_held_back_twice_tells_where_the_model_wanted_it(
+    position: Decimal, side: Side, wanted: int
+) -> None:
+    """Held at the touch and then by our own other side it told the touch for what the model wanted."""
+
+    class Beyond(Symmetric):
+        def distances(self, *_: object) -> Distances:
+            return Distances(Decimal("-0.02"), Decimal("-0.02"))
+
+    market = MID._replace(depth=Depth((Level(9_138_499, 1),), (Level(9_138_501, 1),)), position=position)
+    (quote,) = [each for each in Ladder(PLAIN, Beyond(PLAIN)).quotes(market) if each.side == side]
+    assert (quote.why.rule, quote.why.numbers["wanted_ticks"]) == (Rule.CROSSING, wanted)
+    assert f"at {wanted} ticks" in quote.why.text
 
 
 def test_levels_whose_step_is_less_than_a_tick_stand_a_tick_apart() -> None:

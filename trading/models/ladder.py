@@ -54,13 +54,14 @@ class Ladder:
         held = (market.position or Decimal(0)) * mid / own.inventory
         inventory = min(max(held, Decimal(-1)), Decimal(1))
         distances = self._spread.distances(inventory, market.seen)
-        bid = _held(Side.BUY, centre_ticks * (1 - distances.bid), asks[0].price_ticks - 1, _TAKING)
-        ask = _held(Side.SELL, centre_ticks * (1 + distances.ask), bids[0].price_ticks + 1, _TAKING)
+        bid_ticks, ask_ticks = centre_ticks * (1 - distances.bid), centre_ticks * (1 + distances.ask)
+        bid = _held(Side.BUY, bid_ticks, asks[0].price_ticks - 1, _TAKING)
+        ask = _held(Side.SELL, ask_ticks, bids[0].price_ticks + 1, _TAKING)
         if bid.price_ticks >= ask.price_ticks:  # with other takers on either side: what adds to the position makes way
             if inventory > 0:
-                bid = _held(Side.BUY, bid.ticks, ask.price_ticks - 1, _CROSSING)
+                bid = _held(Side.BUY, bid_ticks, ask.price_ticks - 1, _CROSSING)
             else:
-                ask = _held(Side.SELL, ask.ticks, bid.price_ticks + 1, _CROSSING)
+                ask = _held(Side.SELL, ask_ticks, bid.price_ticks + 1, _CROSSING)
         first_lots = own.notional / mid / market.instrument.lot_size
         bid_part, ask_part = (1 - own.size_skew * max(adding, Decimal(0)) for adding in (inventory, -inventory))
         step_ticks = centre_ticks * own.level_step
