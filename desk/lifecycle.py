@@ -10,7 +10,7 @@ from typing import Any
 
 from desk.outlet import LOG_FILE, put_log_aside
 from desk.plan import Instance
-from desk.run_dir import STAYS_DOWN, NodeError
+from desk.run_dir import STAYS_DOWN, WATCHDOG, NodeError
 from desk.stopping import StopBudget
 from desk.template import Beginner, Process, signal_name
 from market.backoff import Backoff
@@ -294,7 +294,8 @@ def put_logs_aside(logs: Path, names: Collection[str]) -> None:
 def last_error(path: Path) -> str:
     """Return the last thing a node's log complains about, as one line; what it merely tells is none.
 
-    What is no line of the log, as the interpreter's own last words, is a complaint.
+    What is no line of the log, as the interpreter's own last words, is a complaint. What the watchdog says after the
+    end of its maker is none of that.
     """
     try:
         with path.open("rb") as file:
@@ -308,6 +309,6 @@ def last_error(path: Path) -> str:
         said = {name: text[1:-1] for name, text in _FIELD.findall(line)}
         if "level" not in said:
             return f"{line[:200]} (see {path})"
-        if said["level"] in _COMPLAINTS:
+        if said["level"] in _COMPLAINTS and said.get("node") != WATCHDOG:
             return said.get("why") or f"{said.get('event', line[:200])} (see {path})"
     return f"it said nothing (see {path})"

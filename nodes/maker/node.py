@@ -11,7 +11,7 @@ from market.clock import steady_clock
 from nodes.maker.elsewhere import Elsewhere
 from nodes.maker.ids import SentOrders, own_prefix
 from nodes.maker.maker import Maker
-from nodes.maker.watchdog import Watchdog, end_earlier
+from nodes.maker.watchdog import Watchdog
 from nodes.node import Node
 from trading.sending_rate import SentLately
 from trading.spending import Spending
@@ -60,15 +60,29 @@ def clean_up(node: Node) -> None:
     """Cancel what a maker of this desk that was killed has left at the venue, whatever its strategy is.
 
     Raises:
-        NodeError: if orders of ours may be left there.
+        NodeError: if orders of ours may be left there; a watchdog tries on.
     """
-    end_earlier(node.settings.run_dir)
+    prefix = own_prefix(node.settings.run_dir)
+    watchdog = Watchdog(node.settings.run_dir, prefix)  # takes over from an earlier one, and tries on where we give up
     try:
-        maker = _maker(node, _polling_line, model_of(node.settings))
-    except VenueError as error:
-        prefix = own_prefix(node.settings.run_dir)
-        raise NodeError(f"own orders ({prefix}...) may be left at the venue: {error}") from None
-    maker.stop()
+        _await_watchdog(node, watchdog)
+        try:
+            maker = _maker(node, _polling_line, model_of(node.settings))
+        except VenueError as error:
+            raise NodeError(f"own orders ({prefix}...) may be left at the venue: {error}") from None
+        maker.stop()
+        watchdog.release()
+    finally:
+        watchdog.close()
+
+
+def _await_watchdog(node: Node, watchdog: Watchdog) -> None:
+    """Have somebody who tries on; orders are taken away though there is none."""
+    try:
+        watchdog.await_ready()
+    except NodeError:
+        node.log.warning("no watchdog starts: what cannot be cancelled now, nobody tries again")
+    watchdog.stopping()
 
 
 _MakeLine = Callable[[Settings, BinanceVenue, Callable[[], int]], TradingLine]

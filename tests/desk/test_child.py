@@ -36,6 +36,7 @@ def test_what_has_looked_after_orders_tells_whether_some_are_left(code: int) -> 
 TOLD = "timestamp='08:41:30Z' level='info' node='maker' event='cancelled' why='requote: 9 ticks off' order_id='7'"
 WARNED = "timestamp='08:41:31Z' level='warning' node='maker' event='not quoting' why=\"it's late\" wait_s=2.0"
 BUG = "timestamp='08:41:32Z' level='error' node='maker' event='stopped by a bug of ours' exception='why=1'"
+TRIES_ON = "timestamp='08:41:34Z' level='warning' node='watchdog' event='it failed' why='out of reach' wait_s=0.1"
 ENDED = "timestamp='08:41:33Z' level='info' node='maker' event='stopped' after_s=13.4"
 
 
@@ -46,6 +47,7 @@ ENDED = "timestamp='08:41:33Z' level='info' node='maker' event='stopped' after_s
         ([TOLD, ENDED], "it said nothing (see {path})"),
         ([WARNED, TOLD, ENDED], "it's late"),
         ([WARNED, BUG], "stopped by a bug of ours (see {path})"),
+        ([WARNED, TRIES_ON], "it's late"),
         ([TOLD, "Fatal Python error: Aborted", ""], "Fatal Python error: Aborted (see {path})"),
         ([WARNED, *[TOLD] * 1_000], "it said nothing (see {path})"),
     ],

@@ -1,5 +1,6 @@
 """The watchdog: when it acts, and what it does."""
 
+import contextlib
 import os
 import signal
 import socket
@@ -12,15 +13,18 @@ import pytest
 import structlog
 
 from desk.decisions_file import last_decisions
-from desk.run_dir import WATCHDOG, LockFile, NodeError
+from desk.run_dir import WATCHDOG, LockFile, NodeError, holder_pid
+from desk.settings import load_settings
 from market.account import VenueOrder
 from market.clock import NS_PER_MS, NS_PER_SECOND
 from market.codes import Side
 from nodes.maker import watching
 from nodes.maker.decisions import WatchdogDecisions
 from nodes.maker.ids import SENT_FILE, Note, SentOrder, SentOrders, write_note
+from nodes.maker.node import clean_up
 from nodes.maker.watchdog import BEAT, OUT, STOPPING, Watchdog, end_earlier
 from nodes.maker.watching import LOOK_NS, PATIENT_PAUSE_NS_MAX, Silence, await_end, take_away
+from nodes.node import Node
 from tests.desk.desk_process import PATIENCE_S
 from tests.nodes.maker.makers import AWAY, PREFIX, Told, lines
 from tests.nodes.maker.scripted_venue import ScriptedVenue
@@ -263,3 +267,28 @@ def test_no_earlier_one_is_ended_where_there_is_none(run_dir: Path) -> None:
     """A lock that nobody holds is no watchdog."""
     LockFile(run_dir / f"{WATCHDOG}.lock", "nobody").release()
     assert not end_earlier(run_dir)
+
+
+def test_what_a_killed_maker_has_left_is_not_given_up_by_who_cleans_up(
+    run_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A stop in the midst of an outage ended the watchdog that was trying, and then itself: nobody tried on."""
+    elsewhere = {"NAME": "binance-testnet", "URL": "http://127.0.0.1:9", "API_KEY": "key", "SECRET": "secret"}
+    for name, value in elsewhere.items():
+        monkeypatch.setenv(f"TICKBUS_VENUE__{name}", value)
+    made: list[Watchdog] = []
+
+    class Made(Watchdog):
+        def __init__(self, run_dir: Path, prefix: str) -> None:
+            super().__init__(run_dir, prefix)
+            made.append(self)
+
+    monkeypatch.setattr("nodes.maker.node.Watchdog", Made)
+    settings = load_settings({"run_dir": run_dir}).settings
+    node = Node(settings.plan.named(["maker"])[0], settings)
+    with contextlib.closing(node), pytest.raises(NodeError, match="may be left at the venue"):
+        clean_up(node)
+    is_at_work = holder_pid(run_dir / f"{WATCHDOG}.lock")
+    end_earlier(run_dir)
+    assert [each._process.wait(PATIENCE_S) for each in made] == [-signal.SIGKILL]
+    assert is_at_work == made[0]._process.pid
