@@ -99,7 +99,8 @@ def left_text(run_dir: Path) -> str:
         when = since.replace("T", " ").removesuffix("Z")
         return f"; it did not stop in order, but no order of its maker is open since {when} UTC"
     if "maker" in lone_nodes(run_dir) or holder_pid(run_dir / f"{WATCHDOG}.lock") is not None:
-        return "; what is left of it is cancelling the orders of its maker: ask again in some seconds"
+        tries = f"where the venue fails it tries on, as {command_text('logs maker', run_dir)} tells"
+        return f"; what is left of it is cancelling the orders of its maker: ask again in some seconds; {tries}"
     venue = kept.settings["venue.name"]
     is_own = venue == "paper" and "venue.url" not in kept.settings
     how = "the start takes them over" if is_own else f"{command_text('halt', run_dir)} cancels them"
@@ -185,7 +186,10 @@ def _take_away(settings: Settings, tell: Tell) -> list[str]:
     except VenueError as error:
         return [f"orders of this desk's maker ({prefix}...) may be open at {name}: {error}"]
     tell(f"{name} lists no order of this desk's maker ({prefix}...) in any pair")
-    note_out(run_dir)
+    try:
+        note_out(run_dir)
+    except OSError as error:
+        tell(f"that is not noted, and `status` will not know of it: {error.strerror or error}")
     return []
 
 

@@ -68,7 +68,9 @@ def _of_journal(run_dir: Path, count: int, error: NoDeskError) -> Answer:
     age = uptime_text(age_s)
     note = f"no desk runs in {run_dir}: this is its journal, whose last decision is {age} old{left_text(run_dir)}"
     print(f"note: {note}", file=sys.stderr)
-    return document, why_text(document, _go_on(run_dir, is_down=False))
+    # A halt is only taken back by engines that run.
+    first = f"{command_text('up', run_dir)}, then: " if document["halted"] else ""
+    return document, why_text(document, first + _go_on(run_dir, is_down=False))
 
 
 def _decisions(run_dir: Path, count: int) -> list[JsonObject]:

@@ -62,9 +62,16 @@ def watch(settings: Settings, prefix: str) -> None:
             sent = SentOrders(settings.run_dir, prefix, settings.symbol, account.account_name, log)
             decisions = WatchdogDecisions(settings.run_dir, cause, log, time_ns)
             if take_away(account, sent, log, lambda: _is_closed(settings), decisions.cancelled):
-                note_out(settings.run_dir)
+                _note_out(settings, log)
     finally:
         lock.release()
+
+
+def _note_out(settings: Settings, log: Any) -> None:
+    try:
+        note_out(settings.run_dir)
+    except OSError as error:
+        log.warning("that no order is left is not noted", why=str(error))
 
 
 class Silence:

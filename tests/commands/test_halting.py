@@ -13,7 +13,7 @@ from desk.desk_file import DESK_FILE
 from desk.halted_file import HALTED_FILE, HaltedFile
 from desk.operator import Outcome
 from desk.risk_file import write_risk
-from desk.run_dir import WATCHDOG, LockFile
+from desk.run_dir import MAKER_OUT, WATCHDOG, LockFile
 from desk.settings import load_settings
 from market.codes import Side
 from nodes.maker.ids import PREFIX_FILE, forget_out, note_out
@@ -195,6 +195,21 @@ def test_what_was_noted_of_a_killed_desk_is_told_and_not_what_may_be(
     settings = load_settings({"run_dir": tmp_path, **REMOTE}).settings
     halting.halt(settings, None, lambda _: None, is_cancelling=False)
     assert not halting.may_have_left(tmp_path), "the venue has said that it lists none"
+
+
+def test_halt_that_cannot_note_that_nothing_is_left_says_all_the_same_what_it_has_done(
+    tmp_path: Path, venue: ScriptedVenue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A disk that takes nothing ended it with a traceback, after the venue had said that it lists none."""
+    (tmp_path / PREFIX_FILE).write_text("0a1b2c\n")
+    (tmp_path / MAKER_OUT).mkdir()
+    monkeypatch.setattr(halting, "GIVE_UP_S", 60.0)
+    told: list[str] = []
+    halting.halt(load_settings({"run_dir": tmp_path, **REMOTE}).settings, None, told.append, is_cancelling=False)
+    assert [line.split(":")[0] for line in told[-2:]] == [
+        "binance-testnet lists no order of this desk's maker (tb-0a1b2c-...) in any pair",
+        "that is not noted, and `status` will not know of it",
+    ]
 
 
 def test_a_halt_that_is_kept_while_no_desk_runs_is_told(tmp_path: Path) -> None:

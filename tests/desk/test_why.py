@@ -37,7 +37,8 @@ def test_says_of_each_side_why_it_is_quoted_or_not(desk: Desk) -> None:
     assert told.returncode == 0
     assert re.search(r"^note: no desk runs in .*, whose last decision is \d+ s old$", told.stderr.strip()), told.stderr
     lines = told.stdout.splitlines()
-    halted = f"HALTED BTCUSDT: no new orders; go on with: python cli.py resume --run-dir {desk.run_dir}"
+    first, then = (f"python cli.py {name} --run-dir {desk.run_dir}" for name in ("up", "resume"))
+    halted = f"HALTED BTCUSDT: no new orders; go on with: {first}, then: {then}"
     sides = [f"{side}  no quote  AWAY  no desk runs" for side in NAMES]
     assert lines[:4] == ["BTCUSDT on paper, maker away", halted, *sides]
     assert (lines[4:6], len(lines)) == (["", "last decisions, UTC"], 7)
