@@ -3,6 +3,7 @@
 It remembers what it has told, so that a limit is told when it begins to bind, and not in each round.
 """
 
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
@@ -89,6 +90,7 @@ class Guard:
                 self._mid_ticks_x2,
                 held,
                 orders.could_fill(self._instrument),
+                Counter(order.side for order in orders.standing.values()),
             )
             self._look_at_account(now_ns, self._check, position)
             if (

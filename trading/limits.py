@@ -14,7 +14,7 @@ from market.codes import Side
 from market.instrument import Instrument, format_decimal
 from trading.order_rules import OrderRules
 from trading.position import Held
-from trading.precedence import by_precedence
+from trading.precedence import NONE_STAND, by_precedence
 from trading.quoting import Quote
 from trading.reasons import Reason, Rule, joined
 from trading.sending_rate import ANY_NUMBER, SendingLimits
@@ -69,6 +69,7 @@ class LimitCheck:
         mid_ticks_x2: of the others' book.
         held: the position.
         could_fill: by side, what all our orders could still trade, base asset.
+        standing: by side, how many of our orders are open.
 
     Attributes:
         mid: the same, quote per base.
@@ -82,6 +83,7 @@ class LimitCheck:
         mid_ticks_x2: int,
         held: Held,
         could_fill: Mapping[Side, Decimal],
+        standing: Mapping[Side, int] = NONE_STAND,
     ) -> None:
         self._limits = limits
         self._instrument = instrument
@@ -90,6 +92,7 @@ class LimitCheck:
         self.mid = mid_ticks_x2 * instrument.tick_size / 2
         self._held = held
         self._could_fill = could_fill
+        self._standing = standing
 
     @property
     def position_max(self) -> Decimal | None:
@@ -110,7 +113,7 @@ class LimitCheck:
         kept: list[Quote] = []
         told: dict[Side, dict[str, Reason]] = {side: {} for side in Side}  # of each rule the first
         taken = dict.fromkeys(Side, Decimal(0))
-        for place in by_precedence(wanted, self._mid_ticks_x2, self.reducing, {}):
+        for place in by_precedence(wanted, self._mid_ticks_x2, self.reducing, {}, self._standing):
             quote, side = wanted[place], wanted[place].side
             fits_lots, bounds = self._sized(quote)
             out_of_place = self._out_of_place(quote, len(kept), len(wanted))

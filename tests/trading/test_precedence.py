@@ -34,3 +34,11 @@ def test_both_sides_have_their_turn(
 ) -> None:
     """Room for one order more always went to the bid."""
     assert by_precedence(quotes(wanted), MID_X2, reducing, standing) == order
+
+
+def test_a_side_that_has_an_order_keeps_its_room_from_a_nearer_quote_of_the_other() -> None:
+    """Of as many the nearer came first, which is the other one with each tick of the mid."""
+    wanted = quotes("b95 b90 a104 a109")
+    assert by_precedence(wanted, MID_X2, None, {}, {Side.BUY: 1}) == [0, 2, 3, 1]
+    assert by_precedence(wanted, MID_X2, None, {}, {Side.BUY: 2, Side.SELL: 1}) == [2, 0, 1, 3]
+    assert by_precedence(wanted, MID_X2, Side.SELL, {}, {Side.BUY: 1}) == [2, 0, 3, 1], "what reduces goes before"

@@ -190,6 +190,19 @@ def test_failure_in_the_midst_of_a_batch_leaves_nothing_awaited() -> None:
     assert [type(action) for action in again] == [Cancel, Place, Place]
 
 
+def test_a_mid_that_moves_by_a_tick_does_not_give_the_room_of_a_quote_to_the_other_side() -> None:
+    """With room for one order the bid left for a nearer ask, which found no room until the mid was back: for ever."""
+    one = Driven(limits=Limits(open_orders=1))
+    one.hear(BOOK)
+    one.hear(one.listed())
+    (place,) = one.hear(HELD).actions
+    one.hear(news.OrderNews(order_of(place)))
+    for best_bid in (98, 99, 100, 97):
+        moved = news.BookNews(Depth((Level(best_bid, 5),), (Level(101, 5),)))
+        assert one.hear(moved, after_ns=INTERVAL_NS).actions == ()
+    assert list(one.trader.orders.standing) == ["tb-1"]
+
+
 def test_a_refused_cancel_keeps_its_order_and_the_quote_for_it_and_no_other_cancel() -> None:
     """Any refusal of a cancel counted as its end, and a second bid was placed beside the one that stood."""
     one = Driven(can_move=False)
