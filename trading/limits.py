@@ -120,7 +120,7 @@ class LimitCheck:
             bounds += out_of_place
             room_lots = self._room_lots(side, taken[side])
             if room_lots is not None and room_lots < fits_lots:
-                out = self._held.reach(side) + taken[side] + quote.qty_lots * self._instrument.lot_size
+                out = self._held.reach(side) + taken[side] + fits_lots * self._instrument.lot_size
                 fits_lots = room_lots
                 bounds += self._position_bounds(side, out)
             for bound in bounds:

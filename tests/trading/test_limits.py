@@ -49,6 +49,14 @@ def test_position_takes_from_the_side_that_adds_to_it_alone() -> None:
     assert told(checked) == {Side.BUY: (Rule.POSITION_LIMIT, "the position could be 0.105 BTC, at most 0.1")}
 
 
+def test_a_limit_of_the_position_is_told_of_what_an_order_may_have_and_not_of_what_was_wanted() -> None:
+    """0.02 is wanted, an order may have 0.01001: that breaks 0.005, and not the 1,500 that 0.02 would be beyond."""
+    limited = check(order=Decimal(1_000), position=Decimal("0.005"), exposure=Decimal(1_500))
+    checked = limited.cut([replace(BID, qty_lots=2_000)])
+    assert rules(checked) == [Rule.POSITION_LIMIT, Rule.ORDER_LIMIT]
+    assert told(checked) == {Side.BUY: (Rule.POSITION_LIMIT, "the position could be 0.01001 BTC, at most 0.005")}
+
+
 def test_exposure_is_the_position_at_the_mid() -> None:
     """Short 0.0999 at 100,000 is 9,990 of at most 10,000: 0.0001 more, which is 10 USDT; and below 5 USDT none."""
     assert check("-0.0999", exposure=Decimal(10_000)).cut([ASK]).quotes == [Quote(Side.SELL, 10_010_000, 10)]
