@@ -23,6 +23,7 @@ _NAMES: Final = frozenset(
 )
 _TAIL_SIZE: Final = 512 * 1024  # what is read for the last ones
 _CANCEL_MS: Final = 600_000  # before a fill, in which its order's cancel is looked for
+_FATES: Final = ("cancel", "kept")  # an order is cancelled, and that is refused
 _AROUND_MS: Final = 60_000  # by which the time of an order may be another one than that of its decision
 
 
@@ -131,7 +132,8 @@ def placing_of(run_dir: Path, client_order_id: str, time_ms: int) -> Placing | N
 def was_cancelled(run_dir: Path, client_order_id: str, until_ms: int) -> bool:
     """Say whether the cancel of an order had been sent in the ten minutes until a time, ms since 1970 UTC.
 
-    It costs the same however long the day is, and however long the order had stood.
+    One that the venue had refused by then is none. It costs the same however long the day is, and however long the
+    order had stood.
 
     Raises:
         OSError: if a file cannot be read.
@@ -144,8 +146,9 @@ def was_cancelled(run_dir: Path, client_order_id: str, until_ms: int) -> bool:
             start, end = _end_of(file, first), _end_of(file, last)
             file.seek(start)
             told = list(_about(file.read(max(0, end - start)), name))
-        if any(each.get("action") == "cancel" and _time_of(each) <= last for each in told):
-            return True
+        fates = [each["action"] for each in told if each.get("action") in _FATES and _time_of(each) <= last]
+        if fates:
+            return bool(fates[-1] == "cancel")
     return False
 
 

@@ -44,7 +44,7 @@ class Forgotten(NamedTuple):
 class Kept(NamedTuple):
     """The venue refused a cancel: the order stands."""
 
-    client_order_id: str
+    order: VenueOrder
     why: str
 
 

@@ -392,7 +392,8 @@ class Trader:
         self._awaited.undo(said.undone, self._now_ns)
         self.orders.keep(said.client_order_id)
         self._is_news, self._soonest_ns = True, max(self._soonest_ns, self._now_ns + KEPT_PAUSE_NS)
-        self._notes.append(notes.Kept(said.client_order_id, said.why))
+        if (order := self.orders.open.get(said.client_order_id)) is not None:
+            self._notes.append(notes.Kept(order, said.why))
 
     def _found(self, said: news.Found) -> None:
         name = said.client_order_id

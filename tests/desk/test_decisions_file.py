@@ -121,6 +121,17 @@ def test_tells_whether_a_cancel_had_been_sent(tmp_path: Path) -> None:
     assert not was_cancelled(tmp_path, "over", midnight_ms + 10 * DAY_MS), "there is no file"
 
 
+def test_a_cancel_that_was_refused_is_none(tmp_path: Path) -> None:
+    """A fill of an order that stood on was told as picked off by the report, and not by the maker."""
+    midnight_ms = START_NS // NS_PER_MS
+    for at_ms, action in enumerate(("place", "cancel", "kept", "cancel", "kept")):
+        _decide(tmp_path, "one", midnight_ms - 3 + at_ms, action)
+    assert [was_cancelled(tmp_path, "one", midnight_ms - 3 + at_ms) for at_ms in range(6)] == [
+        *(False, True, False),  # the day before
+        *(True, False, False),
+    ]
+
+
 def test_finds_what_placed_an_order_around_midnight_and_after_a_clock_was_set(tmp_path: Path) -> None:
     """The maker's clock is not the venue's; what a former version wrote has neither level nor model."""
     midnight_ms = START_NS // NS_PER_MS

@@ -213,7 +213,7 @@ def test_a_refused_cancel_keeps_its_order_and_the_quote_for_it_and_no_other_canc
     kept = with_what_follows(news.Kept(bid.client_order_id, "Market is closed."), batch)
     assert list(map(type, batch)) == [Cancel]
     outbox = one.hear(kept, news.OrderNews(replace(ask, status="CANCELED")))
-    assert notes.Kept(bid.client_order_id, "Market is closed.") in outbox.notes
+    assert notes.Kept(bid, "Market is closed.") in outbox.notes
     assert list(one.trader.orders.standing) == [bid.client_order_id]
     assert one.trader.orders.unsettled() == {}
     assert one.hear(BOOK, after_ns=INTERVAL_NS).actions == (), "not at once again"

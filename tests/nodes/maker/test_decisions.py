@@ -29,6 +29,23 @@ def _told(run_dir: Path) -> list[tuple[str, str | None, str]]:
     return [(each["action"], each["side"], each["rule"]) for each in last_decisions(run_dir, ALL)]
 
 
+def test_cancel_that_is_refused_is_followed_by_a_line_that_says_so(
+    quoting: ScriptedMaker, venue: ScriptedVenue, run_dir: Path
+) -> None:
+    """The journal had it cancelled, and the report every later fill of it picked off."""
+    quoting.cycle()
+    venue.mid_ticks = None
+    venue.fates["cancel"] = [VenueRefusedError("Market is closed.", -2011)]
+    quoting.cycle()
+    kept, cancel = (
+        next(each for each in last_decisions(run_dir, ALL) if each["action"] == action) for action in ("kept", "cancel")
+    )
+    assert (kept["side"], kept["rule"], kept["why"]) == ("BUY", "REFUSED", "Market is closed.")
+    assert [kept[name] for name in ("price", "qty", "client_order_id")] == [
+        cancel[name] for name in ("price", "qty", "client_order_id")
+    ]
+
+
 def test_place_cancel_and_idle_side_are_a_line_each(
     quoting: ScriptedMaker, venue: ScriptedVenue, run_dir: Path
 ) -> None:
