@@ -11,16 +11,15 @@ Four causes are tested on the same fills, so each at a quarter of the error that
 Neighbouring fills share what the mid does: their sums over blocks of time are the draws, not they themselves.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
-from math import ceil, exp, log, sqrt
+from math import exp, log, sqrt
 from statistics import fmean
 from typing import Any, Final, NamedTuple
 
 from market.exact_json import JsonObject
-from market.words import counted
 from reports.daily_file import SealedHistory
+from reports.enough import FILLS, HELD, MARKED, Watched, blocks_lacking, blocks_of, fills_lacking, later, watched
 from reports.statistics import Interval, share_interval, student_quantile
 
 HORIZON_S: Final = 10
@@ -33,16 +32,9 @@ REVERTING_MAX: Final = 0.65  # below, the goal is missed
 POSITIONS_FULL: Final = 5
 FILLS_MIN: Final = 60
 BLOCKS_MIN: Final = 12
-BLOCK_S: Final = 600
 DECAY_ERRORS: Final = 2.0  # the relative error of k is at most so many over the root of the takers seen
 
 _BPS: Final = 10_000.0
-
-_Kind = tuple[str, str]  # what is counted: of one, of several
-_FILLS: Final = ("fill", "fills")
-_MARKED: Final = ("fill with a known mid", "fills with a known mid")
-_HELD: Final = ("fill while much was held", "fills while much was held")
-_TIMES: Final = (f"time of {BLOCK_S // 60} minutes with fills", f"times of {BLOCK_S // 60} minutes with fills")
 
 
 class Fill(NamedTuple):
@@ -101,8 +93,8 @@ def evidence(documents: Sequence[JsonObject]) -> tuple[list[JsonObject], list[Js
 
     Returns:
         Rows of `rule` (the cause), `setting`, `was`, `to`, `figure`, `value`, `low`, `high`, `level`, `n`, `expected`,
-        `replay` (None, for who tries it) and `advice`; and rows of `rule`, `n`, `needed`, `days` and `hours` (of
-        quoting until there is enough, None if nobody can say) and `advice`.
+        `replay` (None, for who tries it) and `advice`; and rows of `rule`, what `lacks`, `n`, `needed`, `days`
+        and `hours` (of quoting until there is enough, None if nobody can say) and `advice`.
     """
     quoted = [document for document in documents if (document.get("quoting") or {}).get("symbol")]
     if not quoted:
@@ -110,14 +102,14 @@ def evidence(documents: Sequence[JsonObject]) -> tuple[list[JsonObject], list[Js
     fills, held = _fills(documents, quoted[-1]["quoting"]["symbol"])
     market = _market(quoted)
     known = [fill for fill in fills if fill.later is not None]
-    hours = sum(map(_hours_watched, documents))
-    if (missing := _missing(known, hours)) is not None:
+    seen = watched(documents)
+    if (missing := _missing(known, seen)) is not None:
         return [], [missing]
     if market is None:
         return [], [_without_market()]
     found = list(_of_spread(known, market))
-    skew, waiting = _of_skew(held, market, hours)
-    waiting += _undecided(known, market, hours) if not found else []
+    skew, waiting = _of_skew(held, market, seen)
+    waiting += _undecided(known, market, seen) if not found else []
     return found + skew, waiting
 
 
@@ -155,18 +147,6 @@ def _fill(row: Mapping[str, Any], sign: int, qty: float, mid: float) -> Fill:
         _BPS * fee / (price * qty),
         None if later is None else _BPS * (float(later) - mid) / mid,
     )
-
-
-def _hours_watched(document: JsonObject) -> float:
-    """Return for how long the maker was watched on a day: the whole of it where the document does not say."""
-    minutes = (document.get("quoting") or {}).get("minutes")
-    if minutes is not None:
-        return max(1, int(minutes)) / 60
-    opening = document.get("opening")
-    if opening is None:
-        return 24.0
-    seen_s = datetime.fromisoformat(f"{document['date']}T{document['time']}Z").timestamp()
-    return max(60.0, seen_s - int(opening["time_ms"]) / 1_000) / 3_600
 
 
 def _market(documents: Sequence[JsonObject]) -> Market | None:
@@ -218,7 +198,7 @@ def _of_spread(fills: Sequence[Fill], market: Market) -> Iterator[JsonObject]:
 
 
 def _of_skew(
-    held: Sequence[tuple[float, int]], market: Market, hours: float
+    held: Sequence[tuple[float, int]], market: Market, seen: Watched
 ) -> tuple[list[JsonObject], list[JsonObject]]:
     """Return what fills while much is held say of the skew, or that they are too few."""
     signs = [(position > 0) == (sign < 0) for position, sign in held if abs(position) >= POSITIONS_FULL]
@@ -228,7 +208,7 @@ def _of_skew(
     if interval.high >= REVERTING_MAX:
         needed = _needed(len(signs), (interval.high - interval.low) / 2, REVERTING_GOAL - REVERTING_MAX)
         is_open = interval.low < REVERTING_MAX and needed > len(signs)
-        return [], [_too_few(_HELD, len(signs), needed, hours)] if is_open else []
+        return [], [fills_lacking(HELD, len(signs), needed, seen)] if is_open else []
     lean = market.reach * log(REVERTING_GOAL / (1 - REVERTING_GOAL)) / 2  # of both sides, at POSITIONS_FULL
     to = (market.skew or 0) + lean * market.inventory / POSITIONS_FULL
     typical = sqrt(fmean(position * position for position, _ in held))
@@ -246,22 +226,26 @@ def _of_skew(
     return [row], []
 
 
-def _missing(fills: Sequence[Fill], hours: float) -> JsonObject | None:
-    """Return what is missing for any test at all: fills, or time over which they are spread."""
-    blocks = len(set(_blocks(fills)))
+def _missing(fills: Sequence[Fill], seen: Watched) -> JsonObject | None:
+    """Return what is missing for any test at all: fills, or time over which they are spread; what lasts longer."""
+    times_s = [fill.time_s for fill in fills]
+    lacking = []
     if len(fills) < FILLS_MIN:
-        spread = max(0, BLOCKS_MIN - blocks) * BLOCK_S / 3_600  # until then they are not in as many blocks, either
-        return _too_few(_MARKED, len(fills), FILLS_MIN, hours, spread)
-    return _too_few(_TIMES, blocks, BLOCKS_MIN, hours, 0) if blocks < BLOCKS_MIN else None
+        lacking.append(fills_lacking(MARKED, len(fills), FILLS_MIN, seen, max(times_s, default=None)))
+    if fills and len(set(blocks_of(times_s))) < BLOCKS_MIN:
+        lacking.append(blocks_lacking(times_s, BLOCKS_MIN, seen))
+    return later(lacking) if lacking else None
 
 
-def _undecided(fills: Sequence[Fill], market: Market, hours: float) -> list[JsonObject]:
+def _undecided(fills: Sequence[Fill], market: Market, seen: Watched) -> list[JsonObject]:
     """Say how many fills it would take where the interval of k x edge is wider than what is to be told apart."""
     ratio = _over_reach(_mean(fills, [each.edge for each in fills]), market)
     reach = (ratio.interval.high - ratio.interval.low) / 2
     needed = _needed(len(fills), reach, (RATIO_MAX - RATIO_MIN) / 2)
     is_inside = ratio.interval.low > RATIO_MIN and ratio.interval.high < RATIO_MAX
-    return [] if is_inside or needed <= len(fills) else [_too_few(_FILLS, len(fills), needed, hours)]
+    return (
+        [] if is_inside or needed <= len(fills) else [fills_lacking(FILLS, len(fills), needed, seen, fills[-1].time_s)]
+    )
 
 
 # --- the statistics
@@ -271,7 +255,7 @@ def _mean(fills: Sequence[Fill], values: Sequence[float]) -> Estimate:
     """Return the mean of one value a fill, by the sums over blocks of time: a ratio estimate (Cochran 1977, 6.4)."""
     mean = fmean(values)
     residuals: dict[int, float] = {}
-    for block, value in zip(_blocks(fills), values, strict=True):
+    for block, value in zip(blocks_of(fill.time_s for fill in fills), values, strict=True):
         residuals[block] = residuals.get(block, 0.0) + value - mean
     count = len(residuals)
     error = sqrt(sum(each * each for each in residuals.values()) * count / (count - 1)) / len(values)
@@ -285,10 +269,6 @@ def _over_reach(estimate: Estimate, market: Market) -> Estimate:
     widened = (estimate.interval.high - estimate.value) / estimate.error if estimate.error else 0.0
     error = sqrt((estimate.error / market.reach) ** 2 + (value * market.reach_error) ** 2)
     return Estimate(value, error, Interval(value - widened * error, value + widened * error), estimate.n)
-
-
-def _blocks(fills: Iterable[Fill]) -> list[int]:
-    return [int(fill.time_s // BLOCK_S) for fill in fills]
 
 
 def _adverse(fill: Fill) -> float:
@@ -343,32 +323,17 @@ def _spread_advice(cause: str, edge: Estimate, adverse: Estimate, market: Market
     return f"{said}: {means}, {best}{change}."
 
 
-def _too_few(kind: _Kind, count: int, needed: int, hours: float, least: float = 0) -> JsonObject:
-    """Return that more are needed than the `count` of `hours`, and in how many hours they will be there.
-
-    Args:
-        least: hours that it takes at any rate.
-    """
-    more = max(least, (needed - count) * hours / count) if count else None
-    when = "nobody can say when" if more is None else f"at this rate that takes {_duration(more)} more"
-    advice = (
-        f"Too little is known to recommend anything: {counted(count, *kind)} of the {needed:,} that it takes; {when}."
-    )
-    told = {"days": None, "hours": None} if more is None else {"days": max(1, ceil(more / 24)), "hours": _short(more)}
-    return {"rule": "too_few", "n": count, "needed": needed, **told, "advice": advice}
-
-
-def _duration(hours: float) -> str:
-    """Return a time to come, in the largest unit of which it has two, rounded up."""
-    for unit, size in (("day", 24.0), ("hour", 1.0)):
-        if hours > size:
-            return f"some {counted(ceil(hours / size), unit)}"
-    return f"some {counted(ceil(hours * 60), 'minute')}"
-
-
 def _without_market() -> JsonObject:
     advice = "How takers reach for prices is not known: it takes a maker that has seen 100 of them on a side."
-    return {"rule": "market_unknown", "n": None, "needed": None, "days": None, "hours": None, "advice": advice}
+    return {
+        "rule": "market_unknown",
+        "lacks": None,
+        "n": None,
+        "needed": None,
+        "days": None,
+        "hours": None,
+        "advice": advice,
+    }
 
 
 def _short(value: float) -> Decimal:

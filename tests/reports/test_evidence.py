@@ -6,13 +6,18 @@ The short form of `python -m tests.reports.evidence_nightly`, which makes 200 ri
 import random
 from collections import Counter
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from decimal import Decimal
-from itertools import accumulate
+from functools import cache
+from itertools import accumulate, pairwise
+from math import ceil
+from typing import Any
 
 import pytest
 
 from market.exact_json import dumps, loads
 from reports import evidence as rules
+from reports.enough import MARKED, Watched, blocks_lacking, fills_lacking, watched
 from reports.evidence import CAUSES, evidence
 from tests.reports.made_days import (
     BEST_BPS,
@@ -124,13 +129,6 @@ def test_too_little_says_how_much_it_takes_and_when_there_will_be_enough() -> No
     ("minutes", "fills", "told", "hours", "days"),
     [
         (2, 1, "1 fill with a known mid of the 60 that it takes; at this rate that takes some 2 hours more.", 1.967, 1),
-        (
-            1,
-            50,
-            "50 fills with a known mid of the 60 that it takes; at this rate that takes some 2 hours more.",
-            1.333,
-            1,
-        ),
         (120, 1, "1 fill with a known mid of the 60 that it takes; at this rate that takes some 5 days more.", 118, 5),
         (
             1_440,
@@ -144,7 +142,7 @@ def test_too_little_says_how_much_it_takes_and_when_there_will_be_enough() -> No
 def test_until_there_is_enough_is_told_of_the_time_that_was_watched(
     minutes: int, fills: int, told: str, hours: float, days: int
 ) -> None:
-    """A minute was taken for a day: of one fill in it `1 fills` were told, and 59 days. Blocks take their time, too."""
+    """A minute was taken for a day: of one fill in it `1 fills` were told, and 59 days."""
     day = made_day(RIGHT, random.Random("watched"))
     day["trade_history"] = day["trade_history"][:fills] if minutes < 1_440 else day["trade_history"][::33][:fills]
     day["quoting"] |= {"minutes": minutes}
@@ -154,12 +152,88 @@ def test_until_there_is_enough_is_told_of_the_time_that_was_watched(
     assert waiting["days"] == days
 
 
+@cache
+def many_rows() -> dict[str, Any]:
+    """Return a day with rows enough."""
+    return made_day(RIGHT, random.Random("steady"))
+
+
+def steady_day(since_s: float, now_s: float, gap_s: float) -> dict[str, Any]:
+    """Return a day that began at `since_s` of it, with a fill each `gap_s`, as it is seen at `now_s`."""
+    day = many_rows()
+    start_s = datetime.fromisoformat("2026-01-01T00:00:00Z").timestamp()
+    count = int((now_s - since_s) / gap_s)
+    rows = [
+        row | {"time_ms": round((start_s + since_s + gap_s * number) * 1_000)}
+        for number, row in enumerate(day["trade_history"][:count], 1)
+    ]
+    whole_minutes = max(0, int(now_s // 60) - ceil(since_s / 60))  # as the maker counts them
+    return day | {
+        "time": str(timedelta(seconds=now_s)).zfill(8),
+        "opening": {"time_ms": round((start_s + since_s) * 1_000)},
+        "trade_history": rows,
+        "quoting": day["quoting"] | {"minutes": whole_minutes},
+    }
+
+
+def test_names_what_lasts_longer_fills_or_blocks() -> None:
+    """6 fills in 75 s are soon 60, in 12 blocks of the clock never before these begin: the fills were told, 2 hours."""
+    _, (waiting,) = evidence([steady_day(17 * 3_600, 17 * 3_600 + 75, 12.5)])
+    assert (waiting["lacks"], waiting["n"], waiting["needed"]) == ("blocks", 1, rules.BLOCKS_MIN)
+    assert waiting["advice"].startswith(
+        "Too little is known to recommend anything: 1 time of 10 minutes with fills of the 12 that it takes; at this "
+    )
+    assert float(waiting["hours"]) == pytest.approx((11 * 600 - 75) / 3_600, rel=0.001), "the twelfth begins at 18:50"
+    _, (waiting,) = evidence([steady_day(17 * 3_600, 18 * 3_600, 900)])
+    assert (waiting["lacks"], waiting["n"], waiting["needed"]) == ("fills", 4, rules.FILLS_MIN)
+    assert float(waiting["hours"]) == pytest.approx(14, rel=0.001)
+
+
+def test_blocks_that_lack_are_those_of_the_clock() -> None:
+    """Three of the clock at 20:08, begun at 19:47: nine more take until 21:30. It said 51 minutes."""
+    _, (waiting,) = evidence([steady_day(19 * 3_600 + 47 * 60, 20 * 3_600 + 8 * 60, 12.5)])
+    assert (waiting["lacks"], waiting["n"]) == ("blocks", 3)
+    assert float(waiting["hours"]) == pytest.approx(82 / 60, rel=0.001)
+
+
+@pytest.mark.parametrize("gap_s", [7.0, 12.5, 47.0, 150.0, 301.0, 590.0])
+def test_what_is_left_only_falls_while_fills_come_at_one_rate(gap_s: float) -> None:
+    """It rose from 39 to 51 minutes in five: the blocks of the clock were taken for as long as what was watched."""
+    since_s, told = 10 * 3_600 + 47 * 60, list[tuple[float, float]]()
+    for now_s in range(since_s + ceil(gap_s), since_s + 12 * 3_600, 37):
+        _, waiting = evidence([steady_day(since_s, now_s, gap_s)])
+        if not waiting or waiting[0]["rule"] != "too_few" or waiting[0]["needed"] not in (60, 12):
+            break
+        told.append((now_s, now_s + 3_600 * float(waiting[0]["hours"])))
+    assert len(told) > 100
+    rises = [(one, two) for one, two in pairwise(told) if two[1] - two[0] > one[1] - one[0] + 5]
+    assert rises == []
+    assert told[-1][1] == pytest.approx(told[-1][0], abs=gap_s + 60), "and it ends when it said that it would"
+
+
+def test_blocks_without_fills_put_the_last_one_off() -> None:
+    """Fills in every other block of the clock: 14 blocks pass until there are 8 more, as 7 have for 4."""
+    times_s = [1_200.0 * block for block in range(4)]
+    row = blocks_lacking(times_s, 12, Watched(1.25, 3_600 + 900))
+    assert row["n"] == 4
+    assert float(row["hours"]) == pytest.approx((7 + 13) * 600 / 3_600 - 1.25, abs=0.01)
+
+
+def test_of_no_fill_nobody_can_say_when() -> None:
+    """No rate is made up."""
+    row = fills_lacking(MARKED, 0, 60, Watched(3, None))
+    assert (row["n"], row["hours"], row["days"]) == (0, None, None)
+    assert row["advice"].endswith("0 fills with a known mid of the 60 that it takes; nobody can say when.")
+
+
 def test_time_without_a_maker_s_count_is_that_between_the_sights() -> None:
     """Files of before have no minutes: from the opening to the last sight, of a day that nobody saw the whole."""
     day = made_day(RIGHT, random.Random("sights"))
-    assert rules._hours_watched(day) == 24
+    assert watched([day]).hours == 24
     opening = {"time_ms": 1_767_225_600_000 + 3_600_000}  # 01:00
-    assert rules._hours_watched(day | {"opening": opening, "time": "02:30:00"}) == 1.5
+    assert watched([day | {"opening": opening, "time": "02:30:00"}]).hours == 1.5
+    away = day | {"opening": opening, "time": "02:30:00", "quoting": {"minutes": 30}}
+    assert watched([away]).hours == 0.5
 
 
 def test_fills_of_one_hour_are_not_taken_for_a_day() -> None:
