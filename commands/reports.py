@@ -73,7 +73,7 @@ def report(
 ) -> None:
     """Bring today's performance file up to date and print the day and the week, or print the days asked for."""
     from commands.actions.report import period_of, print_report
-    from desk.client import UsageError
+    from desk.client import UsageError, known_symbol
     from market.collecting import uncollected
 
     period = period_of(day, days, first, last)
@@ -83,7 +83,9 @@ def report(
         from commands.actions.compare import print_comparison
 
         raise typer.Exit(print_comparison(*compare, period, symbol, as_json=as_json))
-    settings = settings_of(run_dir, venue, symbol)
+    settings = settings_of(run_dir, venue)
+    if symbol is not None:
+        symbol = known_symbol(settings, symbol)
     page = None if html is None else Path(html)
     venue_of = partial(_venue_of, settings)
     if replay:

@@ -114,6 +114,8 @@ def _warnings(document: JsonObject) -> Iterable[str]:
         trade = whole.get("first_trade")
         since = f", from trade {trade['id']} of {trade['symbol']} on ({trade['time']})" if trade else ""
         yield f"The figures do not add up to the balances by {gap:+,f} {document['equity']['asset']}{since}."
+    elif whole.get("gap", 0) is None and document.get("is_seen") is not False:
+        yield f"The figures were not compared with the balances: {whole.get('why', 'it is not known why')}."
     for symbol, part in document.get("symbols", {}).items():
         if gap := part.get("identity_gap"):
             yield f"The figures of {symbol} are wrong by {gap:+,f}: they are not what the trades moved."

@@ -313,6 +313,11 @@ class DayBook:
         marks = fields.child(self.opening, "marks")
         return {symbol: fields.number(marks, symbol) for symbol in marks}
 
+    @property
+    def watched_at_opening(self) -> frozenset[str]:
+        """The symbols of the first sight of the day; others have come to it since."""
+        return frozenset() if self.opening is None else frozenset(fields.child(self.opening, "last_trade_ids"))
+
     def _instrument_of(self, trade: VenueTrade) -> Instrument:
         instrument = self.instruments.get(trade.symbol)
         if instrument is None:

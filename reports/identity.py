@@ -117,14 +117,19 @@ def _matters(one: SymbolBook) -> bool:
 
 
 def _prices(book: DayBook, marks: Mapping[str, Decimal]) -> _Prices | str:
-    """Return what the assets are worth, or why nobody knows."""
-    quotes = {one.instrument.quote for one in book.symbols.values()}
+    """Return what the assets are worth, or why nobody knows.
+
+    A pair that came to the day after its opening, and of which nothing was traded or carried, has nothing to value.
+    """
+    watched = book.watched_at_opening
+    counted = {symbol: one for symbol, one in book.symbols.items() if symbol in watched or _matters(one)}
+    quotes = {one.instrument.quote for one in counted.values()}
     if len(quotes) != 1:
         return "there are several quote assets"
     quote = min(quotes)
     opening = book.opening_marks
     start, end = {quote: Fraction(1)}, {quote: Fraction(1)}
-    for symbol, one in book.symbols.items():
+    for symbol, one in counted.items():
         base = one.instrument.base
         if not _matters(one) and not book.books.start.get(base) and not book.books.moved.get(base):
             continue

@@ -151,8 +151,10 @@ def _flow_lines(document: JsonObject) -> list[str]:
 
 
 def _identity_lines(document: JsonObject) -> list[str]:
-    """Return by how much the account is another one than lots and fees say, and from which trade on."""
+    """Return by how much the account is another one than lots and fees say, and from which trade on, or why not."""
     whole = document.get("identity", {}).get("all", {})
+    if whole.get("gap", 0) is None:
+        return [f"   PnL: not compared with the change of the account: {whole.get('why', 'it is not known')}"]
     if not whole.get("gap"):
         return []
     first = whole["first_trade"]

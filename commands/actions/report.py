@@ -179,7 +179,7 @@ def print_report(
         folder = ReportsFolder(settings.reports_dir, lambda done, count: progress.tell(_days_line(done, count)))
         found = _found(settings, folder, venue_of, period, symbol, has_trips=as_json)
     if replay is not None and found.week is not None:
-        replay(settings, found.week)
+        replay(settings if symbol is None else settings.model_copy(update={"symbol": symbol}), found.week)
     page = None if html is None else _write_page(found, html if html.name else found.page_file)
     by_order, width = found.by_order, columns()
     if as_json:
@@ -222,7 +222,8 @@ def _found(
     *,
     has_trips: bool,
 ) -> Found:
-    reason, notes = _updated(settings, venue_of, folder) if period.last >= utc_date(now().time_ns) else (None, ())
+    is_of_today = period.last >= utc_date(now().time_ns)
+    reason, notes = _updated(settings, venue_of, folder, symbol) if is_of_today else (None, ())
     shown = period.last if period.count == 1 else None
     if not period.is_given:
         shown = max((day for day in folder.days() if day <= period.last), default=period.last)
@@ -271,9 +272,12 @@ def _write_page(found: Found, file: Path) -> Path:
 
 
 def _updated(
-    settings: Settings, venue_of: Callable[[], "ClockedVenue"], folder: ReportsFolder
+    settings: Settings, venue_of: Callable[[], "ClockedVenue"], folder: ReportsFolder, symbol: str | None
 ) -> tuple[str | None, tuple[str, ...]]:
-    """Bring today's file up to date; return why that could not be, if it could not, and what there is to note."""
+    """Bring today's file up to date; return why that could not be, if it could not, and what there is to note.
+
+    The day is the desk's, whatever `symbol` is asked for.
+    """
     from desk.quoting_file import quoting_document
     from nodes.tracker.bookkeeper import Bookkeeper
     from nodes.tracker.desk_orders import desk_orders
@@ -282,7 +286,9 @@ def _updated(
         pairs, quoting = settings.instruments, partial(quoting_document, settings)
         venue = venue_of()
         orders = desk_orders(settings, venue)
-        books = Bookkeeper(venue, settings.instrument, folder, now, settings.market, pairs, quoting, fill_orders=orders)
+        asked = next((one for one in pairs if one.symbol == symbol), None)
+        told = settings.market, pairs, quoting
+        books = Bookkeeper(venue, settings.instrument, folder, now, *told, fill_orders=orders, asked=asked)
         return None, tuple(books.update().notes)
     except (VenueError, DeskError, FolderBusyError) as error:
         if not folder.days():

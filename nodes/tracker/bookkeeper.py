@@ -38,6 +38,7 @@ class Bookkeeper:
         pairs: all that the desk knows: whose base asset has moved since the day's opening was traded by somebody.
         mids: of the others in that pair, as far as somebody follows it.
         fill_orders: knows what the orders of fills were placed for.
+        asked: a pair that somebody asks for: it is read along, and is one of the day's only if it was traded on it.
 
     Attributes:
         snapshot: what the venue told last, of which the daily file has been made.
@@ -54,6 +55,7 @@ class Bookkeeper:
         quoting: Callable[[date], JsonObject | None] = lambda _: None,
         mids: Mids | None = None,
         fill_orders: OrdersOfFills | None = None,
+        asked: Instrument | None = None,
     ) -> None:
         self._venue = venue
         self._instrument = instrument
@@ -65,6 +67,7 @@ class Bookkeeper:
         self._recorder = Recorder(folder, now)
         self._fill_mids = FillMids(instrument, mids or Mids())
         self._fill_orders = fill_orders
+        self._asked = asked
         self._described: DayBook | None = None  # of which every fill was looked at once
         self.snapshot: AccountSnapshot | None = None
         self._refused: set[str] = set()  # symbols that the venue does not trade
@@ -113,20 +116,21 @@ class Bookkeeper:
             instruments += moved
             if not reading.read(instruments) and not moved:
                 break
+        instruments, trades = self._of_the_day(instruments, reading.trades, today)
         return AccountSnapshot(
             self._now().time_ns,
             instruments,
             account.balances,
-            reading.trades,
-            open_orders,
-            self._marks(instruments, reading.trades),
+            trades,
+            [order for order in open_orders if order.symbol in {one.symbol for one in instruments}],
+            self._marks(instruments, trades),
             account_id=account.account_id,
             has_all_trades=reading.has_all_trades,
             is_gapless=reading.is_gapless,
             unsure=reading.fresh,
             market=self._market,
             quoting=self._quoting(today),
-            details=self._details(instruments, reading.trades, open_orders),
+            details=self._details(instruments, trades, open_orders),
             followed=self._fill_mids.followed,
         )
 
@@ -151,11 +155,32 @@ class Bookkeeper:
         return found | self._fill_orders.details_of(instruments, trades, known)
 
     def _instruments(self) -> list[Instrument]:
-        """Return the desk's pair, and what else was traded today: all of it moves the balances."""
-        others = self._recorder.book.instruments.values()
-        traded = self._recorder.book.newest
+        """Return the desk's pair, and what else was traded today, or is open since before: all moves the account."""
+        others, traded = self._recorder.book.instruments.values(), self._traded()
         wanted = [one for one in others if one.symbol in traded and one.symbol not in self._refused]
+        wanted += [one for one in (self._asked,) if one is not None and one not in wanted]
         return [self._instrument, *(one for one in wanted if one.symbol != self._instrument.symbol)]
+
+    def _traded(self) -> set[str]:
+        book = self._recorder.book
+        return {*book.newest, *(symbol for symbol, lots in book.carried.lots.items() if lots)}
+
+    def _of_the_day(
+        self, instruments: Sequence[Instrument], trades: Sequence[VenueTrade], today: date
+    ) -> tuple[list[Instrument], list[VenueTrade]]:
+        """Return the desk's pair and those that were traded, with their trades.
+
+        Others were only looked at, for somebody asked or their asset came without a trade: they have nothing to value.
+        """
+        traded = {self._instrument.symbol, *self._traded()}
+        for trade in trades:
+            is_asked = self._asked is not None and trade.symbol == self._asked.symbol
+            if not is_asked or utc_date(trade.time_ms * NS_PER_MS) == today:
+                traded.add(trade.symbol)
+        return (
+            [one for one in instruments if one.symbol in traded],
+            [trade for trade in trades if trade.symbol in traded],
+        )
 
     def _moved(self, account: VenueAccount, instruments: Sequence[Instrument]) -> list[Instrument]:
         """Return pairs of the desk that are not read though the account holds more or less of them than at first.

@@ -125,7 +125,8 @@ def symbol_of(symbol: str, told: Any, trades: list[Figures], start: Any) -> Figu
 
 def account_of(day: Figures, told: Any, before: list[Figures]) -> Figures:
     """Return the figures of `reconciliation`, `equity` and `identity.all`."""
-    ids, at_ms, balances, books = day.opening["last_trade_ids"], day.opening["time_ms"], {}, day.symbols.values()
+    ids, at_ms, balances = day.opening["last_trade_ids"], day.opening["time_ms"], {}
+    books = [one for name, one in day.symbols.items() if name in ids or one.fills or one.qty_before]
     known = before + day.trade_history
     new = [fill for fill in known if (fill.id > ids[fill.symbol] if fill.symbol in ids else fill.time_ms > at_ms)]
     late, least, most = (sum(f.time < day.date + end for f in new) for end in ("", f"T{day.time}", f"T{day.time}."))

@@ -179,6 +179,7 @@ def test_shows_the_day() -> None:
         "      Volume: $2,909.50\n"
         "      Open: +0.01 BTC, unrealized +$1.00 at $91,100.00\n"
         "   Fees: 1.80 USDT\n"
+        "   PnL: not compared with the change of the account: the mid of BTCUSDT at the opening is not known\n"
         "   Books: balances and trades agree to the last unit"
     )
 

@@ -8,6 +8,7 @@ from market.codes import Side
 from market.exact_json import JsonObject
 from nodes.tracker.bookkeeper import Bookkeeper
 from reports.folder import FolderBusyError, ReportsFolder
+from tests.independent.daily_file_check import faults_of
 from tests.nodes.tracker.accounts import HOUR_MS, SetClock, agrees, ids, made_trades
 from tests.reports.fills import BTC, DAY, DAY_MS, ETH, NOON_MS, fill
 from tests.reports.scripted_venue import ScriptedVenue
@@ -271,3 +272,56 @@ def test_begins_anew_with_an_account_of_higher_numbers(
     assert ids(document) == list(range(5_001, 5_001 + count))
     assert len(document["resets"]) == 1
     assert agrees(document)
+
+
+@pytest.mark.parametrize("is_traded_before", [False, True])
+def test_pair_that_is_only_asked_for_changes_nothing_of_the_day(
+    folder: ReportsFolder, venue: ScriptedVenue, clock: SetClock, *, is_traded_before: bool
+) -> None:
+    """Guards a read of `report --symbol`: it made a pair one of the day's, and equity and identity ended for the day.
+
+    A pair that was traded on another day alone is none of this one's, either; one that was traded on it is.
+    """
+    venue.mids["ETHUSDT"] = Decimal(10)
+    if is_traded_before:
+        venue.trades_of_all = made_trades(1, 2, NOON_MS - DAY_MS, symbol="ETHUSDT")
+    tracker = Bookkeeper(venue, BTC, folder, clock, pairs=(BTC, ETH))
+    venue.trades_of_all += made_trades(1, 2)
+    before = tracker.update().document
+    asking = Bookkeeper(venue, BTC, folder, clock, pairs=(BTC, ETH), asked=ETH)
+    for books in (asking, tracker, Bookkeeper(venue, BTC, folder, clock, pairs=(BTC, ETH))):
+        document = books.update().document
+        assert {name: document[name] for name in before} == before
+    venue.trades_of_all += made_trades(101, 2, clock.ms + 1, symbol="ETHUSDT")
+    assert list(asking.update().document["symbols"]) == ["BTCUSDT", "ETHUSDT"], "it came back to what it was"
+
+
+def test_asset_that_comes_without_a_trade_leaves_equity_and_identity(
+    folder: ReportsFolder, venue: ScriptedVenue, clock: SetClock
+) -> None:
+    """Guards the equity against a deposit of another pair's coin: that pair was looked at, and had no mid of before."""
+    tracker = Bookkeeper(venue, BTC, folder, clock, pairs=(BTC, ETH))
+    venue.mids["ETHUSDT"] = Decimal(10)
+    venue.trades_of_all = [*made_trades(1, 2), *made_trades(1, 2, NOON_MS - DAY_MS, symbol="ETHUSDT")]
+    tracker.update()
+    venue.start["ETH"] += 3
+    for _ in range(3):
+        clock.ms += 1_000
+        document = tracker.update().document
+    assert [(flow["asset"], flow["amount"]) for flow in document["flows"]] == [("ETH", 3)]
+    assert document["equity"]["end"] is not None
+    assert document["identity"]["all"]["gap"] == 0
+    assert faults_of(folder.file_of(DAY).read_text()) == []
+
+
+def test_pair_that_is_open_since_before_is_valued(folder: ReportsFolder, venue: ScriptedVenue, clock: SetClock) -> None:
+    """Guards the equity of a day on which a lot of another pair only lay: nobody asked what that is worth."""
+    venue.mids["ETHUSDT"] = Decimal(10)
+    books = Bookkeeper(venue, BTC, folder, clock, pairs=(BTC, ETH))
+    books.update()
+    venue.trades_of_all = made_trades(1, 1, symbol="ETHUSDT")
+    books.update()
+    clock.ms += DAY_MS
+    document = Bookkeeper(venue, BTC, folder, clock, pairs=(BTC, ETH)).update().document
+    assert document["symbols"]["ETHUSDT"]["position"] == 1
+    assert document["identity"]["all"]["gap"] == 0
