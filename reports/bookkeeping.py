@@ -15,9 +15,9 @@ from reports.day_book import DayBook
 from reports.folder import DamagedReportError, FileMark, ReportsFolder
 from reports.other_days import OtherDays, changed_id
 from reports.performance import AccountSnapshot, document_head, refigured, take, with_history, with_markouts
+from reports.reconciliation import SETTLED_MS
 from reports.trade_history import HistoryRow, reset_reason, utc_day, vanished
 
-SETTLED_MS: Final = 60_000  # after which a venue surely tells a trade wherever it is asked
 BYTES_PER_SECOND_MAX: Final = 500_000  # what is written, on average, of a file that grows all day
 PAUSE_SECONDS_MAX: Final = 60  # by which the file may be behind the venue
 

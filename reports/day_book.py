@@ -20,7 +20,7 @@ from reports.daily_file import HistoryLines
 from reports.exact import figure
 from reports.exact_sum import units_of
 from reports.realized import Realized
-from reports.reconciliation import Books, Flow
+from reports.reconciliation import Books, Flow, difference_of, is_flow
 from reports.symbol_book import SymbolBook
 from reports.totals import Charges, totals
 from reports.trade_history import (
@@ -260,16 +260,18 @@ class DayBook:
     ) -> None:
         """Compare the books with the balances of now, and book as a flow what no trade can have moved.
 
-        That is what is too much or too little at two sights, of which the first had no new trades, and of one sign: a
-        trade that the venue has not told moves two assets, one up and one down. All else stays a difference, from the
-        first trade on that was new then.
+        That is what is the same at two sights in a row, trades between them or none, as far as `is_flow` says so. All
+        else stays a difference, from the first trade on that was new then.
 
         Args:
             new: what has come into the book since the last sight.
+            unsure: what may have been traded after the balances: such a sight books nothing.
         """
+        unsure = list(unsure)
         found, before = self.reconciliation(balances, unsure), self.last_sight
         if not found["is_exact"]:
-            is_known = before is not None and before["differences"] == found["differences"] and "since_ms" in before
+            moved = difference_of(found)
+            is_known = before is not None and "since_ms" in before and difference_of(before) == moved
             first = None if before is None else before.get("first_trade")
             if is_known and before is not None:
                 found["since_ms"] = before["since_ms"]
@@ -277,8 +279,10 @@ class DayBook:
                 found["since_ms"] = now_ms
                 first = first or (_name_of(new[0]) if new else None)
             found["first_trade"] = first
-            moved = {asset: row["difference"] for asset, row in found["differences"].items()}
-            if is_known and first is None and len({one > 0 for one in moved.values()}) == 1:
+            stood_ms, pairs = now_ms - found["since_ms"], self.instruments.values()
+            has_trades, is_over = first is not None, bool(new)
+            is_sure = is_known and not unsure
+            if is_sure and is_flow(moved, pairs, stood_ms, has_trades=has_trades, is_over_trades=is_over):
                 self.take_flows([self._flow_since(found["since_ms"], *one, mark_prices) for one in moved.items()])
                 found = self.reconciliation(balances, unsure)
         self.last_sight = found

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
+from typing import Final
 
 from market.account import Balance, VenueTrade
 from market.clock import NS_PER_DAY, NS_PER_MS, day_bounds_ns, iso_time
@@ -16,6 +17,8 @@ from reports import json_fields as fields
 from reports.exact import EXACT, amount, figure
 from reports.exact_sum import UNIT, units_of
 from reports.lots import FillUnits, fill_units
+
+SETTLED_MS: Final = 60_000  # after which a venue surely tells a trade wherever it is asked
 
 _NOTHING = Decimal(0)
 _DAY_MS = NS_PER_DAY // NS_PER_MS
@@ -236,6 +239,35 @@ class _Totals(dict[str, int]):
     def fractions(self) -> dict[str, Fraction]:
         """The same, for arithmetic with prices."""
         return {asset: Fraction(total, UNIT) for asset, total in self.items()}
+
+
+def difference_of(reconciliation: JsonObject) -> dict[str, Decimal]:
+    """Return what the account holds beyond what is expected, by asset; trades change both, and leave this."""
+    return {asset: row["difference"] for asset, row in reconciliation["differences"].items()}
+
+
+def is_flow(
+    moved: Mapping[str, Decimal], pairs: Iterable[Instrument], stood_ms: int, *, has_trades: bool, is_over_trades: bool
+) -> bool:
+    """Say whether a difference that stood at two sights in a row came or left without a trade.
+
+    A trade moves two assets, one up and one down: what has several signs may be one that the venue has not told. What
+    came together with trades may be one that it told wrong, until others have come and left the difference as it was:
+    each explains itself, the rest is none of theirs. What moved both assets of a pair one way may be a flow and a trade
+    that is not told yet. After `SETTLED_MS` neither is so.
+
+    Args:
+        moved: the difference, by asset.
+        pairs: those of the day.
+        stood_ms: for how long it has been the same.
+        has_trades: whether there were new trades when it began.
+        is_over_trades: whether there are new ones now, and it is the same all the same.
+    """
+    if len({amount > 0 for amount in moved.values()}) != 1:
+        return False
+    is_of_a_pair = any(one.base in moved and one.quote in moved for one in pairs)
+    is_bound = is_of_a_pair or (has_trades and not is_over_trades)
+    return stood_ms >= SETTLED_MS or not is_bound
 
 
 def changes(trade: VenueTrade, instrument: Instrument, units: FillUnits) -> _Changes:
