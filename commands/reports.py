@@ -1,5 +1,6 @@
 """What was earned: `report`."""
 
+from collections.abc import Callable
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
@@ -83,11 +84,17 @@ def report(
         from commands.actions.compare import print_comparison
 
         raise typer.Exit(print_comparison(*compare, period, symbol, as_json=as_json))
+    from commands.actions.kept_days import kept_period, of_kept_days
+
     settings = settings_of(run_dir, venue)
     if symbol is not None:
         symbol = known_symbol(settings, symbol)
     page = None if html is None else Path(html)
-    venue_of = partial(_venue_of, settings)
+    venue_of: Callable[[], ClockedVenue] | None = partial(_venue_of, settings)
+    if (kept := of_kept_days(settings)) is not None:
+        if replay:
+            raise UsageError(f"expected --replay with a desk: whatif {settings.run_dir} tries settings on a run")
+        settings, venue_of, period = kept, None, kept_period(kept, period, days)
     if replay:
         from commands.actions.replayed import replay_recommendations
 

@@ -50,7 +50,7 @@ def weekly_document(
         symbol: the only one that is told of; a file that does not tell its trades by symbol is damaged for that.
         known: documents that were read already.
     """
-    first = min(folder.days(), default=last)
+    first = min(folder.days(), default=None)
     try:
         with uncollected():
             return _week_of_files(folder.read_sums(last, count, known), last, count, symbol, first)
@@ -60,7 +60,11 @@ def weekly_document(
 
 
 def _week_of_files(
-    files: tuple[dict[date, JsonObject], dict[date, str]], last: date, count: int, symbol: str | None, first: date
+    files: tuple[dict[date, JsonObject], dict[date, str]],
+    last: date,
+    count: int,
+    symbol: str | None,
+    first: date | None,
 ) -> JsonObject:
     documents, damaged = files
     if symbol is not None:

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from commands.actions.out_folder import new_folder
 from commands.actions.record import inspected, recorded_symbol
-from commands.actions.simulate import READ_BY_DESKS, failures_told, problems_of, run_to, settings_with
+from commands.actions.simulate import READ_BY_DESKS, days_texts, failures_told, problems_of, run_to, settings_with
 from desk.client import DeskError, UsageError
 from desk.settings import Settings, setting_texts
 from desk.strategy import strategy_json, strategy_of
@@ -22,7 +22,6 @@ from market.whole_file import write_whole
 from market.words import counted
 from reports.folder import ReportsFolder
 from reports.performance import history_of, is_sound
-from screens.report import day_text
 from simulation.backtest import Stretch, plan
 from simulation.delays import Delays
 from simulation.desk import SimulatedDesk
@@ -87,6 +86,7 @@ def print_backtest(
         runs = [_run(stretch, folder, delays) for stretch in stretches]
         took_s = (monotonic_ns() - began_ns) / NS_PER_SECOND
         reports = ReportsFolder(folder)
+        texts = [] if as_json else days_texts(reports)
         documents = [document for day in reports.days() if (document := reports.read(day)) is not None]
         fills = [row.trade for document in documents for row in history_of(document)]
         result: JsonObject = {
@@ -107,7 +107,7 @@ def print_backtest(
         print(dumps({"run": result, "days": documents}))
     else:
         traded_s = sum(stretch.end_ns - stretch.start_ns for stretch in stretches) / NS_PER_SECOND
-        print("\n\n".join(map(day_text, documents)))
+        print("\n\n".join(texts))
         traded, rate = f"{counted(len(paths), 'recording')}, {traded_s:,.0f} s", traded_s / took_s
         print(f"\n🧪 {traded} in {took_s:.1f} s, {rate:,.0f} a second; {counted(len(fills), 'fill')}")
         print("\n".join(f"   SHA-256 {run['sha256']}" for run in runs))

@@ -148,7 +148,7 @@ class Found:
 
 def print_report(
     settings: Settings,
-    venue_of: Callable[[], "ClockedVenue"],
+    venue_of: Callable[[], "ClockedVenue"] | None,
     period: Period,
     *,
     as_json: bool,
@@ -164,6 +164,7 @@ def print_report(
     is damaged.
 
     Args:
+        venue_of: gives whom to ask; None of files without a desk, which are printed as they are.
         html: where the page of it is written as well; an empty path is a file beside the daily ones.
         replay: tries what the week's document recommends, and adds to it what came of that.
         symbol: the only one whose figures are printed; whether a day is wrong is asked of all of it.
@@ -216,14 +217,16 @@ def _days_line(done: int, count: int) -> Callable[[int], str]:
 def _found(
     settings: Settings,
     folder: ReportsFolder,
-    venue_of: Callable[[], "ClockedVenue"],
+    venue_of: Callable[[], "ClockedVenue"] | None,
     period: Period,
     symbol: str | None,
     *,
     has_trips: bool,
 ) -> Found:
-    is_of_today = period.last >= utc_date(now().time_ns)
-    reason, notes = _updated(settings, venue_of, folder, symbol) if is_of_today else (None, ())
+    reason: str | None = None
+    notes: tuple[str, ...] = ()
+    if venue_of is not None and period.last >= utc_date(now().time_ns):
+        reason, notes = _updated(settings, venue_of, folder, symbol)
     shown = period.last if period.count == 1 else None
     if not period.is_given:
         shown = max((day for day in folder.days() if day <= period.last), default=period.last)
@@ -233,6 +236,8 @@ def _found(
     has_week = not period.is_given or period.count > 1
     count = period.count if period.is_given else DAYS
     known = {} if shown is None or day is None else {shown: day}
+    if has_week and not folder.days():
+        raise DeskError(f"there is no report of any day in {folder.path}")
     week = weekly_document(folder, period.last, count, symbol, known) if has_week else None
     is_wrong = damage is not None or (day is not None and not is_sound(day))
     if week is not None:

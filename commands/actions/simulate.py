@@ -17,9 +17,14 @@ from desk.settings import Settings, load_settings
 from flow.recordings.recording import RecordingError, recorded_lags
 from market.clock import NS_PER_MS, NS_PER_SECOND, monotonic_ns
 from market.exact_json import dumps
+from reports.by_order import realized_by_order
+from reports.folder import ReportsFolder
 from reports.performance import is_sound
+from reports.recommendations import weekly_document
+from reports.weekly import DAYS
 from screens.progress import progress_line
 from screens.report import day_text
+from screens.week import week_text
 from simulation.delays import Delays
 from simulation.desk import SimulatedDesk
 from simulation.market import Keep
@@ -85,7 +90,10 @@ def delays_of(latency_ms: float, jitter_ms: float, jitter_from: Path | None, see
 def print_simulation(
     settings: Settings, start_ns: int, seconds: int, delays: Delays, out: Path | None, *, as_json: bool
 ) -> int:
-    """Simulate, print the last day, and return the exit code: 1 if its books do not agree."""
+    """Simulate, print the days as `report` does, and return the exit code: 1 if the books of one do not agree.
+
+    As JSON the last day is printed. Of more than a week the last day is printed, and a line of each.
+    """
     if settings.flow.source == "live":
         raise DeskError("a live market cannot be simulated: record it, and use replay:FILE")
     with new_folder(out) as folder, failures_told():
@@ -97,9 +105,11 @@ def print_simulation(
             took_s = run_to(desk, start_ns + seconds * NS_PER_SECOND)
         day = desk.close_books()
         document = desk.folder.read(day)
+        assert document is not None, f"no file of {day}"
+        texts = [] if as_json else days_texts(desk.folder)
+        are_sound = all(found is not None and is_sound(found) for found in map(desk.folder.read, desk.folder.days()))
         if out is not None:
             write_run(KeptRun(folder, settings, start_ns, seconds, delays))
-    assert document is not None, f"no file of {day}"
     speed = seconds / took_s
     if as_json:
         run = {
@@ -113,13 +123,26 @@ def print_simulation(
         print(dumps({"run": run, "day": document}))
         print(f"{speed:.0f} simulated seconds a second", file=sys.stderr)
     else:
-        print(day_text(document))
+        print("\n\n".join(texts))
         print(f"\n🧪 {seconds} s simulated in {took_s:.1f} s, {speed:.0f} a second; SHA-256 {desk.digest.hexdigest()}")
         if out is not None:
             print(f"💾 {out}")
     for problem in problems_of(desk):
         print(f"note: {problem}", file=sys.stderr)
-    return 0 if is_sound(document) else 1
+    return 0 if are_sound else 1
+
+
+def days_texts(folder: ReportsFolder) -> list[str]:
+    """Return the days of a run as `report` prints them: up to a week each, of several a line of each as well."""
+    days = folder.days()
+    texts = []
+    for day in days if len(days) <= DAYS else days[-1:]:
+        document, book, damage = folder.read_shown(day)
+        assert document is not None, f"the file of {day} that was just written: {damage}"
+        texts.append(day_text(document, realized_by_order(document, book, None)))
+    if len(days) > 1:
+        texts.append(week_text(weekly_document(folder, days[-1], (days[-1] - days[0]).days + 1)))
+    return texts
 
 
 def problems_of(desk: SimulatedDesk) -> list[str]:

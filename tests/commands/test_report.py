@@ -184,6 +184,12 @@ def test_reports_any_run_of_days(settings: Settings, venue: ScriptedVenue, capsy
     assert (found["day"], found["week"]["total"]["trades"], found["week"]["total"]["pnl"]) == (None, 4, 3)
 
 
+def test_several_days_of_no_report_at_all_are_an_error(settings: Settings) -> None:
+    """As one day is: a week was printed of days before a first report that there was not, with exit code 0."""
+    with pytest.raises(DeskError, match="there is no report of any day in"):
+        print_report(settings, _away, Period(DAY - timedelta(days=9), DAY - timedelta(days=2)), as_json=False)
+
+
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EROFS])
 def test_reports_from_the_files_when_the_disk_takes_nothing(
     settings: Settings,

@@ -130,3 +130,30 @@ def test_run_that_cannot_go_on_is_one_line(monkeypatch: pytest.MonkeyPatch, rais
     monkeypatch.setattr(SimulatedDesk, "run", run)
     with pytest.raises(DeskError, match=said):
         simulated()
+
+
+def test_reports_what_a_run_has_left_as_it_was_printed(tmp_path: Path) -> None:
+    """With each day of a run over midnight and what each rule has realized; no desk is asked for, nothing changes."""
+    folder = tmp_path / "run"
+    words = ("--seconds", "300", "--start", "2026-01-01T23:57:30", "--set", "maker.half_spread=0.0002")
+    printed = simulated(*words, "--out", str(folder))
+    assert [line for line in printed.splitlines() if "Performance" in line] == [
+        "📊 Performance 2026-01-01 (as of 23:59:59 UTC):",
+        "📊 Performance 2026-01-02 (as of 00:02:30 UTC):",
+    ]
+    assert printed.count("   By rule: ") == 2
+    before = {path.name: path.read_bytes() for path in folder.glob("*.json")}
+    last = CliRunner().invoke(app, ["report", "--run-dir", str(folder)])
+    assert last.exit_code == 0, last.output
+    days, rest = printed.split("📈 ")
+    assert last.stdout.startswith(days[days.index("📊 Performance 2026-01-02") :])
+    both = CliRunner().invoke(app, ["report", "--run-dir", str(folder), "--days", "2"])
+    assert both.stdout.startswith(f"📈 {rest[: rest.index('🧪')]}")
+    assert before == {path.name: path.read_bytes() for path in folder.glob("*.json")}
+
+
+def test_run_that_was_left_has_no_replay(tmp_path: Path) -> None:
+    """What tries a setting on it is named."""
+    simulated("--out", str(tmp_path / "run"))
+    result = CliRunner().invoke(app, ["report", "--replay", "--run-dir", str(tmp_path / "run")])
+    assert "whatif" in str(result.exception)
