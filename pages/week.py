@@ -6,7 +6,7 @@ from itertools import accumulate
 from typing import Any, Final
 
 from market.exact_json import JsonObject
-from market.words import counted, counts_text
+from market.words import counted
 from pages.markup import Html, element
 from pages.parts import Tile, chart, grid, page, section, table, tiles, words
 from pages.plot import Plot, amounts_axis, names_axis
@@ -147,10 +147,10 @@ def _markouts_section(markouts: JsonObject | None) -> Iterator[Html]:
         return
     rows = [(day["date"], day["rows"]) for day in reversed(markouts["days"])]
     rows = [("All", markouts["total"]), *rows] if markouts["total"] else rows
-    told = [(name, *map(_markout_text, its), counts_text(row["n"] for row in its)) for name, its in rows]
-    names = ("Day", *(f"{horizon} s" for horizon in HORIZONS_S), "n")
+    told = [(name, *(cell for row in its for cell in (_markout_text(row), f"{row['n']:,}"))) for name, its in rows]
+    names = ("Day", *(cell for horizon in HORIZONS_S for cell in (f"{horizon} s", "n")))
     title = "Bps of the mid, with 95 %; of all days those that have an interval, by volume"
-    yield section("Markouts", table(title, names, told, _ROWS_MAX, wide=(1, 3), printed=_ROWS_PRINTED))
+    yield section("Markouts", table(title, names, told, _ROWS_MAX, wide=(1, 2, 5, 6), printed=_ROWS_PRINTED))
 
 
 def _markout_text(row: JsonObject) -> str:

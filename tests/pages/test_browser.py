@@ -35,6 +35,15 @@ def _week(counts: Sequence[int]) -> JsonObject:
     return week_to_json(week, recommendations(week)) | {"markouts": markouts}
 
 
+def _many_numbers() -> JsonObject:
+    """Return a week whose markouts have long intervals, and as many fills as known mids, each its own."""
+    week = _week([400, 700])
+    for day in (*week["markouts"]["days"], {"rows": week["markouts"]["total"]}):
+        for row, count in zip(day["rows"], (9_999, 9_888, 9_777), strict=True):
+            row |= {"n": count, "mean_bps": Decimal("-12.34"), "low_bps": Decimal(-123), "high_bps": Decimal(-100)}
+    return week
+
+
 def _long_page() -> str:
     """Return the page of a busy day whose tables are as long as they get."""
     day = day_of(2_000, has_mids=True)
@@ -67,6 +76,7 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         "busy": day_page(day_of(8_000, has_mids=True), "reports/performance_20251130.json"),
         "long": _long_page(),
         "week": week_page(_week([0, 400, 30, 1, 700, 200]), "reports"),
+        "numbers": week_page(_many_numbers(), "reports"),
         "year": week_page(_week([30] * 364), "reports", ["Not up to date: no answer."]),
     }
     folder = tmp_path_factory.mktemp("pages")
@@ -76,7 +86,15 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     return files
 
 
-_NAMES = pytest.mark.parametrize("name", ["empty", "one fill", "busy", "long", "week", "year"])
+_NAMES = pytest.mark.parametrize("name", ["empty", "one fill", "busy", "long", "week", "numbers", "year"])
+
+
+def test_a_phone_shows_the_n_of_the_markout_that_it_shows(browser: Browser, written: dict[str, Path]) -> None:
+    """It showed the markout after 10 s, and three numbers beside it."""
+    page = browser.new_page(viewport={"width": 360, "height": 800})
+    page.goto(written["numbers"].as_uri())
+    cells = page.locator("table:has(caption:text('95 %')) tbody tr:first-child :is(th, td):visible").all_inner_texts()
+    assert cells == ["All", "-12.34 (-123.0 to -100.0)", "9,888"]
 
 
 @_NAMES
