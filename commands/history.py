@@ -57,7 +57,7 @@ def export(
     from commands.actions.export import export_fills
     from commands.actions.report import period_of
 
-    period = period_of(None, None, first, last) if first or last else None
+    period = period_of(None, None, first, last, most=None) if first or last else None
     export_fills(settings_of(run_dir), form.value, period, out)
 
 

@@ -110,12 +110,17 @@ def history_json(
     """Return what `history_text` shows; `orders` is null where they are not known."""
     return {
         "page": page,
-        "pages": max(_pages(trades, limit), _pages(orders or (), limit)),
+        "pages": pages_of(orders, trades, limit),
         "orders": None if orders is None else [order_json(order) for order in _page(orders, limit, page)],
         "total_orders": None if orders is None else len(orders),
         "trades": [trade_json(trade) for trade in _page(trades, limit, page)],
         "total_trades": len(trades),
     }
+
+
+def pages_of(orders: Sequence[VenueOrder] | None, trades: Sequence[VenueTrade], limit: int) -> int:
+    """Return how many pages of `limit` rows there are of both, one at least."""
+    return max(_pages(trades, limit), _pages(orders or (), limit))
 
 
 def _page(rows: Iterable[_Row], limit: int, page: int) -> list[_Row]:

@@ -19,6 +19,7 @@ from history.database import FILE_NAME, Database
 from history.keeping import accounts, trades_of
 from market.clock import NS_PER_MS, day_bounds_ns, iso_time
 from market.instrument import Instrument, format_decimal
+from market.words import counted
 from reports.exact import figure
 from reports.pnl import FifoBook
 from reports.trade_history import HistoryRow, fee_value
@@ -41,6 +42,8 @@ COLUMNS: Final = (
     ("order_id", "VARCHAR"),
     ("source", "VARCHAR"),
 )
+PARQUET_COLUMNS: Final = (("time", "TIMESTAMP WITH TIME ZONE"), *COLUMNS[1:])
+FORMATS: Final = ("csv", "parquet")
 
 
 class Fill(NamedTuple):
@@ -81,14 +84,15 @@ def export_fills(settings: Settings, form: str, period: Period | None, out: Path
     if form == "parquet" and out is None:
         raise UsageError("expected --out with the name of the Parquet file")
     if out is not None:
+        _check_suffix(out, form)
         refuse_kept(settings, out, f".{form}")
     database = Database(settings.reports_dir / FILE_NAME, is_read_only=True)
     try:
         fills = _fills(database, settings, period)
-        if out is not None:
-            fills = counted_on(fills, "fill")
+        rows = Counted(fills)
+        fills = iter(rows if out is None else counted_on(rows, "fill"))
         if form == "parquet" and out is not None:
-            write_parquet(out, COLUMNS, fills)
+            write_parquet(out, PARQUET_COLUMNS, fills)
         elif out is None:
             _print_csv(sys.stdout, fills)
         else:
@@ -96,6 +100,32 @@ def export_fills(settings: Settings, form: str, period: Period | None, out: Path
                 _print_csv(file, fills)
     finally:
         database.close()
+    if out is not None:
+        print(f"{counted(rows.count, 'fill')} written to {out}", file=sys.stderr)
+
+
+def _check_suffix(out: Path, form: str) -> None:
+    """Refuse a file whose name says that it is of another format.
+
+    Raises:
+        UsageError: if it does.
+    """
+    named = out.suffix.lower().removeprefix(".")
+    if named in FORMATS and named != form:
+        raise UsageError(f"expected --format {named} for {out.name}, or a file .{form}, was --format {form}")
+
+
+class Counted:
+    """Rows, and how many of them were taken."""
+
+    def __init__(self, rows: Iterator[Fill]) -> None:
+        self._rows, self.count = rows, 0
+
+    def __iter__(self) -> Iterator[Fill]:
+        """Yield the rows."""
+        for row in self._rows:
+            self.count += 1
+            yield row
 
 
 def ask_history(settings: Settings, statement: str, rows_max: int) -> Answer:

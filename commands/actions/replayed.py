@@ -10,16 +10,17 @@ from market.exact_json import JsonObject
 from screens.money import gain_text
 
 
-def replay_recommendations(settings: Settings, week: JsonObject) -> None:
+def replay_recommendations(settings: Settings, week: JsonObject) -> str | None:
     """Put into each recommendation of a weekly document what it would have brought on the newest whole day of it.
 
     `replay` is the document of that difference, with the `date`, and `same_fills` as `whatif` has it; of one that
-    cannot be tried it is the `why` alone.
+    cannot be tried it is the `why` alone. Return a note where there is nothing to try.
     """
     days = [date.fromisoformat(row["date"]) for row in week["days"] if row["state"] == "reported"]
     today = utc_date(now().time_ns)
     day = max((each for each in days if each < today), default=max(days, default=today))
     lived: LivedDay | None = None
+    is_any_tried = False
     for row in week["recommendations"]:
         if row["kind"] != "recommendation" or row["to"] is None:
             continue
@@ -30,6 +31,8 @@ def replay_recommendations(settings: Settings, week: JsonObject) -> None:
         except DeskError as error:
             row["replay"] = {"date": day.isoformat(), "why": str(error)}
         row["advice"] += _phrase(row["replay"], week["quote"])
+        is_any_tried = True
+    return None if is_any_tried else "nothing was replayed, for no setting is recommended"
 
 
 def _phrase(replay: JsonObject, quote: str | None) -> str:

@@ -26,7 +26,7 @@ from reports.performance import history_of, is_sound, with_shared_texts
 from reports.recommendations import weekly_document
 from reports.round_trips import round_trips
 from reports.weekly import DAYS
-from screens.account import history_json, history_text
+from screens.account import history_json, history_text, pages_of
 from screens.fold import folded
 from screens.progress import count_line
 from screens.report import day_text
@@ -57,8 +57,13 @@ class Period:
         return (self.last - self.first).days + 1
 
 
-def period_of(day: str | None, days: int | None, first: str | None, last: str | None) -> Period:
+def period_of(
+    day: str | None, days: int | None, first: str | None, last: str | None, most: int | None = DAYS_MAX
+) -> Period:
     """Return the days that the command line asks for: one, the last `days`, or from `first` to `last`; else today.
+
+    Args:
+        most: how many they may be; None: any number.
 
     Raises:
         DeskError: if they cannot be told.
@@ -75,8 +80,10 @@ def period_of(day: str | None, days: int | None, first: str | None, last: str | 
     if first is None:
         raise UsageError("expected --from with --to")
     period = Period(_day(first, today), today if last is None else _day(last, today))
-    if not 1 <= period.count <= DAYS_MAX:
-        raise UsageError(f"expected from 1 to {DAYS_MAX} days, was {period.first} to {period.last}")
+    if period.count < 1:
+        raise UsageError(f"expected --from until --to, was {period.first} and {period.last}")
+    if most is not None and period.count > most:
+        raise UsageError(f"expected at most {most} days, were {period.count:,} from {period.first} to {period.last}")
     return period
 
 
@@ -153,7 +160,7 @@ def print_report(
     *,
     as_json: bool,
     html: Path | None = None,
-    replay: Callable[[Settings, JsonObject], None] | None = None,
+    replay: Callable[[Settings, JsonObject], str | None] | None = None,
     symbol: str | None = None,
 ) -> int:
     """Print the day and the week, or the days that were asked for, and return the exit code.
@@ -166,7 +173,8 @@ def print_report(
     Args:
         venue_of: gives whom to ask; None of files without a desk, which are printed as they are.
         html: where the page of it is written as well; an empty path is a file beside the daily ones.
-        replay: tries what the week's document recommends, and adds to it what came of that.
+        replay: tries what the week's document recommends, adds to it what came of that, and returns a note if it
+            recommends nothing.
         symbol: the only one whose figures are printed; whether a day is wrong is asked of all of it.
 
     Raises:
@@ -179,8 +187,10 @@ def print_report(
     with Progress() as progress:
         folder = ReportsFolder(settings.reports_dir, lambda done, count: progress.tell(_days_line(done, count)))
         found = _found(settings, folder, venue_of, period, symbol, has_trips=as_json)
+    not_replayed: str | None = None
     if replay is not None and found.week is not None:
-        replay(settings if symbol is None else settings.model_copy(update={"symbol": symbol}), found.week)
+        of_pair = settings if symbol is None else settings.model_copy(update={"symbol": symbol})
+        not_replayed = replay(of_pair, found.week)
     page = None if html is None else _write_page(found, html if html.name else found.page_file)
     by_order, width = found.by_order, columns()
     if as_json:
@@ -205,7 +215,7 @@ def print_report(
         print(f"\n💾 {found.file if found.shown else found.folder}")
         if page is not None:
             print(f"🌐 {page}")
-    for note in found.notes:
+    for note in (*found.notes, *([] if not_replayed is None else [not_replayed])):
         print(f"note: {note}", file=sys.stderr)
     return found.code
 
@@ -336,6 +346,9 @@ def print_history(
         if not trades:
             raise
     pages = (limit, page)
+    count = pages_of(orders, trades, limit)
+    if page > count:
+        raise UsageError(f"expected a page from 1 to {count}, was {page}")
     if as_json:
         print(dumps(history_json(orders, trades, *pages) | {"not_updated": reason}))
     else:

@@ -4,7 +4,7 @@ import csv
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from io import StringIO
 from pathlib import Path
@@ -15,7 +15,7 @@ import pytest
 
 from commands.actions.export import ask_history, export_fills
 from commands.actions.report import Period
-from desk.client import DeskError
+from desk.client import DeskError, UsageError
 from desk.settings import Settings, load_settings
 from history import keeping
 from history.database import Database, HistoryError
@@ -117,6 +117,7 @@ def test_parquet_has_what_the_csv_has(settings: Settings, capsys: pytest.Capture
     _keep(settings, [*FILLS, buy(4, "1", "100", "0.5", "XYZ")])
     out = tmp_path / "it's fills.parquet"
     export_fills(settings, "parquet", None, out)
+    assert capsys.readouterr().err.endswith(f"4 fills written to {out}\n")
     found = duckdb.read_parquet(str(out))
     expected = _exported(settings, capsys)
     assert found.columns == list(expected[0])
@@ -125,8 +126,30 @@ def test_parquet_has_what_the_csv_has(settings: Settings, capsys: pytest.Capture
         values = dict(zip(found.columns, row, strict=True))
         for name in amounts:
             assert values[name] == (Decimal(text[name]) if text[name] else None)
+        assert values["time"] == datetime.fromisoformat(text["time"])
         assert (values["trade_id"], values["is_maker"]) == (int(text["trade_id"]), text["is_maker"] == "True")
     assert list(tmp_path.glob("*.unfinished")) == []
+
+
+def test_says_how_many_rows_there_are_in_which_file(
+    settings: Settings, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """Nothing was said of a file, empty or full; what is printed goes on by itself."""
+    _keep(settings, FILLS)
+    out = tmp_path / "fills.csv"
+    export_fills(settings, "csv", Period(DAY, DAY), out)
+    assert capsys.readouterr().err.endswith(f"2 fills written to {out}\n")
+    export_fills(settings, "csv", None, None)
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize(("form", "name"), [("parquet", "fills.csv"), ("csv", "fills.parquet"), ("csv", "A.PARQUET")])
+def test_file_is_not_called_what_it_is_not(settings: Settings, tmp_path: Path, form: str, name: str) -> None:
+    """Parquet was written into a .csv, and CSV into a .parquet."""
+    _keep(settings, FILLS)
+    with pytest.raises(UsageError, match=f"expected --format .* for {name}, or a file .{form}, was --format {form}"):
+        export_fills(settings, form, None, tmp_path / name)
+    assert list(tmp_path.glob("*.*")) == []
 
 
 def test_says_what_is_missing(settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -60,3 +60,10 @@ def test_what_cannot_be_tried_says_why(run_dir: Path, tmp_path: Path, to: str | 
     replay_recommendations(settings, tried)
     assert said in tried["recommendations"][1]["advice"]
     assert (tried["recommendations"][1]["replay"] is None) == (to is None)
+
+
+def test_nothing_to_replay_is_said() -> None:
+    """The report came without a word of it."""
+    tried = {"days": [], "quote": "USDT", "recommendations": [{"kind": "none", "rule": "nothing_stands_out"}]}
+    told = replay_recommendations(load_settings({}).settings, tried)
+    assert told == "nothing was replayed, for no setting is recommended"

@@ -363,8 +363,8 @@ def test_takes_the_days_that_are_asked_for(
     [
         (("2025-11-28", 2, None, None), "expected one of --date, --days"),
         ((None, None, None, "2025-11-28"), "expected --from with --to"),
-        ((None, None, "2025-11-28", "2025-11-27"), "expected from 1 to 366 days"),
-        ((None, None, "2020-11-28", None), "expected from 1 to 366 days"),
+        ((None, None, "2025-11-28", "2025-11-27"), "expected --from until --to, was 2025-11-28 and 2025-11-27"),
+        ((None, None, "2020-11-28", None), "expected at most 366 days, were 1,829 from 2020-11-28 to 2025-11-30"),
         (("28.11.2025", None, None, None), "expected a day such as 2025-11-30, was '28.11.2025'"),
         (("2025-13-01", None, None, None), "expected a day such as"),
         (("2026-01-01", None, None, None), "expected a day until 2025-11-30"),
@@ -374,6 +374,18 @@ def test_says_what_is_wrong_with_the_days(at: Callable[[int], None], given: tupl
     """Guards the options of both commands."""
     with pytest.raises(DeskError, match=complaint):
         period_of(*given)
+
+
+def test_export_takes_any_number_of_days(at: Callable[[int], None]) -> None:
+    """1,100 days are kept, and more than a year of them was refused."""
+    assert period_of(None, None, "2020-11-28", None, most=None).count == 1_829
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+def test_page_that_there_is_not_is_an_error(settings: Settings, venue: ScriptedVenue, as_json: bool) -> None:
+    """It was an empty page 99 of 3."""
+    with pytest.raises(DeskError, match="expected a page from 1 to 3, was 4"):
+        print_history(settings, lambda: venue, Period(DAY - timedelta(days=9), DAY), limit=3, page=4, as_json=as_json)
 
 
 def test_shows_ended_orders_and_trades_page_by_page(
