@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from market.clock import iso_time
 from market.exact_json import JsonObject
+from market.instrument import plain
 from market.words import counted
 from pages.markup import Html, element
 from pages.parts import table
@@ -66,12 +67,12 @@ def _metrics(metrics: Mapping[str, Any], quote: str | None) -> Html:
             f"{found['n']:,}",
         )
         for name, found in metrics.items()
-        if found["value"] is not None
+        if found["value"] is not None and found["n"]
     ]
     unknown: dict[str, list[str]] = {}
     for name, found in metrics.items():
-        if found["value"] is None:
-            unknown.setdefault(found["why"], []).append(_name(name))
+        if found["value"] is None or not found["n"]:  # a presence of less than a whole minute
+            unknown.setdefault(found.get("why", "no whole minute was watched"), []).append(_name(name))
     told = (f"{', '.join(names)}: not known, for {why}." for why, names in unknown.items())
     notes = (element("p", text[:1].upper() + text[1:], class_="soft") for text in told)
     return element("div", table("Metrics", ("Metric", "Value", "95 %", "n"), rows, most=20, wide=(2,)), *notes)
@@ -92,7 +93,7 @@ def _metric_text(name: str, value: Decimal, quote: str | None) -> str:
         return gain_text(value, quote)
     if name in _MONEY:
         return money_text(value, quote)
-    return percent_text(value) if name in _RATIOS else f"{value:,.4g}"
+    return percent_text(value) if name in _RATIOS else f"{plain(Decimal(f'{value:.4g}')):,f}"
 
 
 def _markouts(rows: Sequence[JsonObject]) -> Html | None:

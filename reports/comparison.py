@@ -25,6 +25,14 @@ _MS_PER_HOUR: Final = 3_600 * NS_PER_SECOND // NS_PER_MS
 _HOUR_S: Final = 3_600.0
 _BPS: Final = 10_000
 _PLACES: Final = 6
+_NO_MID: Final = "no fill has a known mid then"
+_WHY: Final = {
+    "fills_an_hour": "no whole hour lies between the first fill of a day and its last",
+    "fill_ratio": "no maker has counted its orders",
+    "win_rate": "no round trip is decided",
+    "pnl_bps": "there is no fill of which it is known",
+    "pnl_a_day": "no day tells it",
+}
 
 
 class Estimate(NamedTuple):
@@ -38,7 +46,7 @@ class Estimate(NamedTuple):
 def comparison(
     ours: Mapping[date, JsonObject], theirs: Mapping[date, JsonObject], symbol: str | None = None
 ) -> JsonObject:
-    """Return the figures of two sets of daily documents, and their differences.
+    """Return the figures of two sets of daily documents, their differences, and which neither has, and why.
 
     Args:
         ours, theirs: daily documents by day.
@@ -63,6 +71,7 @@ def comparison(
         "a": _days(ours),
         "b": _days(theirs),
         "figures": [_row(name, found[0][name], found[1][name]) for name in names],
+        "left_out": [{"figure": name, "why": _WHY.get(name, _NO_MID)} for name in found[0] if name not in names],
     }
 
 

@@ -29,7 +29,8 @@ def comparison_text(found: JsonObject, ours: str, theirs: str, columns: int = CO
     """
     rows = [_cells(row, found["quote"]) for row in found["figures"]]
     lines = [f"A: {ours}, {_days_text(found['a'])}", f"B: {theirs}, {_days_text(found['b'])}", ""]
-    return "\n".join([*lines, *_table(rows, columns), "", _verdict(found["figures"])])
+    left_out = [f"Without {_FIGURES[row['figure']][0]}: {row['why']}, in A and B." for row in found["left_out"]]
+    return "\n".join([*lines, *_table(rows, columns), "", *left_out, _verdict(found["figures"])])
 
 
 def _table(rows: Sequence[Sequence[str]], columns: int) -> list[str]:

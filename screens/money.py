@@ -27,14 +27,14 @@ def money_text(amount: Decimal | None, quote: str | None) -> str:
     """Return `$12.50`, rounded half to even to two decimals (eight if `quote` is no dollar); `n/a` for None."""
     if amount is None:
         return "n/a"
-    rounded = _rounded(abs(amount), quote)
+    rounded = rounded_money(abs(amount), quote)
     sign = "-" if amount < 0 and rounded else ""
     return sign + _money(f"{rounded:,f}", quote)
 
 
 def gain_text(amount: Decimal | None, quote: str | None) -> str:
     """Return as `money_text` does, with a plus before a gain."""
-    is_gain = amount is not None and _rounded(amount, quote) > 0
+    is_gain = amount is not None and rounded_money(amount, quote) > 0
     return ("+" if is_gain else "") + money_text(amount, quote)
 
 
@@ -54,6 +54,7 @@ def _grouped(value: Decimal, step: Decimal) -> str:
     return f"{plain(value) + 0 * plain(step):,f}"
 
 
-def _rounded(amount: Decimal, quote: str | None) -> Decimal:
+def rounded_money(amount: Decimal, quote: str | None) -> Decimal:
+    """Return an amount as `money_text` shows it."""
     unit = Decimal("0.01") if quote is None or quote in DOLLARS else Decimal("0.00000001")
     return amount.quantize(unit, ROUND_HALF_EVEN)

@@ -7,7 +7,7 @@ from typing import Any, Final
 from market.exact_json import JsonObject
 from market.words import counted, counts_text
 from screens.market import market_text
-from screens.money import amount_text, gain_text, money_text, percent_text
+from screens.money import amount_text, gain_text, money_text, percent_text, rounded_money
 
 RATE_OF_MIN: Final = 20  # a percentage of fewer says less than the two counts
 
@@ -77,7 +77,8 @@ def _by_order_lines(by_order: Mapping[str, Any], parts: Mapping[str, Any]) -> li
             rows = [row for row in by_order.get(name, ()) if row["symbol"] == symbol]
             if len(rows) > 1:
                 of = f" of {symbol}" if len(parts) > 1 else ""
-                lines.append(f"   By {name}{of}: {', '.join(_realized_phrase(row, name, part) for row in rows)}")
+                phrases = ", ".join(_realized_phrase(row, name, part) for row in rows)
+                lines.append(f"   By {name}{of}: {phrases}{_rounding_phrase(rows, part['quote'])}")
     return lines
 
 
@@ -86,14 +87,22 @@ def _realized_phrase(row: Mapping[str, Any], name: str, part: Mapping[str, Any])
     return f"{value} {gain_text(row['pnl'], part['quote'])} ({counted(row['fills'], 'fill')})"
 
 
+def _rounding_phrase(rows: Iterable[Mapping[str, Any]], quote: str | None) -> str:
+    """Say why parts do not add up to the whole, where they do not as they are shown."""
+    parts = [Decimal(row["pnl"]) for row in rows]
+    shown = sum((rounded_money(each, quote) for each in parts), Decimal(0))
+    return "" if shown == rounded_money(sum(parts, Decimal(0)), quote) else "; each is rounded"
+
+
 def _fees_phrase(fees: Mapping[str, Any] | None, parts: Iterable[Mapping[str, Any]]) -> str:
     """Return whether the PnL is after fees: all of them, none, or all but those that have no price."""
     if fees is None:
         return ""
+    every = tuple(parts)
     if not fees:
-        return ", without fees"
+        return ", no fees paid" if every else ""
     unvalued: dict[str, Decimal] = {}
-    for part in parts:
+    for part in every:
         for asset, fee in part["unvalued_fees"].items():
             unvalued[asset] = unvalued.get(asset, Decimal(0)) + fee
     if unvalued:
@@ -112,7 +121,10 @@ def _result_lines(document: JsonObject, quote: str | None) -> list[str]:
     if equity.get("change_less_flows") is not None:
         flows = f", without flows of {gain_text(equity['flows'], equity['asset'])}" if equity["flows"] else ""
         change = gain_text(equity["change_less_flows"], equity["asset"])
-        lines.append(f"   Equity: {change} to {money_text(equity['end'], equity['asset'])}{flows}")
+        held = (metrics.get("hold_benchmark") or {}).get("value")
+        untraded = "" if held is None else f", untraded it would be {money_text(held, equity['asset'])}"
+        end = money_text(equity["end"], equity["asset"])
+        lines.append(f"   Equity: {change} to {end}{flows}, with what was held before{untraded}")
     known = {name: found for name, found in metrics.items() if found["value"] is not None}
     if capture := known.get("spread_capture"):
         moved = known.get("inventory_pnl")

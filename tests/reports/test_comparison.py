@@ -50,7 +50,7 @@ def test_sets_the_figures_of_both_side_by_side() -> None:
     assert float(rows["pnl_a_day"]["a"]["value"]) == pytest.approx(float(sum(gains) / 2), abs=1e-5)
     assert rows["pnl_a_day"]["is_apart"] is None  # of one day there is no interval
     assert (found["a"]["days"], found["b"]["days"], found["quote"]) == (2, 1, "USDT")
-    assert "fill_ratio" not in rows  # nobody has counted the orders
+    assert found["left_out"] == [{"figure": "fill_ratio", "why": "no maker has counted its orders"}]
 
 
 def test_sees_that_one_of_two_accounts_is_picked_off() -> None:
@@ -110,4 +110,8 @@ def test_is_read_on_any_screen(columns: int) -> None:
 def test_says_what_two_empty_accounts_tell() -> None:
     """Guards days without a fill."""
     found = comparison({DAY: day_of(0)}, {DAY: day_of(0)})
-    assert "Nothing can be said yet" in comparison_text(found, "x", "y")
+    text = comparison_text(found, "x", "y")
+    assert "Nothing can be said yet" in text
+    why = "no whole hour lies between the first fill of a day and its last"
+    assert found["left_out"][0] == {"figure": "fills_an_hour", "why": why}, "a figure was not there, without a word"
+    assert f"Without fills an hour: {why}, in A and B." in text

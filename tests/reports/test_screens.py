@@ -208,7 +208,7 @@ def test_shows_a_day_of_several_symbols() -> None:
     assert f"      PnL: $0.00 realized{unpriced}" in text
     assert "      Open: +1.00 BTC, no price to value it" in text
     assert "      Not in the PnL, no price known: fees of 0.50 BNB" in text
-    assert "   ETHUSDT:\n      Trades: 2 (1 buy, 1 sell)\n      PnL: +$10.00 realized, without fees" in text
+    assert "   ETHUSDT:\n      Trades: 2 (1 buy, 1 sell)\n      PnL: +$10.00 realized, no fees paid" in text
     assert "      BNB: +0.50" in text
 
 
@@ -283,7 +283,7 @@ def test_compares_days_when_there_are_several() -> None:
 def test_gives_an_idle_day_and_its_week_the_same_currency() -> None:
     """Guards `$0.00` in the day and `0.00` in the week."""
     idle = performance_document(snapshot(account(USDT="1")), None)
-    assert "   PnL: $0.00 realized, without fees\n" in day_text(idle)
+    assert "   PnL: $0.00 realized\n" in day_text(idle)
     week = week_of(DAY, {DAY: idle}, {}, first=DAY)
     text = week_text(week_to_json(week, recommendations(week)))
     assert "   2025-11-30  $0.00      0  $0.00   $0.00\n" in text
@@ -333,7 +333,8 @@ def test_says_what_the_day_has_come_to_with_its_n() -> None:
     text = day_text(day)
     equity, metrics = day["equity"], day["metrics"]
     change, end = gain_text(equity["change_less_flows"], "USDT"), money_text(equity["end"], "USDT")
-    assert f"   Equity: {change} to {end}\n" in text
+    held = money_text(metrics["hold_benchmark"]["value"], "USDT")
+    assert f"   Equity: {change} to {end}, with what was held before, untraded it would be {held}\n" in text
     captured, moved = (gain_text(metrics[name]["value"], "USDT") for name in ("spread_capture", "inventory_pnl"))
     assert f"   Spread captured: {captured}, the market's moves {moved} (n 600)\n" in text
     assert f"   Largest drawdown: {money_text(metrics['max_drawdown']['value'], 'USDT')} (n 600)\n" in text
@@ -347,7 +348,9 @@ def test_says_what_the_day_has_come_to_with_its_n() -> None:
     assert "bps of the mid, n 600, 590, 400." in page
     assert "below the highest until then; n 600<" in page
     day["equity"]["flows"] = Decimal(-5)
-    assert f"   Equity: {change} to {end}, without flows of -$5.00\n" in day_text(day)
+    assert f"   Equity: {change} to {end}, without flows of -$5.00, with what was held before, " in day_text(day)
+    day["metrics"]["hold_benchmark"]["value"] = None
+    assert f"   Equity: {change} to {end}, without flows of -$5.00, with what was held before\n" in day_text(day)
 
 
 @pytest.mark.parametrize(
@@ -415,3 +418,31 @@ def test_maker_that_does_not_run_is_told_since_when() -> None:
     }
     assert maker_text(maker) == "the maker has failed, since 2026-11-30 18:56:01 UTC"
     assert maker_text(maker | {"state": "ready"}) == "the maker is ready"
+
+
+@pytest.mark.parametrize(
+    ("gains", "told"),
+    [
+        (("-18.594", "-0.0045"), "A -$18.59 (1 fill), B $0.00 (1 fill); each is rounded\n"),
+        (("-18.59", "-0.01"), "A -$18.59 (1 fill), B -$0.01 (1 fill)\n"),
+    ],
+)
+def test_parts_that_do_not_add_up_as_they_are_shown_say_why(gains: tuple[str, str], told: str) -> None:
+    """`TOLERANCE -$18.59, WANTED $0.00` stood under `PnL -$18.60`."""
+    day = day_of(2, has_mids=True)
+    rows = [
+        {"symbol": "BTCUSDT", "rule": name, "fills": 1, "volume": Decimal(1), "pnl": Decimal(gain)}
+        for name, gain in zip("AB", gains, strict=True)
+    ]
+    assert f"   By rule: {told}" in day_text(day, {"rule": rows})
+
+
+def test_page_shows_no_share_of_nothing_and_no_zeros_of_chance() -> None:
+    """A presence of less than a minute has no n: it was 0.96 of 0; a profit factor of 0 was 0.000000."""
+    day = day_of(600, has_mids=True)
+    day["metrics"]["presence"] = {"value": Decimal("0.96"), "n": 0}
+    day["metrics"]["profit_factor"] = {"value": Decimal("0.000000"), "n": 3}
+    page = day_page(day, "x")
+    assert "Presence: not known, for no whole minute was watched." in page
+    assert "0.000000" not in page
+    assert '<th scope="row">profit factor</th><td>0</td>' in page
