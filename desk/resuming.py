@@ -1,5 +1,6 @@
 """Who takes back what the maker has done by itself: it had lost too much, or held too much."""
 
+from decimal import Decimal
 from typing import Any
 
 from desk.client import DeskError, awaited_maker, command_text, desk_pid
@@ -39,5 +40,20 @@ def resume_maker(settings: Settings) -> list[str]:
             again = withdrawn(settings.run_dir)
             why = "" if again is None else f": {again.text}"
             raise DeskError(f"the maker has withdrawn again meanwhile{why}")
-        return [f"the maker quotes again; it had withdrawn: {why}"]
+        how = _as_far_as_its_position_lets_it(settings, row["figures"])
+        return [f"the maker quotes again{how}; it had withdrawn: {why}"]
     raise DeskError(f"the maker has not said that it goes on; it had withdrawn: {why}")
+
+
+def _as_far_as_its_position_lets_it(settings: Settings, figures: dict[str, Any]) -> str:
+    """Return what is still too large for a resume to last, and what helps; empty if nothing is.
+
+    What was lost is not held against a maker that was resumed; what it holds is.
+    """
+    use, most = Decimal(figures.get("position_use", 0)), Decimal(figures.get("position_use_max", "Infinity"))
+    if use < most:
+        return ""
+    flatten = command_text("flatten", settings.run_dir)
+    holds = f"the position is still {use.normalize():f} times its limit, from {most:f} on it stops new orders"
+    helps = f"what helps: {flatten}, or a start with a larger maker.limits.position and maker.limits.exposure"
+    return f" on the side alone that makes the position smaller, and withdraws again in a second: {holds}; {helps}"

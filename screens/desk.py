@@ -181,7 +181,7 @@ def _activity(status: Status, width: int, paces: Mapping[str, Pace]) -> list[Tex
         down = states.get("maker") in ("stopped", "failed")
         text = withdrawn_text(status["withdrawn"], _go_on(status, "resume", *(["start maker"] if down else [])))
         lines += [Text(line, "bold red") for line in wrap(text, width, break_on_hyphens=False)]
-    for beyond in _beyond(figures.get("maker", {}), states.get("maker", "")):
+    for beyond in _beyond(status, figures.get("maker", {}), states.get("maker", "")):
         lines += [Text(line, "bold red") for line in wrap(beyond, width, break_on_hyphens=False)]
     for behind in _behind(tracker):
         lines += [Text(line, "bold red") for line in wrap(behind, width, break_on_hyphens=False)]
@@ -279,11 +279,19 @@ def _answers(pace: Pace) -> list[str]:
     return [f"half of them within {took_text(median_ns)}", f"99 % within {took_text(most_ns)}"]
 
 
-def _beyond(maker: Mapping[str, Any], state: str) -> Iterator[str]:
+def _beyond(status: Status, maker: Mapping[str, Any], state: str) -> Iterator[str]:
     """Yield that the maker holds more than its limit, as one may that was started with a lower one."""
     use = Decimal(maker.get("position_use", 0))
-    if use > 1 and state in ("ready", "silent"):
-        yield f"The position is {format_decimal(use)} times its limit: only orders that make it smaller are placed"
+    if use <= 1 or state not in ("ready", "silent"):
+        return
+    stage = (status.get("withdrawn") or {}).get("stage")
+    is_quoted = stage in (None, "widens", "stops new") and not status.get("halted")
+    told = f"The position is {format_decimal(use)} times its limit"
+    told += ": only orders that make it smaller are placed" if is_quoted else ""
+    if use >= Decimal(maker.get("position_use_max", "Infinity")):
+        flatten = _go_on(status, "flatten")
+        told += f"; until it is smaller a resume does not last: {flatten}, or start with a larger limit"
+    yield told
 
 
 def _behind(tracker: Mapping[str, Any]) -> Iterator[str]:

@@ -31,7 +31,7 @@ class Stage(IntEnum):
 
     QUOTES = 0
     WIDENS = 1  # quotes farther from the mid
-    STOPS_NEW = 2  # enters no new order; what stands stays while it is near enough
+    STOPS_NEW = 2  # has no order but what makes the position smaller
     CANCELS_ALL = 3  # has no order in the book
     FLATTENS = 4  # trades its position away
     DISCONNECTS = 5  # has no connection to the venue, and ends

@@ -123,7 +123,7 @@ class Guard:
         idle = {side: joined(whys) for side, whys in bounds.items() if side not in quoted}
         idle = {side: reason_of(why) for side, why in wanted.idle.items()} | idle
         if stage >= Stage.WIDENS:
-            idle = together(dict.fromkeys(self._withdrawn(asked, idle), self.escalation.why), idle)
+            idle = together(dict.fromkeys(self._withdrawn(asked, idle, quoted), self.escalation.why), idle)
         return wanted._replace(quotes=checked.quotes, idle=idle)
 
     def excess(self, own: Sequence[OwnOrder]) -> dict[str, Reason]:
@@ -175,7 +175,11 @@ class Guard:
 
     def withdrawn(self) -> dict[Side, Reason]:
         """Return why nothing new may be placed by the stage: that is said first, whatever else holds a side up."""
-        return dict.fromkeys(Side, self.escalation.why) if self.escalation.stage >= Stage.STOPS_NEW else {}
+        stage = self.escalation.stage
+        if stage < Stage.STOPS_NEW:
+            return {}
+        is_open = self.reducing if stage == Stage.STOPS_NEW else None
+        return {side: self.escalation.why for side in Side if side != is_open}
 
     # --- what happens ---
 
@@ -235,9 +239,12 @@ class Guard:
         return (self._post_only.refuse(quote, now_ns), 0) if said.would_take else self._pauses.refuse(side, now_ns, why)
 
     def _within_limits(self, wanted: Sequence[Quote]) -> Checked:
-        if self._limits == NO_LIMITS:
+        reduces_only = self.escalation.stage >= Stage.STOPS_NEW
+        if self._limits == NO_LIMITS and not reduces_only:
             return Checked(wanted, {})
-        return self._check.cut(wanted) if self._check else Checked((), dict.fromkeys(Side, (NO_MEASURE,)))
+        if self._check is None:
+            return Checked((), dict.fromkeys(Side, (NO_MEASURE,)))
+        return self._check.cut(wanted, reduces_only=reduces_only)
 
     def _tell_bounds(self, bounds: Mapping[Side, Sequence[Reason]]) -> None:
         """Tell each rule that begins to bind a side."""
@@ -246,10 +253,10 @@ class Guard:
             self._notes += [notes.Limited(side, why) for why in whys if why.rule not in told]
         self.binding = bounds
 
-    def _withdrawn(self, asked: Wanted, idle: Mapping[Side, Reason]) -> Collection[Side]:
-        """Return of the idle sides those that are so by the stage: that would be quoted without it."""
+    def _withdrawn(self, asked: Wanted, idle: Mapping[Side, Reason], quoted: Collection[Side]) -> Collection[Side]:
+        """Return the sides that are idle by the stage: that would be quoted without it."""
         if self.escalation.stage >= Stage.STOPS_NEW:
-            return idle.keys()
+            return [side for side in Side if side not in quoted and not (side == self.reducing and side in idle)]
         return idle.keys() & {quote.side for quote in self._within_limits(asked.quotes).quotes}
 
     def _look_at_account(self, now_ns: int, check: LimitCheck, position: Position) -> None:

@@ -108,8 +108,12 @@ class LimitCheck:
             return Side.SELL
         return Side.BUY if self._held.high < 0 else None
 
-    def cut(self, wanted: Sequence[Quote]) -> Checked:
-        """Return what may be in the book of what is wanted, if nothing else of ours is there: see `by_precedence`."""
+    def cut(self, wanted: Sequence[Quote], *, reduces_only: bool = False) -> Checked:
+        """Return what may be in the book of what is wanted, if nothing else of ours is there: see `by_precedence`.
+
+        Args:
+            reduces_only: whether only what makes the position smaller may be, and does not turn it around.
+        """
         kept: list[Quote] = []
         told: dict[Side, dict[str, Reason]] = {side: {} for side in Side}  # of each rule the first
         taken = dict.fromkeys(Side, Decimal(0))
@@ -123,9 +127,12 @@ class LimitCheck:
                 out = self._held.reach(side) + taken[side] + fits_lots * self._instrument.lot_size
                 fits_lots = room_lots
                 bounds += self._position_bounds(side, out)
+            if reduces_only:
+                fits_lots = min(fits_lots, self._lots_up_to(Decimal(0), side, taken[side]))
             for bound in bounds:
                 told[side].setdefault(bound.rule, bound)
-            if out_of_place or (bounds and not self._is_enough(quote.price_ticks, fits_lots)):
+            is_less = fits_lots < quote.qty_lots
+            if out_of_place or (is_less and not self._is_enough(quote.price_ticks, fits_lots)):
                 continue
             kept.append(replace(quote, qty_lots=fits_lots))
             taken[side] += fits_lots * self._instrument.lot_size
@@ -188,7 +195,10 @@ class LimitCheck:
 
     def _room_lots(self, side: Side, taken: Decimal) -> int | None:
         most = self.position_max
-        return None if most is None else int((most - self._held.reach(side) - taken) / self._instrument.lot_size)
+        return None if most is None else self._lots_up_to(most, side, taken)
+
+    def _lots_up_to(self, most: Decimal, side: Side, taken: Decimal) -> int:
+        return int((most - self._held.reach(side) - taken) / self._instrument.lot_size)
 
     def _out_of_place(self, quote: Quote, count: int, wanted_count: int) -> list[Reason]:
         """Return why a quote may not be at all, however small."""

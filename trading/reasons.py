@@ -72,11 +72,13 @@ class Reason(NamedTuple):
         rule: its code: one of `Rule`, or a strategy's own.
         text: for a person; starts in lower case, has no full stop.
         numbers: what triggered it, by name; the unit is in the name.
+        joined_of: of several that are so at once, each; empty of one alone.
     """
 
     rule: str
     text: str
     numbers: Mapping[str, int | float | Decimal] = {}
+    joined_of: tuple["Reason", ...] = ()
 
     def __str__(self) -> str:
         return f"{self.rule}: {self.text}"
@@ -107,12 +109,13 @@ def reason_of(why: Reason | str) -> Reason:
 
 
 def joined(whys: Sequence[Reason]) -> Reason:
-    """Return several reasons, one at least, as one: the code of the first, the texts and numbers of all."""
-    first, *others = whys
+    """Return several reasons, one at least, as one: the code of the first, the texts and numbers of all, none twice."""
+    parts = {(part.rule, part.text): part for why in whys for part in (why.joined_of or (why,))}
+    first, *others = parts.values()
     if not others:
         return first
-    numbers = {name: number for why in reversed(whys) for name, number in why.numbers.items()}
-    return Reason(first.rule, "; ".join([first.text, *map(str, others)]), numbers)
+    numbers = {name: number for part in reversed(parts.values()) for name, number in part.numbers.items()}
+    return Reason(first.rule, "; ".join([first.text, *map(str, others)]), numbers, (first, *others))
 
 
 def together(*whys: Mapping[_Key, Reason]) -> dict[_Key, Reason]:
@@ -120,9 +123,7 @@ def together(*whys: Mapping[_Key, Reason]) -> dict[_Key, Reason]:
     found: dict[_Key, list[Reason]] = {}
     for of in whys:
         for key, why in of.items():
-            before = found.setdefault(key, [])
-            if not any(each.rule == why.rule and each.text == why.text for each in before):
-                before.append(why)
+            found.setdefault(key, []).append(why)
     return {key: joined(of) for key, of in found.items()}
 
 

@@ -84,6 +84,7 @@ class MakerRisk:
             lost_today=_beside(loss, triggers.daily_loss, 2),
             below_peak=_beside(drawdown, triggers.drawdown, 2),
             position_use=_beside(use, Decimal(1), 4),
+            position_use_max=format_decimal(triggers.stops_new),
             loss_max=_text(triggers.daily_loss),
             drawdown_max=_text(triggers.drawdown),
         )

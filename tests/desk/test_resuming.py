@@ -40,6 +40,33 @@ def test_maker_that_withdraws_farther_meanwhile_does_not_quote_again(
         assert withdrawn(tmp_path) is None
 
 
+def test_resume_that_cannot_last_says_so_and_what_helps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It said that the maker quotes again; a second later that had withdrawn anew, for the same position."""
+    zero, settings = Decimal(0), load_settings({"run_dir": tmp_path}).settings
+    figures = {"trip": "", "position_use_max": "1.5"}
+
+    def status(_: Path) -> Any:
+        return {"nodes": [{"node": "maker", "state": "ready", "figures": figures}]}
+
+    monkeypatch.setattr(resuming, "desk_pid", lambda _: os.getpid())
+    monkeypatch.setattr(client, "desk_status", status)
+    for use, how in (
+        ("1.4999", ""),
+        (
+            "2.9138",
+            " on the side alone that makes the position smaller, and withdraws again in a second: the position is "
+            "still 2.9138 times its limit, from 1.5 on it stops new orders; what helps: python cli.py flatten "
+            f"--run-dir {tmp_path}, or a start with a larger maker.limits.position and maker.limits.exposure",
+        ),
+    ):
+        since_ns = len(how) + 1
+        account = Account(0, zero, zero, zero, Stage.STOPS_NEW, "too much", since_ns)
+        write_risk(tmp_path, "an account", account, is_synced=False)
+        figures["position_use"] = use
+        told = resuming.resume_maker(settings)
+        assert told == [f"the maker quotes again{how}; it had withdrawn: stops new: too much"]
+
+
 def test_maker_that_has_just_begun_has_not_said_that_it_goes_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -370,6 +370,17 @@ def test_position_beyond_its_limit_is_told_of_a_maker_that_runs() -> None:
         assert line not in printed(status_with("maker", **row), 120, 40)
 
 
+def test_position_that_stops_new_orders_is_told_with_what_helps_and_no_quotes_that_there_are_not() -> None:
+    """`resume` was named alone, which lasts for a second; of a maker without any order "only orders" were placed."""
+    status = status_with("maker", figures={"position_use": "2.9138", "position_use_max": "1.5"})
+    held, helps = "The position is 2.9138 times its limit", "; until it is smaller a resume does not last: "
+    told = " ".join(printed(status, 400, 40))
+    assert f"{held}: only orders that make it smaller are placed{helps}python cli.py flatten" in told
+    since = "2026-01-02T03:04:05Z"
+    withdrawn = {"stage": "cancels all", "why": "much", "since": since}
+    assert f"{held}{helps}" in " ".join(printed({**status, "withdrawn": withdrawn}, 400, 40))
+
+
 def test_maker_that_has_failed_is_said_so() -> None:
     """It was `failed, it quotes nothing`; `orders` said that it is failed."""
     assert "maker            has failed, it quotes nothing" in printed(status_with("maker", state="failed"), 120, 40)

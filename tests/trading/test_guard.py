@@ -26,7 +26,7 @@ from trading.own_orders import OwnOrders
 from trading.position import Position
 from trading.post_only import PAUSE_NS
 from trading.quoting import Quote
-from trading.reasons import NO_MID, NO_PRICE, RATE_LIMIT, Reason, Rule, joined, reason_of
+from trading.reasons import NO_MID, NO_PRICE, RATE_LIMIT, Reason, Rule, joined, reason_of, together
 from trading.sending_rate import SHORT_NS, SendingLimits
 from trading.strategy import OwnOrder, Wanted
 
@@ -91,9 +91,9 @@ def test_all_that_binds_a_side_is_told_as_it_begins_to_and_the_hardest_leads() -
     assert leading == [Rule.EXPOSURE_LIMIT, Rule.EXPOSURE_LIMIT, Rule.POSITION_LIMIT, Rule.NO_FUNDS]
 
 
-def withdrawn_to(stage: Stage, limits: Limits, has: str = "0") -> Guard:
+def withdrawn_to(stage: Stage, limits: Limits, has: str = "0", widen_by: int = 2) -> Guard:
     """Return one that has withdrawn so far."""
-    guard = Guard(limits, BTCUSDT, OrderRules(), Triggers())
+    guard = Guard(limits, BTCUSDT, OrderRules(), Triggers(widen_by=Decimal(widen_by)))
     guard.escalation.account = Account(0, Decimal(0), Decimal(0), Decimal(0), stage, "a loss", 1)
     guard.look(0, BOOK, holding(has), NOTHING)
     return guard
@@ -110,12 +110,41 @@ def test_withdrawn_side_is_idle_for_that_and_not_for_the_limit_that_it_meets_by_
     guard = withdrawn_to(Stage.WIDENS, Limits(position=Decimal("0.1")), "0.1")
     assert reason_of(guard.cut(Wanted([BID, ASK])).idle[Side.BUY]).rule == Rule.POSITION_LIMIT, "it is so without it"
     guard = withdrawn_to(Stage.STOPS_NEW, Limits(position=Decimal("0.1")), "0.1")
-    wanted = guard.cut(Wanted([BID], idle={Side.SELL: "it is Sunday"}))
-    assert {side: why.rule for side, why in wanted.why_idle.items()} == dict.fromkeys(Side, Rule.WITHDRAWN)
-    assert wanted.why_idle[Side.SELL].text.endswith("; STRATEGY: it is Sunday")
-    assert "POSITION_LIMIT" in wanted.why_idle[Side.BUY].text
+    wanted = guard.cut(Wanted([], idle={Side.SELL: "it is Sunday", Side.BUY: "it is Sunday"}))
+    assert wanted.why_idle[Side.BUY].text == f"{guard.escalation.why.text}; STRATEGY: it is Sunday"
+    assert wanted.why_idle[Side.SELL] == Reason(Rule.STRATEGY, "it is Sunday"), "it is so without the stage"
     refuse(guard, "no funds", 0)
     assert guard.held(0)[Side.BUY].text == f"{guard.escalation.why.text}; REFUSED: refused: no funds"
+
+
+def test_stage_that_stops_new_orders_lets_through_what_makes_the_position_smaller_alone() -> None:
+    """Neither side was quoted: who held too much could get rid of nothing, and each resume ended a second later."""
+    limits, ask = Limits(position=Decimal("0.005")), replace(ASK, qty_lots=3_000)
+    for has, wanted, quotes in (
+        ("0.02", [BID, ask], [replace(ask, qty_lots=2_000)]),
+        ("0.02", [BID, ASK, replace(ASK, price_ticks=ASK.price_ticks + 1, qty_lots=3_000)], [1_000, 1_000]),
+        ("-0.02", [BID, ask], [BID]),
+        ("0", [BID, ask], []),
+    ):
+        for each in (limits, Limits()):  # a limit that was taken away does not take back the stage
+            guard = withdrawn_to(Stage.STOPS_NEW, each, has, widen_by=1)
+            left = guard.cut(Wanted(wanted))
+            assert quotes in (left.quotes, [quote.qty_lots for quote in left.quotes])
+            idle = set(Side) - {quote.side for quote in left.quotes}
+            assert {side: why.rule for side, why in left.why_idle.items()} == dict.fromkeys(idle, Rule.WITHDRAWN)
+            assert set(guard.held(0)) == idle, "what is wanted may be placed"
+    assert withdrawn_to(Stage.CANCELS_ALL, limits, "0.02").cut(Wanted([BID, ask])).quotes == ()
+
+
+def test_nothing_is_told_twice_of_a_side_that_is_held_up_by_several() -> None:
+    """The stage stood before the limits and after them, as rounds put together what had been put together."""
+    guard = withdrawn_to(Stage.STOPS_NEW, Limits(position=Decimal("0.1"), band=Decimal("0.0015")), "0.2")
+    bids = [BID, replace(BID, price_ticks=9_998_000)]
+    idle = together(guard.cut(Wanted(bids)).why_idle, guard.held(0))[Side.BUY]
+    rules = [part.rule for part in idle.joined_of]
+    assert rules == [Rule.WITHDRAWN, Rule.POSITION_LIMIT, Rule.BAND_LIMIT]
+    assert [idle.text.count(part.text) for part in idle.joined_of] == [1, 1, 1]
+    assert joined([idle, idle]) == idle
 
 
 def test_without_a_mid_or_a_position_nothing_may_be_quoted_against_limits() -> None:
