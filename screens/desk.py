@@ -90,7 +90,7 @@ def day_lines(status: Status) -> list[str]:
     own = figures.get("paper", {}).get("own_orders")
     orders = [] if own is None else [counted(len(own), "open order") if own else "no open orders"]
     return [
-        f"today: {trades} ({buys}, {sells}), {', '.join(_gains(tracker))}",
+        f"today: {trades} ({buys}, {sells}), {', '.join([*_gains(tracker), *_until(tracker)])}",
         f"open: {', '.join([*_holdings(tracker), *orders])}",
     ]
 
@@ -191,7 +191,7 @@ def _activity(status: Status, width: int, paces: Mapping[str, Pace]) -> list[Tex
     if paces:
         sections += [("rule", _last_rule(figures.get("maker", {}))), ("venue", _answers(paces.get("maker", Pace())))]
     if "trades" in tracker:
-        sections.append(("today", [*_gains(tracker), counted(tracker["trades"], "trade")]))
+        sections.append(("today", [*_gains(tracker), counted(tracker["trades"], "trade"), *_until(tracker)]))
         if last := tracker["last_fill"]:
             fill = f"{last['side']} {last['qty']} at {_price(last['price'])}"
             sections.append(("fill", [f"{iso_time(last['time_ms'])[11:19]} UTC", fill]))
@@ -300,6 +300,12 @@ def _behind(tracker: Mapping[str, Any]) -> Iterator[str]:
         if failing := tracker.get(figure):
             since = failing["since"].replace("T", " ").removesuffix("Z")
             yield f"The {name} is behind since {since} UTC: {failing['why']}"
+
+
+def _until(tracker: Mapping[str, Any]) -> list[str]:
+    """Return of when the day's figures are, where they are not of now: its file is behind, and they are as old."""
+    read_ms = tracker.get("read_ms")
+    return [f"as of {iso_time(read_ms)[11:19]} UTC"] if tracker.get("failing") and read_ms else []
 
 
 def _gains(tracker: Mapping[str, Any]) -> list[str]:

@@ -36,6 +36,7 @@ class TrackerNode:
         self._write_count = 0
         self._failure_count = 0
         self._told: set[str] = set()
+        self._failed_with: set[str] = set()  # since the day was written last
         self._since: dict[str, str] = {}  # when what fails has begun to fail, by its figure
 
     def run(self) -> None:
@@ -54,14 +55,15 @@ class TrackerNode:
             recorded = self._bookkeeper.update(is_final=is_final)
         except (VenueError, FolderBusyError, OSError) as error:
             self._failure_count += 1
-            self._node.log.warning("the day was not written; it will be tried again", why=str(error))
             self._show_failing("failing", error_text(error))
+            self._not_written(error)
             self._write()
             if isinstance(error, VenueKeysError):
                 raise
         else:
             self._write_count += 1
             self._show_failing("failing", None)
+            self._failed_with.clear()
             self._tell(recorded.notes)
             self._node.ready(file=str(recorded.path))
             figures = day_figures(recorded.head, recorded.book.rows, self._node.settings.instrument)
@@ -91,7 +93,13 @@ class TrackerNode:
         try:
             self._bookkeeper.write()
         except (FolderBusyError, OSError) as error:
-            self._node.log.warning("the day was not written; it will be tried again", why=str(error))
+            self._not_written(error)
+
+    def _not_written(self, error: Exception) -> None:
+        """Log why the day was not written, each reason once until it is written again: it is tried every 5 s."""
+        if (why := str(error)) not in self._failed_with:
+            self._failed_with.add(why)
+            self._node.log.warning("the day was not written; it will be tried again", why=why)
 
 
 def error_text(error: Exception) -> str:

@@ -231,6 +231,17 @@ def test_day_ends_in_two_lines() -> None:
     ]
 
 
+def test_figures_of_a_day_that_is_not_written_say_of_when_they_are() -> None:
+    """On a full disk the old ones stood there as those of now."""
+    failing = {"since": "2026-11-30T14:03:07.250Z", "why": "No space left on device"}
+    figures = {"failing": failing, "read_ms": 1_796_047_382_250}
+    status = status_with("tracker", figures=figures)
+    assert "1 trade · as of 14:03:02 UTC" in desk_screen(status, 120, 40).plain
+    assert day_lines(status)[0].endswith("+$1.99 unrealized, as of 14:03:02 UTC")
+    well = status_with("tracker", figures=figures | {"failing": None})
+    assert "as of" not in desk_screen(well, 120, 40).plain + day_lines(well)[0]
+
+
 def test_says_what_of_the_tracker_is_behind_since_when_and_why() -> None:
     """A tracker whose disk was full looked as well as ever."""
     full = {"since": "2026-11-30T14:03:07.250Z", "why": "No space left on device"}

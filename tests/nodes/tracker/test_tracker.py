@@ -81,9 +81,10 @@ def test_writes_once_more_when_it_is_stopped(
 def test_goes_on_after_a_failure(folder: ReportsFolder, venue: ScriptedVenue, error: Exception) -> None:
     """Guards the node against the world: a warning, and the next turn writes all of it."""
     failing, well = _fail_with(venue, error), _fail_with(venue, None)
-    node = _run(folder, venue, failing, failing, well)
-    assert (node.figures["failures"], node.figures["writes"]) == (2, 2)
-    assert node.warnings == [f"the day was not written; it will be tried again: {error}"] * 2
+    node = _run(folder, venue, failing, failing, well, failing, well)
+    assert (node.figures["failures"], node.figures["writes"]) == (3, 3)
+    told = f"the day was not written; it will be tried again: {error}"
+    assert node.warnings == [told] * 2, "once each time that it begins to fail: a full disk told it twice in 5 s"
     assert _count(folder) == 1
 
 
