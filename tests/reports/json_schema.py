@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from market.exact_json import JsonObject, loads
+from reports.daily_file import encode
 
 SCHEMA: Final[JsonObject] = loads((Path(__file__).parents[2] / "docs" / "performance.schema.json").read_bytes())
 _KINDS: Final = {
@@ -19,7 +20,19 @@ _KINDS: Final = {
     "number": (int, Decimal),
 }
 _WORDS: Final = {
-    *("type", "enum", "const", "minimum", "pattern", "items", "properties", "required", "additionalProperties"),
+    *(
+        "type",
+        "enum",
+        "const",
+        "minimum",
+        "exclusiveMinimum",
+        "maximum",
+        "pattern",
+        "items",
+        "properties",
+        "required",
+        "additionalProperties",
+    ),
     *("anyOf", "$ref", "$defs", "$schema", "title", "description"),
 }
 
@@ -39,15 +52,30 @@ def faults(document: Any, schema: JsonObject = SCHEMA, where: str = "") -> Itera
         yield f"{where}: expected {schema['const']!r}, was {document!r}"
     if "enum" in schema and document not in schema["enum"]:
         yield f"{where}: expected one of {schema['enum']}, was {document!r}"
-    if "minimum" in schema and document < schema["minimum"]:
-        yield f"{where}: expected at least {schema['minimum']}, was {document}"
-    if "pattern" in schema and not re.search(schema["pattern"], document):
+    yield from _faults_of_number(document, schema, where)
+    if "pattern" in schema and isinstance(document, str) and not re.search(schema["pattern"], document):
         yield f"{where}: expected {schema['pattern']}, was {document!r}"
     if isinstance(document, list) and "items" in schema:
         for index, one in enumerate(document):
             yield from faults(one, schema["items"], f"{where}[{index}]")
     if isinstance(document, dict):
         yield from _faults_of_object(document, schema, where)
+
+
+def _faults_of_number(document: Any, schema: JsonObject, where: str) -> Iterator[str]:
+    if not _is_of(document, "number"):
+        return  # the words of a bound are of numbers alone, as null beside them is none
+    if "minimum" in schema and document < schema["minimum"]:
+        yield f"{where}: expected at least {schema['minimum']}, was {document}"
+    if "exclusiveMinimum" in schema and document <= schema["exclusiveMinimum"]:
+        yield f"{where}: expected more than {schema['exclusiveMinimum']}, was {document}"
+    if "maximum" in schema and document > schema["maximum"]:
+        yield f"{where}: expected at most {schema['maximum']}, was {document}"
+
+
+def faults_written(document: JsonObject) -> list[str]:
+    """Return what is wrong with a document as it is written."""
+    return list(faults(loads(encode(document))))
 
 
 def _faults_of_object(document: JsonObject, schema: JsonObject, where: str) -> Iterator[str]:

@@ -24,7 +24,7 @@ from screens.money import money_text
 from screens.report import day_text
 from tests.reports.documents import record
 from tests.reports.fills import BTC, DAY, DAY_MS, NOON_MS, account, after, buy, fill, sell, snapshot
-from tests.reports.json_schema import faults
+from tests.reports.json_schema import faults_written
 
 _START = account(BTC="1", USDT="10000", BNB="5")
 _MARKS = {"BTCUSDT": "100"}
@@ -49,7 +49,7 @@ def _day(folder: ReportsFolder, days: int, trades: list[VenueTrade], mark: str =
         found = record(folder, snapshot(after(_START, told), told, marks={"BTCUSDT": mark}, time_ms=at_ms))
     document = folder.read(found.book.day)
     assert document is not None
-    assert list(faults(document)) == []
+    assert faults_written(document) == []
     return document
 
 

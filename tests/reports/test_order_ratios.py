@@ -7,11 +7,10 @@ import pytest
 
 from market.account import VenueTrade
 from market.codes import Side
-from market.exact_json import JsonObject, loads
-from reports.daily_file import encode
+from market.exact_json import JsonObject
 from tests.reports.documents import performance_document
 from tests.reports.fills import BTC, ETH, account, buy, fill, snapshot
-from tests.reports.json_schema import faults
+from tests.reports.json_schema import faults_written
 
 
 @pytest.mark.parametrize(
@@ -38,7 +37,7 @@ def test_says_what_became_of_the_orders_that_were_placed(
     document = performance_document(seen, None)
     found = document["metrics"]
     assert (found["fill_ratio"], found["order_to_trade"]) == (fill_ratio, order_to_trade)
-    assert list(faults(loads(encode(document)))) == []
+    assert faults_written(document) == []
 
 
 def _ether(number: int) -> VenueTrade:
