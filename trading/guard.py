@@ -31,8 +31,8 @@ from trading.position import Held, Position
 from trading.post_only import PostOnly
 from trading.quoting import Quote
 from trading.readings import Amounts
-from trading.reasons import NO_MEASURE, NO_MID, NO_PRICE, RATE_LIMIT, Reason, Rule, joined, reason_of, together
-from trading.sending_rate import SendingRate
+from trading.reasons import NO_MEASURE, NO_MID, NO_PRICE, Reason, Rule, joined, reason_of, together
+from trading.sending_rate import SHORT_NS, SendingRate
 from trading.strategy import OwnOrder, Wanted
 
 NO_LIMITS: Final = Limits()
@@ -71,6 +71,7 @@ class Guard:
         self._slice: Quote | None = None  # of a position that is to go, what trades next
         self._is_flat = self._is_stuck = False  # whether that was told
         self.binding: Mapping[Side, Sequence[Reason]] = {}
+        self._lacked_ns: dict[tuple[Side, bool], int] = {}  # when it had last no room to send; of the day or not
         self._notes: list[notes.Note] = []
 
     # --- in each round ---
@@ -150,6 +151,21 @@ class Guard:
             return places
         return self._check.admit(places, open_count, self.rate.room(now_ns), moving, staying)
 
+    def lack(self, sides: Collection[Side], now_ns: int) -> None:
+        """Take it that less stands of sides than is wanted; where no order may be sent, that binds them.
+
+        It is not told anew before ten seconds have gone by without it: at its limit a maker has room for one order
+        each few moments.
+        """
+        if (why := self.rate.why_full(now_ns)) is None:
+            return
+        for side in sides:
+            key = side, "orders_in_a_day" in why.numbers
+            if now_ns - self._lacked_ns.get(key, now_ns - SHORT_NS) >= SHORT_NS:
+                self._notes.append(notes.Limited(side, why))
+            self._lacked_ns[key] = now_ns
+            self.binding = {**self.binding, side: (*self.binding.get(side, ()), why)}
+
     def within_funds(self, commands: Commands, orders: OwnOrders) -> Commands:
         """Return of the commands what can be paid."""
         return self._funds.within(commands, orders)
@@ -160,7 +176,8 @@ class Guard:
 
     def held(self, now_ns: int) -> dict[Side, Reason]:
         """Return why nothing may be placed on a side now."""
-        no_room = dict.fromkeys(Side, RATE_LIMIT) if self.rate.room(now_ns) == 0 else {}
+        full = self.rate.why_full(now_ns)
+        no_room = {} if full is None else dict.fromkeys(Side, full)
         return together(self.withdrawn(), no_room, self._pauses.reasons(now_ns), self._post_only.reasons(now_ns))
 
     def wakes_ns(self, now_ns: int) -> list[int]:

@@ -57,7 +57,7 @@ class Rule(StrEnum):
     WOULD_TAKE = "WOULD_TAKE"  # a quote would trade at once: it stands a tick behind that, or its side waits for a book
     REFUSED = "REFUSED"  # the venue has refused a quote of this side, which pauses
     BREAKER = "BREAKER"  # the venue has refused this side for one reason again and again: it pauses for long
-    RATE_LIMIT = "RATE_LIMIT"  # as many orders were sent as maker.limits.orders_in_10_s or orders_in_a_day
+    RATE_LIMIT = "RATE_LIMIT"  # as many orders were sent, or as much request weight used, as may be
     UNKNOWN = "UNKNOWN"  # an order of this side has no answer yet: it may rest, or still arrive
     PENDING = "PENDING"  # a quote is wanted, but has just ended or was not taken: the next round places another one
     AWAY = "AWAY"  # the maker does not run, or has only begun
@@ -95,8 +95,6 @@ NO_QUOTE: Final = Reason(Rule.VENUE_BOUNDS, "no quantity and price of the model'
 NO_BOOK: Final = Reason(Rule.NO_BOOK, "the book is not known yet")
 NO_MEASURE: Final = Reason(Rule.NO_MEASURE, "neither a mid nor a position is known to hold limits against")
 NO_PRICE: Final = Reason(Rule.WOULD_TAKE, "there is no price a tick behind the market's at which it could stand")
-RATE_LIMIT: Final = Reason(Rule.RATE_LIMIT, "as many orders were sent as may be")
-WEIGHT_LIMIT: Final = Reason(Rule.RATE_LIMIT, "as much request weight was used as may be")
 FATE_UNKNOWN: Final = Reason(Rule.UNKNOWN, "the fate of its last order is unknown")
 PENDING: Final = Reason(Rule.PENDING, "it has ended, or was not taken: the next round places another one")
 HALTED: Final = Reason(Rule.HALTED, "halted")

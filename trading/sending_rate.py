@@ -7,7 +7,8 @@ Binance counts the orders of an account that have not traded, in windows of 10 s
 from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
-from market.clock import NS_PER_SECOND
+from market.clock import NS_PER_MS, NS_PER_SECOND, iso_time
+from trading.reasons import Reason, Rule
 
 SHORT_NS: Final = 10 * NS_PER_SECOND
 DAY_NS: Final = 86_400 * NS_PER_SECOND
@@ -107,9 +108,28 @@ class SendingRate:
             return (self._day + 1) * DAY_NS
         return next(iter(self._sent_ns.values()), now_ns) + SHORT_NS
 
+    def why_full(self, now_ns: int) -> Reason | None:
+        """Return which limit leaves no room now, with its number and when there is room again; None: there is room."""
+        if self.room(now_ns) != 0:
+            return None
+        short, long = self.limits
+        is_day = long is not None and self.day_count >= long
+        count, most = (self.day_count, long) if is_day else (len(self._sent_ns), short)
+        assert most is not None, "what has no limit has room"
+        name, within = ("orders_in_a_day", "since 00:00 UTC") if is_day else ("orders_in_10_s", "within 10 s")
+        at_ns = self.room_ns(now_ns)
+        text = f"{count} orders sent {within} have not traded, at most {most} (maker.limits.{name}); {room_text(at_ns)}"
+        numbers = {name: count, f"{name}_max": most, "room_in_s": (at_ns - now_ns) / NS_PER_SECOND}
+        return Reason(Rule.RATE_LIMIT, text, numbers)
+
     def _roll(self, now_ns: int) -> None:
         while self._sent_ns and now_ns - next(iter(self._sent_ns.values())) >= SHORT_NS:
             del self._sent_ns[next(iter(self._sent_ns))]
         if now_ns // DAY_NS > self._day:
             self._day, self._earlier_count = now_ns // DAY_NS, 0
             self._of_day.clear()
+
+
+def room_text(at_ns: int) -> str:
+    """Return when there is room again, ns since 1970 UTC, for a person."""
+    return f"room again at {iso_time(at_ns // NS_PER_MS)[:19].replace('T', ' ')} UTC"

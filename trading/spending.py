@@ -11,6 +11,8 @@ from typing import Final
 
 from market.clock import NS_PER_SECOND
 from trading.actions import Action, Amend, AskBalances, Cancel, FindOrder, ListOrders, Move, Place
+from trading.reasons import Reason, Rule
+from trading.sending_rate import room_text
 
 WINDOW_NS: Final = 60 * NS_PER_SECOND
 WEIGHTS: Final[dict[type[Action], int]] = {
@@ -68,6 +70,13 @@ class Spending:
             if too_much <= 0:
                 return spent_ns + WINDOW_NS
         return self._now_ns
+
+    def why_full(self, actions: Sequence[Action]) -> Reason:
+        """Return that there is no room for questions of who quotes, with the number and when there is."""
+        weight, at_ns = weight_of(actions), self.room_ns(actions)
+        text = f"{self._sum} of request weight were used within 60 s, at most {QUOTING_MAX} with the {weight} of a look"
+        numbers = {"weight": self._sum, "weight_max": QUOTING_MAX, "room_in_s": (at_ns - self._now_ns) / NS_PER_SECOND}
+        return Reason(Rule.RATE_LIMIT, f"{text}; {room_text(at_ns)}", numbers)
 
     def to_leave(self) -> Sequence[tuple[int, int]]:
         """Return what a successor must count as well: when, ns since 1970 UTC, and how much."""

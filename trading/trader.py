@@ -30,7 +30,7 @@ from trading.others_book import OthersBook
 from trading.outbox import Outbox
 from trading.own_orders import Left, OwnOrders
 from trading.position import Position
-from trading.reasons import FATE_UNKNOWN, NO_BOOK, OFF_GRID, WEIGHT_LIMIT, Reason, Rule, together
+from trading.reasons import FATE_UNKNOWN, NO_BOOK, OFF_GRID, Reason, Rule, together
 from trading.sending_rate import SentLately
 from trading.strategy import ObstacleError, OwnOrder, Strategy, Wanted
 from trading.terms import Terms
@@ -204,7 +204,7 @@ class Trader:
         self._soonest_ns = self._now_ns + self._terms.interval_ns
         looking, spending = self._looking, self._looking.spending
         if looking.listed_ns is None and not looking.may_look():  # what stands is not known, nor may anybody ask
-            self._tell_idle(None, dict.fromkeys(Side, WEIGHT_LIMIT), Wanted(()))
+            self._tell_idle(None, dict.fromkeys(Side, spending.why_full(looking.questions())), Wanted(()))
             self._is_news, self._soonest_ns = False, max(self._soonest_ns, spending.room_ns(looking.questions()))
             self._latest_ns = self._soonest_ns
             return
@@ -253,6 +253,9 @@ class Trader:
         moving = Counter(move.quote.side for move in paired(todo._replace(cancels=cancels), movable).moves)
         staying = Counter(order.side for order in own if order.client_order_id not in cancels)
         places = self.guard.admit(todo.places, self.orders.count, self._now_ns, moving, staying)
+        there = staying + Counter(quote.side for quote in places)
+        asked = Counter(quote.side for quote in wanted.quotes)
+        self.guard.lack([side for side in Side if there[side] < asked[side]], self._now_ns)
         commands = paired(Plan(cancels, places, todo.amends), movable)
         actions = self.guard.within_funds(commands, self.orders).actions(
             self.orders.open, self._instrument, self._client_order_ids

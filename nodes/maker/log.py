@@ -16,7 +16,7 @@ from trading import notes
 from trading.outbox import Outbox
 from trading.own_orders import OwnOrders
 from trading.quoting import Estimates
-from trading.reasons import DENIED, STOPPING, Reason, Rule
+from trading.reasons import DENIED, STOPPING, Reason, Rule, joined
 from venues.gateway import GatewayError
 from venues.mirror import GatewayMirror
 
@@ -127,8 +127,7 @@ class MakerLog:
             why = own.why_placed(order.client_order_id) if idle is None and order is not None else idle
             figures[f"{name}_idle"], figures[f"{name}_rule"] = idle and idle.text, why and why.rule
             bound = looked.bound.get(side, ())
-            more = bound if idle is None else ()  # of a side that is idle its reason tells them
-            figures[f"{name}_why"] = why and "; ".join([why.text, *map(str, more)])
+            figures[f"{name}_why"] = why and joined([why, *bound]).text
             bounds[f"{name}_bound"] = [str(each.rule) for each in bound]
         texts = {name: format_decimal(each) if isinstance(each, Decimal) else each for name, each in figures.items()}
         self._failing = None

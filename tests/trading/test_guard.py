@@ -26,7 +26,7 @@ from trading.own_orders import OwnOrders
 from trading.position import Position
 from trading.post_only import PAUSE_NS
 from trading.quoting import Quote
-from trading.reasons import NO_MID, NO_PRICE, RATE_LIMIT, Reason, Rule, joined, reason_of, together
+from trading.reasons import NO_MID, NO_PRICE, Reason, Rule, joined, reason_of, together
 from trading.sending_rate import SHORT_NS, SendingLimits
 from trading.strategy import OwnOrder, Wanted
 
@@ -164,12 +164,37 @@ def test_orders_wait_for_room_and_one_that_did_not_leave_makes_it() -> None:
     assert guard.admit([BID, ASK, BID], 0, 0) == [BID, ASK]
     guard.sent("1", 0)
     guard.sent("2", 1)
-    assert guard.held(2) == dict.fromkeys(Side, RATE_LIMIT)
+    assert {side: why.rule for side, why in guard.held(2).items()} == dict.fromkeys(Side, Rule.RATE_LIMIT)
     assert guard.wakes_ns(2) == [SHORT_NS]
     refuse(guard, "no", 2)
     assert guard.admit([ASK], 1, 2) == []
     guard.not_sent("2", 2)
     assert guard.admit([BID, ASK], 1, 2) == [BID]
+
+
+def test_limit_of_what_is_sent_says_which_it_is_how_many_and_until_when_and_begins_with_a_line() -> None:
+    """A pause of seconds and one until midnight read the same, without a number; and nothing was told."""
+    guard = a_guard(Limits(sending=SendingLimits(2, 3)))
+    for at_s in (0, 1):
+        guard.sent(str(at_s), at_s * NS_PER_SECOND)
+    text = "2 orders sent within 10 s have not traded, at most 2 (maker.limits.orders_in_10_s)"
+    numbers: dict[str, float] = {"orders_in_10_s": 2, "orders_in_10_s_max": 2, "room_in_s": 7}
+    why = Reason(Rule.RATE_LIMIT, f"{text}; room again at 1970-01-01 00:00:10 UTC", numbers)
+    guard.lack([], 3 * NS_PER_SECOND)
+    assert guard.take_notes() == [], "all that is wanted stands"
+    guard.lack([Side.BUY], 3 * NS_PER_SECOND)
+    assert guard.take_notes() == [notes.Limited(Side.BUY, why)]
+    assert guard.binding == {Side.BUY: (why,)}
+    assert guard.held(3 * NS_PER_SECOND) == dict.fromkeys(Side, why)
+    guard.sent("10", 10 * NS_PER_SECOND)
+    guard.lack([Side.BUY], 12 * NS_PER_SECOND)
+    text = "3 orders sent since 00:00 UTC have not traded, at most 3 (maker.limits.orders_in_a_day)"
+    numbers = {"orders_in_a_day": 3, "orders_in_a_day_max": 3, "room_in_s": 86_388}
+    why = Reason(Rule.RATE_LIMIT, f"{text}; room again at 1970-01-02 00:00:00 UTC", numbers)
+    assert guard.take_notes() == [notes.Limited(Side.BUY, why)], "another limit is another line"
+    for at_s, count in ((13, 0), (22, 0), (33, 1)):
+        guard.lack([Side.BUY], at_s * NS_PER_SECOND)
+        assert len(guard.take_notes()) == count, "once for each time"
 
 
 def test_slice_of_a_position_that_is_to_go_waits_for_room_as_every_order() -> None:

@@ -12,7 +12,7 @@ from trading import news, notes
 from trading.actions import Action, AskBalances, Cancel, FindOrder, ListOrders, Place, apart
 from trading.looking import UNSURE_NS
 from trading.quoting import Quote
-from trading.reasons import HALTED, WEIGHT_LIMIT
+from trading.reasons import HALTED, Rule
 from trading.sending_rate import NOTHING_SENT
 from trading.spending import LEAVING_MAX, QUOTING_MAX, START_WEIGHT, WINDOW_NS, Spending, weight_of
 from trading.strategy import Wanted
@@ -119,7 +119,12 @@ def test_a_start_without_room_waits_and_says_why() -> None:
     assert not outbox.actions
     looked = outbox.notes[-1]
     assert isinstance(looked, notes.Looked)
-    assert looked.idle == dict.fromkeys(Side, WEIGHT_LIMIT)
+    weight = QUOTING_MAX + START_WEIGHT
+    room_s = WINDOW_NS // NS_PER_SECOND - 1
+    assert set(looked.idle) == set(Side)
+    assert looked.idle[Side.BUY].rule == Rule.RATE_LIMIT
+    assert looked.idle[Side.BUY].numbers == {"weight": weight, "weight_max": QUOTING_MAX, "room_in_s": room_s}
+    assert f"{weight} of request weight were used within 60 s, at most {QUOTING_MAX}" in looked.idle[Side.BUY].text
     assert outbox.wake_ns == START_NS + WINDOW_NS - NS_PER_SECOND
     one.now_ns = START_NS + WINDOW_NS - NS_PER_SECOND
     assert one.hear().actions == [ListOrders()]

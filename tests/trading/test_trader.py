@@ -23,6 +23,7 @@ from trading.pauses import REFUSED_PAUSE_NS
 from trading.position import SEEN_NS_MAX, Held
 from trading.quoting import Quote
 from trading.reasons import DENIED, FATE_UNKNOWN, HALTED, OFF_GRID, PENDING, STOPPING, Reason, Rule
+from trading.sending_rate import SendingLimits
 from trading.strategy import Inbox, ObstacleError, Wanted
 from trading.terms import Terms
 from trading.trader import KEPT_PAUSE_NS, Trader
@@ -446,6 +447,17 @@ def test_side_whose_quote_was_filled_as_it_came_is_pending(one: Driven) -> None:
     looked = one.hear(news.OrderNews(filled), news.OrderNews(ask)).notes[-1]
     assert isinstance(looked, notes.Looked)
     assert looked.idle == {Side.BUY: PENDING}
+
+
+def test_side_that_waits_for_room_to_send_is_limited_and_the_one_that_stands_is_not() -> None:
+    """No line was told of a limit that took the quotes away."""
+    one = Driven(limits=Limits(sending=SendingLimits(2)))
+    one.quotes()
+    one.wanted = Wanted([replace(BID, price_ticks=BID.price_ticks // 2), ASK])
+    told = one.hear(BOOK, after_ns=INTERVAL_NS).notes
+    (limited,) = (note for note in told if isinstance(note, notes.Limited))
+    assert (limited.side, limited.why.rule) == (Side.BUY, Rule.RATE_LIMIT)
+    assert list(one.trader.guard.binding) == [Side.BUY]
 
 
 def test_refused_side_is_quoted_again_when_its_pause_is_over(one: Driven) -> None:
