@@ -15,7 +15,7 @@ def whatif_text(document: JsonObject) -> str:
     if document["actual"] is not None:
         lines.append(_run_line("the desk", document["actual"], quote))
     lines.append(_run_line("traded again as it was", document["again"], quote))
-    lines.append(f"   {_likeness(document)}")
+    lines += [f"   {line}" for line in _likeness(document)]
     lines += [
         f"   set at {change['time'][11:19]}, and here as well: {change['key']} {change['before'] or 'not set'} -> "
         f"{change['now'] or 'not set'}"
@@ -29,16 +29,20 @@ def whatif_text(document: JsonObject) -> str:
     return "\n".join([*lines, f"   {CAVEAT}"])
 
 
-def _likeness(document: JsonObject) -> str:
+def _likeness(document: JsonObject) -> list[str]:
     """Return how near a run that is traded again comes to what it was."""
     if document["is_identical"] is None:
-        share = "nothing was filled" if document["same_fills"] is None else percent_text(document["same_fills"])
-        return (
-            f"fills of both at one price, at most 5 s apart: {share} of the lots; a live maker looks at other moments"
-        )
+        if document["same_fills"] is None:
+            return ["nothing was filled in either"]
+        near, same = (percent_text(document[name]) for name in ("near_fills", "same_fills"))
+        return [
+            f"filled in both, of one side and at most 5 s apart: {near} of the lots; at one price, too: {same}",
+            "a live maker looks at the market at other moments, so some quotes stand ticks away: a change is measured "
+            "between two runs here, never against the desk",
+        ]
     if document["is_identical"]:
-        return "with nothing changed every fill and daily file is the same, byte for byte"
-    return "with nothing changed the daily files are OTHERS; what it says of a change means nothing"
+        return ["with nothing changed every fill and daily file is the same, byte for byte"]
+    return ["with nothing changed the daily files are OTHERS; what it says of a change means nothing"]
 
 
 def _run_line(name: str, figures: JsonObject, quote: str) -> str:

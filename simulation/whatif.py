@@ -120,20 +120,24 @@ def pnl_of_blocks(
     return values
 
 
-def same_fills(ours: Sequence[HistoryRow], theirs: Sequence[HistoryRow], apart_ms: int) -> Fraction | None:
+def same_fills(
+    ours: Sequence[HistoryRow], theirs: Sequence[HistoryRow], apart_ms: int, *, at_one_price: bool = True
+) -> Fraction | None:
     """Return which part of what was filled is in both: of one pair, side and price, at most so far apart; None of none.
 
-    Each lot counts once: `2 x both / (ours + theirs)`, in base.
+    Each lot counts once: `2 x both / (ours + theirs)`, in base. Without `at_one_price` its price may be any other.
     """
     open_rows: dict[tuple[str, Side, object], list[list[Fraction]]] = {}
     for row in theirs:
         trade = row.trade
-        open_rows.setdefault((trade.symbol, trade.side, trade.price), []).append(
+        price = trade.price if at_one_price else None
+        open_rows.setdefault((trade.symbol, trade.side, price), []).append(
             [Fraction(trade.time_ms), Fraction(trade.qty)]
         )
     both = Fraction(0)
     for row in ours:
-        both += _matched(open_rows.get((row.trade.symbol, row.trade.side, row.trade.price), []), row, apart_ms)
+        key = row.trade.symbol, row.trade.side, row.trade.price if at_one_price else None
+        both += _matched(open_rows.get(key, []), row, apart_ms)
     every = sum((Fraction(row.trade.qty) for row in (*ours, *theirs)), Fraction(0))
     return 2 * both / every if every else None
 

@@ -63,6 +63,7 @@ def whatif_simulated(folder: Path, sets: Sequence[str]) -> tuple[Answer, int]:
         "is_identical": is_identical,
         "actual": None,
         "same_fills": None,
+        "near_fills": None,
         "again": _figures(again.rows, run.settings, _pnl(again, run, ends_ns)) | {"sha256": again.digest},
     }
     document |= _compared(run, again, changed if given and is_identical else None, ends_ns)
@@ -95,11 +96,13 @@ class LivedDay:
         changed, given = _changed(run, sets)
         again, symbol = self._again, run.settings.symbol
         share = same_fills(run.rows, again.rows, APART_MS)
+        near = same_fills(run.rows, again.rows, APART_MS, at_one_price=False)
         lived = pnl_of_blocks(run.rows, symbol, self._ends_ns, again.mids)
         document = _head(run, changed, given) | {
             "is_identical": None,
             "actual": _figures(run.rows, run.settings, lived),
             "same_fills": None if share is None else rounded(share, 4),
+            "near_fills": None if near is None else rounded(near, 4),
             "again": _figures(again.rows, run.settings, _pnl(again, run, self._ends_ns)) | {"sha256": again.digest},
         }
         document |= _compared(run, again, changed if given else None, self._ends_ns, _retunes(run, given))

@@ -123,10 +123,12 @@ def test_day_of_a_desk_comes_near_and_says_how_near(run_dir: Path) -> None:
     assert document["is_identical"] is None
     assert (document["from"], document["to"]) == ("2026-01-01T00:00:00.000Z", "2026-01-01T00:02:00.000Z")
     assert float(document["actual"]["fills"]) == pytest.approx(float(document["again"]["fills"]), rel=0.1)
-    assert 0.5 < document["same_fills"] <= 1
+    assert 0.5 < document["same_fills"] <= document["near_fills"] <= 1
     text = whatif_text(document)
     assert "the desk: " in text
-    assert "of the lots" in text
+    near, same = (f"{document[name] * 100:.1f} %" for name in ("near_fills", "same_fills"))
+    assert f"at most 5 s apart: {near} of the lots; at one price, too: {same}\n" in text
+    assert "a live maker looks at the market at other moments" in text
     assert "Difference: " in text
 
 

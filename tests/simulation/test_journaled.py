@@ -133,6 +133,8 @@ def test_same_fills_are_those_of_one_side_and_price_near_in_time() -> None:
     assert same_fills([row(2, Side.BUY, "100", "3")], theirs, 5_000) == Fraction(4, 5)
     for other in (row(2, Side.SELL, "100", "2"), row(2, Side.BUY, "101", "2"), row(9, Side.BUY, "100", "2")):
         assert same_fills([other], theirs, 5_000) == 0
+        is_near = other.trade.side is Side.BUY and other.trade.time_ms < 9_000
+        assert same_fills([other], theirs, 5_000, at_one_price=False) == int(is_near)
     assert same_fills([], [], 5_000) is None
 
 
