@@ -12,7 +12,7 @@ from reports.recommendations import recommendations
 from reports.week_markouts import week_markouts
 from reports.weekly import week_of, week_to_json
 from tests.pages.browser import chromium
-from tests.pages.days import day_of, days_of
+from tests.pages.days import days_of
 from tests.reports.fills import DAY
 
 COUNTS: Final = (800, 1_200, 400, 1_500, 900, 1_100, 2_000)
@@ -20,8 +20,9 @@ PHONE: Final = (360, 1_500)
 
 
 def pages() -> dict[str, str]:
-    """Return the pages of a busy day and of a week, of made-up fills."""
-    day, documents = day_of(COUNTS[-1], has_mids=True), days_of(COUNTS)
+    """Return the pages of a busy day and of the week that it ends, of made-up fills."""
+    documents = days_of(COUNTS)
+    day = documents[DAY]
     week = week_of(DAY, documents, {}, len(COUNTS), min(documents))
     ordered = [documents[each] for each in sorted(documents)]
     told = week_to_json(week, recommendations(week, ordered)) | {"markouts": week_markouts(ordered)}
