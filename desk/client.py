@@ -5,7 +5,7 @@ import os
 import select
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -47,6 +47,16 @@ class NoDeskError(DeskError):
     def __init__(self, run_dir: Path, more: str = "") -> None:
         where = run_dir if run_dir.is_absolute() else f"{run_dir} ({run_dir.absolute()})"
         super().__init__(f"no desk runs in {where}; start it with: {command_text('up', run_dir)}{more}")
+
+
+class SilentDeskError(DeskError):
+    """The supervisor of a desk is there and does not answer: it hangs, or is held back, and its nodes may go on."""
+
+    def __init__(self, run_dir: Path, pid: int) -> None:
+        self.pid = pid
+        go_on = "its nodes may go on without it, and the maker's orders be open"
+        halt, down = command_text("halt", run_dir), command_text("down", run_dir)
+        super().__init__(f"the desk (pid {pid}) does not answer: {go_on}; {halt} takes them away, {down} stops all")
 
 
 def command_text(words: str, run_dir: Path) -> str:
@@ -104,13 +114,17 @@ def ask_desk(run_dir: Path, *words: bytes) -> dict[str, Any]:
     """Ask the desk's supervisor, and return its answer.
 
     Raises:
-        DeskError: if no desk runs in `run_dir`, if it does not answer, or if it says that it cannot.
+        NoDeskError: if no desk runs in `run_dir`.
+        SilentDeskError: if it does not answer.
+        DeskError: if it says that it cannot.
     """
     pid = desk_pid(run_dir)
     if pid is None:
         raise NoDeskError(run_dir)
-    silent = f"the desk (pid {pid}) does not answer"
-    frames = asked(ChannelSocket(CONTROL, run_dir, SUPERVISOR), [*words], silent, silent)
+    try:
+        frames = asked(ChannelSocket(CONTROL, run_dir, SUPERVISOR), [*words], "", "")
+    except DeskError:
+        raise SilentDeskError(run_dir, pid) from None
     answer: dict[str, Any] = msgpack.unpackb(frames[0])
     if "error" in answer:
         raise DeskError(answer["error"])
@@ -227,7 +241,7 @@ def known_symbol(settings: Settings, symbol: str) -> str:
 
 
 def lone_nodes(run_dir: Path) -> tuple[str, ...]:
-    """Return the names of the nodes that run in `run_dir`, asked of their locks: for a desk without a supervisor."""
+    """Return the names of the nodes that run in `run_dir`, asked of their locks: where no supervisor can be asked."""
     locks = (path for path in sorted(run_dir.glob("*.lock")) if path.name not in (DESK_LOCK, f"{WATCHDOG}.lock"))
     return tuple(path.stem for path in locks if holder_pid(path) is not None)
 
@@ -235,18 +249,22 @@ def lone_nodes(run_dir: Path) -> tuple[str, ...]:
 def require_node(run_dir: Path, *names: str) -> None:
     """Make sure that nodes of `run_dir` are there to be asked, so that nobody else is asked in their place.
 
+    Of a desk whose supervisor does not answer their locks tell which run.
+
     Raises:
         NoDeskError: if no desk runs there.
         DeskError: if its desk runs no such node, or it was stopped, or has yet to start: its port may not be known.
     """
     if desk_pid(run_dir) is None:
-        running = lone_nodes(run_dir)
-        if not running:
+        if not lone_nodes(run_dir):
             raise NoDeskError(run_dir)
-        if missing := [name for name in names if name not in running]:
-            raise DeskError(f"no {' and no '.join(missing)} runs in {run_dir}")
+        _require_locks(run_dir, names)
         return
-    rows = {row["node"]: row for row in desk_status(run_dir)["nodes"]}
+    try:
+        rows = {row["node"]: row for row in desk_status(run_dir)["nodes"]} if names else {}
+    except SilentDeskError:
+        _require_locks(run_dir, names)
+        return
     for name in names:
         if name not in rows:
             raise DeskError(f"the desk in {run_dir} runs no {name}; its nodes are {', '.join(rows)}")
@@ -255,3 +273,9 @@ def require_node(run_dir: Path, *names: str) -> None:
             raise DeskError(f"{name} of the desk in {run_dir} {state_text(rows[name]['state'])}: {start}")
         if rows[name]["state"] in ("waiting", "starting", "warming") and not rows[name]["endpoints"]:
             raise DeskError(f"{name} of the desk in {run_dir} is {rows[name]['state']}: ask again when it is ready")
+
+
+def _require_locks(run_dir: Path, names: Collection[str]) -> None:
+    running = lone_nodes(run_dir)
+    if missing := [name for name in names if name not in running]:
+        raise DeskError(f"no {' and no '.join(missing)} runs in {run_dir}")

@@ -10,7 +10,16 @@ from bus.channel import wait_any
 from bus.engine_client import EngineClient, LinkEnd
 from bus.order_link import Connected
 from bus.topology import ORDERS, Source
-from desk.client import DeskError, awaited_maker, desk_pid, desk_status, lone_nodes, require_node
+from desk.client import (
+    DeskError,
+    SilentDeskError,
+    awaited_maker,
+    command_text,
+    desk_pid,
+    desk_status,
+    lone_nodes,
+    require_node,
+)
 from desk.halted_file import HaltedFile
 from desk.settings import Settings
 from desk.wiring import desk_wiring
@@ -25,10 +34,14 @@ TURN_MS = 20
 
 @dataclass(slots=True)
 class Outcome:
-    """What has come of a halt or a resume: what was confirmed by whom, and what was not, a line for each."""
+    """What has come of a halt or a resume: what was confirmed by whom, and what was not, a line for each.
+
+    `is_maker_unheard`: whether the supervisor, through which the maker is asked, does not answer.
+    """
 
     confirmed: list[str] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
+    is_maker_unheard: bool = False
 
 
 @dataclass(slots=True)
@@ -46,7 +59,8 @@ def set_halted(
     """Halt or resume `symbol`, or every symbol, everywhere, and return who has confirmed it and who has not.
 
     A resume of what was not halted is not among what is confirmed. If `is_cancelling`, every open order of those
-    symbols is cancelled as well, whoever has entered it. The maker hears of it in any case; its word is waited for if
+    symbols is cancelled as well, whoever has entered it. A halt is in halted.json before anybody is asked: who hangs,
+    the supervisor, too, keeps it from nobody. The maker hears of it in any case; its word is waited for if
     `awaits_maker`.
 
     Raises:
@@ -57,7 +71,7 @@ def set_halted(
     symbols = {each.symbol_id: each.symbol for each in settings.instruments if symbol in (None, each.symbol)}
     outcome = Outcome()
     kept = HaltedFile(settings.run_dir, [each.symbol for each in settings.instruments])
-    were_halted = _halted_now(settings, kept)
+    were_halted = frozenset[str]() if is_halted else _halted_now(settings, kept)
     try:
         kept.change(symbols.values(), is_halted=is_halted)
     except OSError as error:
@@ -163,6 +177,14 @@ def _await_maker(settings: Settings, outcome: Outcome, kept: HaltedFile, *, is_h
 
     try:
         row = None if desk_pid(settings.run_dir) is None else awaited_maker(settings.run_dir, is_settled)
+    except SilentDeskError as error:
+        outcome.is_maker_unheard = True
+        what = (
+            f"the maker, to which {kept.path.name} tells it, has not confirmed the {'halt' if is_halted else 'resume'}"
+        )
+        why = f"the supervisor (pid {error.pid}), through which it would, does not answer"
+        outcome.missing.append(f"{what}: {why}; {command_text('down', settings.run_dir)} stops the desk")
+        return
     except DeskError as error:
         outcome.missing.append(f"the maker could not be asked: {error}")
         return

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeAlias
 
 from commands.options import Answer
 from commands.watching import text_look, watch
-from desk.client import DeskError, NoDeskError, command_text, desk_pid, maker_row, require_node
+from desk.client import DeskError, NoDeskError, SilentDeskError, command_text, desk_pid, maker_row, require_node
 from desk.risk_file import withdrawn
 from desk.settings import Settings
 from desk.venue import is_own_paper, quick_venue
@@ -77,10 +77,13 @@ def _open_orders(settings: Settings, source: Source, *, is_every_symbol: bool) -
 def _maker_of(settings: Settings) -> JsonObject | None:
     """Return how the desk's maker is, and how much of the time it has both sides; None if no desk runs, or none of it.
 
-    Raises:
-        DeskError: if the desk does not answer.
+    That its supervisor does not answer is said on stderr.
     """
-    row = None if desk_pid(settings.run_dir) is None else maker_row(settings.run_dir)
+    try:
+        row = None if desk_pid(settings.run_dir) is None else maker_row(settings.run_dir)
+    except SilentDeskError as error:
+        print(f"note: {error}", file=sys.stderr)
+        return None
     if row is None:
         return None
     figures = row["figures"]

@@ -7,7 +7,7 @@ from typing import Any, Final, NoReturn
 
 from commands.actions.pace import PaceMeter
 from commands.watching import Look, print_once, watch
-from desk.client import NoDeskError, desk_status
+from desk.client import DeskError, NoDeskError, SilentDeskError, desk_status
 from market.clock import monotonic_ns
 from screens.desk import desk_screen
 
@@ -50,3 +50,7 @@ def _status(run_dir: Path) -> dict[str, Any]:
         from commands.actions.halting import down_text
 
         raise NoDeskError(run_dir, down_text(run_dir)) from None
+    except SilentDeskError as error:
+        from commands.actions.halting import silent_text
+
+        raise DeskError(f"{error}{silent_text(run_dir)}") from None

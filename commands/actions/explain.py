@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 
 from commands.actions.assignments import check_read, values_set
 from commands.options import Answer
-from desk.client import DeskError, NoDeskError, desk_pid, desk_settings, desk_status
+from desk.client import DeskError, NoDeskError, SilentDeskError, desk_pid, desk_settings, desk_status
 from desk.market_seen import seen_of
 from desk.settings import Settings, SettingsError, load_kept_settings, setting_texts
 from desk.strategy import limits_of, parameters_of
@@ -73,16 +73,19 @@ def _known(settings: Settings, mid: Decimal | None) -> _Known:
     """Return what is known of the market: of the maker that runs, or what was given or last recorded."""
     why: object = NoDeskError(settings.run_dir)
     if desk_pid(settings.run_dir) is not None:
-        rows = desk_status(settings.run_dir)["nodes"]
-        makers: list[JsonObject] = [
-            row["figures"] for row in rows if row["kind"] == "maker" and row["state"] == "ready"
-        ]
-        figures = makers[0] if makers else {}
+        why = "the desk's maker does not run, or sees no mid"
+        figures: JsonObject = {}
+        try:
+            rows = desk_status(settings.run_dir)["nodes"]
+        except SilentDeskError as error:
+            rows, why = [], error
+        for row in rows:
+            if row["kind"] == "maker" and row["state"] == "ready":
+                figures = row["figures"]
         if figures.get("mid"):
             position = None if figures["position"] is None else Decimal(figures["position"])
             now = _Known("the desk's market now", Decimal(figures["mid"]), seen_of(figures["seen"]), position)
             return now if mid is None else now._replace(mid=mid, origin="around the given price, as the desk sees it")
-        why = "the desk's maker does not run, or sees no mid"
     if mid is not None:
         return _Known("around the given price", mid)
     folder = ReportsFolder(settings.reports_dir)

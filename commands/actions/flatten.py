@@ -13,7 +13,16 @@ from commands.actions.account import command_venue
 from commands.actions.halting import may_have_left
 from commands.actions.lost_by_us import lost_by_us
 from commands.actions.node_control import stop_node
-from desk.client import DeskError, NoDeskError, command_text, desk_pid, desk_status, lone_nodes, maker_row
+from desk.client import (
+    DeskError,
+    NoDeskError,
+    SilentDeskError,
+    command_text,
+    desk_pid,
+    desk_status,
+    lone_nodes,
+    maker_row,
+)
 from desk.halted_file import HaltedFile
 from desk.risk_file import kept_account, risk_name
 from desk.run_dir import FLATTEN, LockFile
@@ -136,7 +145,10 @@ def _neutral(settings: Settings, venue: BinanceAccount, quoted: str, named: Deci
     if quoted == settings.symbol:
         if settings.maker.neutral is not None:
             return Neutral(settings.maker.neutral, "maker.neutral")
-        row = _maker_row(settings.run_dir)
+        try:
+            row = _maker_row(settings.run_dir)
+        except SilentDeskError:  # its file tells the same
+            row = None
         if row is not None and (told := row["figures"].get("neutral")) is not None:
             return Neutral(Decimal(told), FIRST_HELD)
         kept = kept_account(settings.run_dir, risk_name(venue.account_name, settings.symbol))

@@ -10,8 +10,9 @@ from typing import Final
 from desk.client import DeskError, NoDeskError, command_text, desk_pid, desk_settings, known_symbol, lone_nodes
 from desk.desk_file import DESK_FILE, kept_settings
 from desk.halted_file import HaltedFile
-from desk.operator import set_halted
+from desk.operator import Outcome, set_halted
 from desk.resuming import resume_maker
+from desk.risk_file import withdrawn
 from desk.run_dir import WATCHDOG, holder_pid, refuse_while_flattening
 from desk.settings import Settings
 from desk.venue import is_own_paper, quick_venue
@@ -31,23 +32,24 @@ def halt(settings: Settings, symbol: str | None, tell: Tell, *, is_cancelling: b
     """Halt a symbol, or every one; `tell` is told what has happened, a line each.
 
     Where a desk has run and none runs now, the halt is kept for who starts there, and what its maker has left at a
-    venue elsewhere is cancelled, in every pair.
+    venue elsewhere is cancelled, in every pair. Where the supervisor does not answer, so that the maker cannot be
+    asked, the venue is, and what it has of the maker's is cancelled.
 
     Raises:
         NoDeskError: if no desk has ever run in the run directory: nothing is kept.
         DeskError: naming what is not halted or not cancelled, or that orders of ours may be left at the venue.
     """
-    named, missing = None if symbol is None else known_symbol(settings, symbol), list[str]()
+    named = None if symbol is None else known_symbol(settings, symbol)
     try:
-        _set_halted(settings, named, tell, is_halted=True, is_cancelling=is_cancelling)
+        outcome = _set_halted(settings, named, tell, is_halted=True, is_cancelling=is_cancelling)
     except NoDeskError:
         if not (_has_quoted(settings.run_dir) or (settings.run_dir / DESK_FILE).is_file()):
             raise  # a mistyped run directory, perhaps: nobody would hear of a halt there
         _halt_alone(settings, named, tell, is_cancelling=is_cancelling)
         return
-    except DeskError as error:
-        missing.append(str(error))
-    if _is_left_alone(settings):  # its engines are asked over tcp, whoever runs here
+    missing = outcome.missing
+    is_unheard = outcome.is_maker_unheard and _has_quoted(settings.run_dir)
+    if is_unheard or _is_left_alone(settings):  # its engines are asked over tcp, whoever runs here
         missing += _take_away(settings, tell)
     if missing:
         raise DeskError("\n".join(missing))
@@ -72,7 +74,9 @@ def resume(settings: Settings, symbol: str | None, tell: Tell) -> None:
     for line in resumed:
         tell_and_count(line)
     try:
-        _set_halted(settings, named, tell_and_count, is_halted=False)
+        outcome = _set_halted(settings, named, tell_and_count, is_halted=False)
+        if outcome.missing:
+            raise DeskError("\n".join(outcome.missing))
         if not told:
             tell("nothing was halted" if named is None else f"{named} was not halted")
     except NoDeskError:
@@ -118,8 +122,21 @@ def halted_in(run_dir: Path) -> list[str]:
 
 def down_text(run_dir: Path) -> str:
     """Return what to tell beside that no desk runs: what it may have left, and what is halted."""
-    halted = halted_in(run_dir)
-    return left_text(run_dir) + (f"; halted, also when it starts: {', '.join(halted)}" if halted else "")
+    return left_text(run_dir) + _kept_text(run_dir)
+
+
+def silent_text(run_dir: Path) -> str:
+    """Return what to tell beside that the supervisor does not answer: what runs without it, and what is halted."""
+    return f"; running: {', '.join(lone_nodes(run_dir)) or 'no node'}{_kept_text(run_dir)}"
+
+
+def _kept_text(run_dir: Path) -> str:
+    """Return what is kept for whoever starts there: halts, and a withdrawal of the maker."""
+    halted, withdrawal = halted_in(run_dir), withdrawn(run_dir)
+    told = f"; halted, also when it starts: {', '.join(halted)}" if halted else ""
+    if withdrawal is not None:
+        told += f"; the maker has withdrawn, {withdrawal.text}; go on with: {command_text('resume', run_dir)}"
+    return told
 
 
 def _has_quoted(run_dir: Path) -> bool:
@@ -138,12 +155,11 @@ def _halted_file(settings: Settings) -> HaltedFile:
 
 def _set_halted(
     settings: Settings, symbol: str | None, tell: Tell, *, is_halted: bool, is_cancelling: bool = False
-) -> None:
+) -> Outcome:
     outcome = set_halted(settings, symbol, is_halted=is_halted, is_cancelling=is_cancelling)
     for line in outcome.confirmed:
         tell(line)
-    if outcome.missing:
-        raise DeskError("\n".join(outcome.missing))
+    return outcome
 
 
 def _halt_alone(settings: Settings, symbol: str | None, tell: Tell, *, is_cancelling: bool) -> None:
@@ -186,6 +202,8 @@ def _take_away(settings: Settings, tell: Tell) -> list[str]:
     except VenueError as error:
         return [f"orders of this desk's maker ({prefix}...) may be open at {name}: {error}"]
     tell(f"{name} lists no order of this desk's maker ({prefix}...) in any pair")
+    if not _is_left_alone(settings):  # who runs may enter another one
+        return []
     try:
         note_out(run_dir)
     except OSError as error:
