@@ -208,11 +208,14 @@ class Lifecycle:
         lived_ns = monotonic_ns() - child.started_ns
         why = last_error(self._logs / f"{child.name}.log")
         how = f"was killed by {signal_name(-code)}" if code < 0 else f"ended with exit code {code}"
-        if not child.was_ready:
+        # The desk starts without a maker that has withdrawn too far; without any other node nobody may be served.
+        is_maker = all(node.instance.kind.cleans_up for node in child.nodes)
+        stays_down = code == STAYS_DOWN and (child.was_ready or is_maker)
+        if not (child.was_ready or stays_down):
             child.become("failed")
             self.error = StartError(f"{child.name}: {why if code >= 0 else f'{how}: {why}'}")
             return
-        if code == STAYS_DOWN:
+        if stays_down:
             child.is_wanted, child.why = False, why
             child.become("failed")
             self._tell(f"{child.name} needs a person and stays down: {why}")

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from desk.client import DeskError, ask_desk, command_text, desk_status
+from desk.risk_file import withdrawn
 
 LOOK_S = 0.05
 QUIET_S_MAX = 60.0  # for a node that starts, unless it says that it does something that takes long
@@ -42,7 +43,9 @@ def start_node(run_dir: Path, name: str) -> list[str]:
     answer = ask_desk(run_dir, b"start", name.encode())
     row = _await(run_dir, name, lambda row: row["state"] in ("ready", "failed") or row["restarts"] > answer["restarts"])
     if row["state"] != "ready":
-        raise DeskError(f"{name} did not get ready: {row['why']}")
+        is_withdrawn = row["kind"] == "maker" and withdrawn(run_dir) is not None
+        first = f"; first: {command_text('resume', run_dir)}" if is_withdrawn else ""
+        raise DeskError(f"{name} did not get ready: {row['why']}{first}")
     return [f"{name} is ready (pid {row['pid']})"]
 
 

@@ -4,6 +4,7 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Final
 
+from desk.client import command_text
 from desk.risk_file import DamagedRiskError, damage, read_risk, resumed, write_risk
 from desk.run_dir import StayDownError
 from market.clock import NS_PER_SECOND
@@ -43,7 +44,9 @@ class MakerRisk:
         if self._kept is not None and self._kept.trip and self._kept.trip == resumed(self._run_dir):
             escalation.resume()
         if escalation.stage:
-            node.log.error("goes on as it had withdrawn", why=escalation.why.text, go_on="python cli.py resume")
+            node.log.error(
+                "goes on as it had withdrawn", why=escalation.why.text, go_on=command_text("resume", self._run_dir)
+            )
 
     @property
     def is_disconnected(self) -> bool:
@@ -57,7 +60,7 @@ class MakerRisk:
             StayDownError: if it may not.
         """
         if self.is_disconnected:
-            raise StayDownError(f"{self._escalation.why.text}; go on with: python cli.py resume, then start maker")
+            raise StayDownError(self._escalation.why.text)
 
     def keep(self, now_ns: int) -> None:
         """Keep the account as it is now: a peak of late may wait; what must outlive the machine is on the disk then."""

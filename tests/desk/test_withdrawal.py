@@ -82,7 +82,32 @@ def test_maker_that_has_disconnected_is_named_with_its_number_and_leaves_nothing
     assert ruined.process.wait(PATIENCE_S) == 0
     after = ruined.cli("why", "--last", "0")
     assert re.fullmatch(pattern + re.escape(f"go on with: {resume}"), after.stdout.splitlines()[1])
+    told = re.escape(f"; go on with: {resume}")
+    assert re.search(rf"; the maker has withdrawn, disconnects: [^;]+{told}$", ruined.cli("status").stderr.strip())
     resumed = ruined.cli("resume")
     assert (resumed.returncode, resumed.stderr) == (0, "")
     assert "the maker quotes again when it is started; it had withdrawn: disconnects" in resumed.stdout
     assert ruined.cli_json("why")["withdrawn"] is None
+
+
+def test_desk_whose_maker_has_disconnected_starts_without_it(ruined: Desk) -> None:
+    """Nothing started at all, exchange and api neither, and the hint was of a desk that ran."""
+    until("it has ended", lambda: ruined.node("maker")["state"] == "failed")
+    ruined.stop()
+    ruined.start()
+    states = {row["node"]: row["state"] for row in ruined.status()["nodes"]}
+    assert states == {"engine": "ready", "paper": "ready", "flow": "ready", "maker": "failed"}
+    resume, start = (f"python cli.py {words} --run-dir {ruined.run_dir}" for words in ("resume", "start maker"))
+    told = ruined.cli("status").stdout
+    assert f"go on with: {resume}, then: {start}" in told
+    assert re.search(r"^ *maker +failed: disconnects: [\d.]+ USDT lost today, from 0\.5 on *$", told, re.MULTILINE), (
+        told
+    )
+    refused = ruined.cli("start", "maker")
+    assert refused.returncode == 1
+    assert re.search(rf"maker did not get ready: [^;]+; first: {re.escape(resume)}$", refused.stderr.strip())
+    resumed = ruined.cli("resume")
+    assert (resumed.returncode, start in resumed.stdout) == (0, True), resumed.stderr
+    started = ruined.cli("start", "maker")
+    assert started.returncode == 0, started.stderr
+    assert "maker needs a person and stays down: disconnects: " in ruined.stop()
