@@ -1,8 +1,12 @@
 """The strategy that the settings name, and the terms it trades on: on a desk, real or simulated, and in a backtest."""
 
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, fields
 from decimal import Decimal
-from typing import Final
+from types import FrameType
+from typing import Final, NoReturn
 
 from desk.settings import Settings, typed_text
 from desk.strategy_file import FileStrategy, StrategyError, load_strategy
@@ -27,9 +31,14 @@ from venues.venue import ARRIVAL_MS_MAX
 EXPOSURE_INVENTORIES: Final = 5
 ORDER_NOTIONALS: Final = 10
 LOSS_INVENTORIES: Final = Decimal("0.1")
+LOAD_S_MAX: Final = 60.0
 
 _LEVELS: Final = 20  # a side of a made-up market
 _LEVEL_LOTS: Final = 1_000
+
+
+class TooLongError(Exception):
+    """A strategy does not return."""
 
 
 def strategy_of(settings: Settings) -> Strategy:
@@ -56,9 +65,12 @@ def check_strategy(settings: Settings, now_ns: int) -> None:
         now_ns: ns since 1970 UTC.
 
     Raises:
-        StrategyError: if it cannot be used, raises, or wants what cannot be.
+        StrategyError: if it cannot be used, raises, wants what cannot be, or does not return: its import or its
+            `__init__` within a minute, its step within `maker.silence_s`. Only the main thread can ask.
     """
-    strategy, instrument = strategy_of(settings), settings.instrument
+    instrument = settings.instrument
+    with _at_most(LOAD_S_MAX, "a start waits for it"):
+        strategy = strategy_of(settings)
     mid = settings.flow.start_mid or settings.symbols[instrument.symbol_id].opening_mid
     if settings.maker.strategy is None or mid is None:
         return
@@ -70,9 +82,26 @@ def check_strategy(settings: Settings, now_ns: int) -> None:
     rules = OrderRules(notional_min=instrument.min_notional)
     has = {asset: Balance(Decimal(10_000), Decimal(0)) for asset in (instrument.base, instrument.quote)}
     try:
-        strategy.step(now_ns, Inbox(instrument, rules, depth, position=Decimal(0), balances=has))
+        with _at_most(settings.maker.silence_s, "maker.silence_s lets a step take"):
+            strategy.step(now_ns, Inbox(instrument, rules, depth, position=Decimal(0), balances=has))
     except StrategyError as error:
         raise StrategyError(f"{error} (asked in a made-up market, before anything runs)") from error
+
+
+@contextmanager
+def _at_most(seconds: float, whose: str) -> Iterator[None]:
+    """Have a TooLongError raised, where the main thread is then, in what does not return in that time."""
+
+    def end(_number: int, _frame: FrameType | None) -> NoReturn:
+        raise TooLongError(f"it has not returned within {seconds:g} s, as long as {whose}")
+
+    before = signal.signal(signal.SIGALRM, end)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
 
 
 def model_of(settings: Settings) -> Strategy:

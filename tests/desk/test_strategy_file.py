@@ -1,10 +1,13 @@
 """A strategy of one's own: how it is found, what its parameters are, and what is said when it cannot be used."""
 
+import re
+import signal
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
+from desk import strategy
 from desk.settings import load_kept_settings, load_settings, setting_texts
 from desk.strategy import check_strategy, strategy_of
 from desk.strategy_file import StrategyError, load_strategy
@@ -169,6 +172,23 @@ def test_answer_that_cannot_be_is_one_line(path: Path, answer: str, said: str) -
         load_strategy(path, {}).step(0, _inbox())
     assert said.format(path=path) in str(told.value)
     assert "\n" not in str(told.value)
+
+
+def test_strategy_that_never_returns_is_named_with_its_line(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`up` waited two minutes for the supervisor, and said no word of the strategy."""
+    settings = load_settings({"maker.strategy": str(path), "maker.silence_s": 1}).settings
+    path.write_text(f"{HEAD}def step(now_ns, inbox):\n    while True:\n        now_ns += 1\n")
+    with pytest.raises(
+        StrategyError, match=rf"{re.escape(str(path))}, line [67]: .* maker\.silence_s lets a step take"
+    ):
+        check_strategy(settings, 1)
+    monkeypatch.setattr(strategy, "LOAD_S_MAX", 1.0)
+    path.write_text(f"{HEAD}def step(now_ns, inbox):\n    pass\nwhile True:\n    pass\n")
+    with pytest.raises(
+        StrategyError, match=rf"{re.escape(str(path))}, line [78]: TooLongError: .* a start waits for it"
+    ):
+        check_strategy(settings, 1)
+    assert signal.getitimer(signal.ITIMER_REAL) == (0, 0), "nobody is interrupted afterwards"
 
 
 def test_strategy_is_asked_before_anything_runs(path: Path) -> None:
