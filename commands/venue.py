@@ -87,7 +87,7 @@ def place(
     symbol: Symbol = None,
     as_json: Json = False,
 ) -> None:
-    """Enter an order by hand, as in: python cli.py place buy 0.01 91000. The maker leaves it alone."""
+    """Enter an order by hand, as in: python cli.py place buy 0.01 91000. The maker does not cancel it."""
     from commands.actions.by_hand import place as place_by_hand
     from market.account import order_json
     from screens.account import order_text

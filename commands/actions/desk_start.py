@@ -244,7 +244,7 @@ def _await_ready(run_dir: Path, process: "subprocess.Popen[bytes]") -> dict[str,
         DeskError: if nothing has got on for a long time.
     """
     started = changed = time.monotonic()
-    before, told, told_at = "", "", started + WORD_S - SAID_S
+    before, told, said, told_at = "", "", "", started + WORD_S - SAID_S
     while process.poll() is None:
         document = _status(run_dir, process.pid)
         if document is not None and document["is_ready"]:
@@ -254,8 +254,9 @@ def _await_ready(run_dir: Path, process: "subprocess.Popen[bytes]") -> dict[str,
             before, changed = what, now
         doing = _doing(document)
         if doing not in ("", told) or now - told_at > SAID_S:
-            print(f"waiting for {what}", file=sys.stderr)
-            told, told_at = doing, now
+            so_long = f", for {now - started:.0f} s so far" if what == said else ""
+            print(f"waiting for {what}{so_long}", file=sys.stderr)
+            told, said, told_at = doing, what, now
         is_warming = document is not None and any(row["state"] == "warming" for row in document["nodes"])
         if now - changed > (WARMING_S_MAX if is_warming else QUIET_S_MAX):
             raise DeskError(f"gave up after {now - started:.0f} s of waiting for {what}; the desk is stopped")
@@ -272,11 +273,15 @@ def _status(run_dir: Path, pid: int) -> dict[str, Any] | None:
 
 def _doing(document: Mapping[str, Any] | None) -> str:
     """Return what nodes do that takes long: said as soon as it is known."""
-    return ", ".join(row["doing"] for row in document["nodes"] if row["doing"]) if document is not None else ""
+    rows = () if document is None else document["nodes"]
+    return ", ".join(sorted({row["doing"] for row in rows if row["doing"]}))
 
 
 def _awaited(document: Mapping[str, Any] | None) -> str:
     if document is None:
         return "the supervisor"
-    rows = [row for row in document["nodes"] if row["state"] != "ready"]
-    return ", ".join(f"{row['node']} ({row['doing'] or row['state']})" for row in rows) or "the supervisor"
+    by_state: dict[str, list[str]] = {}
+    for row in document["nodes"]:
+        if row["state"] != "ready":
+            by_state.setdefault(row["doing"] or row["state"], []).append(row["node"])
+    return ", ".join(f"{' and '.join(names)} ({state})" for state, names in by_state.items()) or "the supervisor"

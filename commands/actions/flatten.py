@@ -200,7 +200,8 @@ class Flattener:
         self._neutral = neutral
         self._band = band
         self._slice_notional = settings.maker.notional
-        self._off_max = OFF_MAX + settings.fee_max
+        self._fee_max = settings.fee_max
+        self._off_max = OFF_MAX + self._fee_max
         self._run_dir = settings.run_dir
         self._prefix = own_prefix(settings.run_dir)
         self._tell = tell
@@ -235,8 +236,9 @@ class Flattener:
         there = self._qty(pair.lots_to_qty(cost.qty_lots))
         if cost.qty_lots:
             bps = f"{cost.slippage / (mid * pair.lots_to_qty(cost.qty_lots)) * 10_000:.2f} bps"
+            fees = f"fees of {money_text(cost.notional * self._fee_max, pair.quote)} at most"
             slippage = f"slippage {money_text(cost.slippage, pair.quote)}, {bps} of the mid {price_text(mid, pair)}"
-            self._tell(f"the book has {there} of it: {money_text(cost.notional, pair.quote)}, {slippage}, and fees")
+            self._tell(f"the book has {there} of it: {money_text(cost.notional, pair.quote)}, {slippage}, and {fees}")
         if cost.qty_lots < lots:
             self._tell(f"the rest has to come: {self._qty(pair.lots_to_qty(lots - cost.qty_lots))} is not in the book")
 

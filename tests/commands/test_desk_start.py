@@ -69,3 +69,18 @@ def test_what_is_given_up_on_is_named(
         _awaited(monkeypatch, itertools.repeat(_status((state, doing))))
     assert f"s of waiting for engine ({doing or state}); the desk is stopped" in str(failed.value)
     assert after_s < seconds[0] < after_s + 5
+
+
+def test_a_long_start_is_said_again_with_its_time_and_nodes_in_one_state_together(
+    seconds: list[float], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The same long line came four times: once for each node that began the same, and without a time."""
+    rows = [("warming", "compiles its kernels")] * 3
+    begun = [_status(*rows[:count], *[("waiting", "")] * (3 - count)) for count in (1, 2, 3)]
+    told = iter([*begun, *[_status(*rows)] * 70, _status(is_ready=True)])
+    assert _awaited(monkeypatch, told)["is_ready"]
+    assert capsys.readouterr().err.splitlines() == [
+        "waiting for engine (compiles its kernels), paper and maker (waiting)",
+        "waiting for engine and paper and maker (compiles its kernels)",
+        "waiting for engine and paper and maker (compiles its kernels), for 62 s so far",
+    ]
