@@ -3,14 +3,14 @@
 import os
 import re
 import signal
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from desk.outlet import LOG_FILE, put_log_aside
 from desk.plan import Instance
-from desk.run_dir import STAYS_DOWN, WATCHDOG, NodeError
+from desk.run_dir import KILLS, STAYS_DOWN, WATCHDOG, NodeError
 from desk.stopping import StopBudget
 from desk.template import Beginner, Process, signal_name
 from market.backoff import Backoff
@@ -204,10 +204,12 @@ class Lifecycle:
         wait_s = self._back_off(child, why)
         self._tell(f"{child.name} {why}; trying again in {wait_s} s")
 
-    def _on_death(self, child: Child, code: int) -> None:
+    def _on_death(self, child: Child, pid: int, code: int) -> None:
         lived_ns = monotonic_ns() - child.started_ns
         why = last_error(self._logs / f"{child.name}.log")
         how = f"was killed by {signal_name(-code)}" if code < 0 else f"ended with exit code {code}"
+        if code < 0 and (silence := killed_for(self._logs / f"{child.name}.log", pid)):
+            how = f"was killed by its watchdog: {silence}"
         # The desk starts without a maker that has withdrawn too far; without any other node nobody may be served.
         is_maker = all(node.instance.kind.cleans_up for node in child.nodes)
         stays_down = code == STAYS_DOWN and (child.was_ready or is_maker)
@@ -239,13 +241,14 @@ class Lifecycle:
         """Kill what has had its time to stop, and act on what has ended."""
         if child.kill_if_late():
             self._tell(f"{child.name} did not stop in time and was killed")
-        is_cleaning, code = child.is_cleaning, child.ended()
+        is_cleaning, pid = child.is_cleaning, child.process.pid if child.process else 0
+        code = child.ended()
         if code is None:
             return
         if is_cleaning or not child.is_wanted:
             self._on_stopped(child, code)
         else:
-            self._on_death(child, code)
+            self._on_death(child, pid, code)
 
     def let_go(self, child: Child) -> None:
         """Have a process stop, and not start again."""
@@ -300,6 +303,26 @@ def last_error(path: Path) -> str:
     What is no line of the log, as the interpreter's own last words, is a complaint. What the watchdog says after the
     end of its maker is none of that.
     """
+    for line, said in _last_lines(path):
+        if "level" not in said:
+            return f"{line[:200]} (see {path})"
+        if said["level"] in _COMPLAINTS and said.get("node") != WATCHDOG:
+            return said.get("why") or f"{said.get('event', line[:200])} (see {path})"
+    return f"it said nothing (see {path})"
+
+
+def killed_for(path: Path, pid: int) -> str:
+    """Return why the watchdog has killed the maker of that pid, as its log says; empty if it has not."""
+    kills = (said.get("why", "") for _, said in _last_lines(path) if _is_kill(said) and said.get("pid") == str(pid))
+    return next(kills, "")
+
+
+def _is_kill(said: Mapping[str, str]) -> bool:
+    return said.get("node") == WATCHDOG and said.get("event") == KILLS
+
+
+def _last_lines(path: Path) -> Iterator[tuple[str, Mapping[str, str]]]:
+    """Yield the last lines of a log with their fields, the last one first; none of what cannot be read."""
     try:
         with path.open("rb") as file:
             if (start := os.fstat(file.fileno()).st_size - 65_536) > 0:
@@ -309,9 +332,4 @@ def last_error(path: Path) -> str:
     except OSError:
         lines = []
     for line in filter(str.strip, reversed(lines)):
-        said = {name: text[1:-1] for name, text in _FIELD.findall(line)}
-        if "level" not in said:
-            return f"{line[:200]} (see {path})"
-        if said["level"] in _COMPLAINTS and said.get("node") != WATCHDOG:
-            return said.get("why") or f"{said.get('event', line[:200])} (see {path})"
-    return f"it said nothing (see {path})"
+        yield line, {name: text[1:-1] for name, text in _FIELD.findall(line)}

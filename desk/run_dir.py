@@ -11,6 +11,7 @@ from market.whole_file import make_folder
 
 LOOK_S_MAX = 0.2  # somebody who only looks whether a lock is held holds it for an instant
 WATCHDOG = "watchdog"  # of the maker: the name of its lock
+KILLS = "kills the maker"  # what it logs before it does, with the pid
 MAKER_OUT = "maker_out"  # when the maker of this desk surely had no order anywhere, until one may quote again
 FLATTEN = "flatten.one"  # the lock of who ends a position; not *.lock, as those of nodes
 STAYS_DOWN = 3  # the exit code of a node that nobody should restart before a person has acted

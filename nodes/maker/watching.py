@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 from desk.outlet import log_file
-from desk.run_dir import WATCHDOG, LockFile, holder_pid
+from desk.run_dir import KILLS, WATCHDOG, LockFile, holder_pid
 from desk.settings import Settings
 from desk.stopping import StopBudget
 from desk.venue import is_own_paper, quick_venue
@@ -54,10 +54,14 @@ def watch(settings: Settings, prefix: str) -> None:
     try:
         account = quick_venue(settings)
         os.write(line, READY)
-        cause = await_end(line, maker_pid, settings.maker.silence_s, StopBudget(settings).waves[0], is_heir=is_heir)
+
+        def tell_kill(why: str) -> None:  # before: the supervisor reads it when the maker has ended
+            _logger().warning(KILLS, why=why, pid=str(maker_pid))
+
+        stop_s = StopBudget(settings).waves[0]
+        cause = await_end(line, maker_pid, settings.maker.silence_s, stop_s, is_heir=is_heir, tell_kill=tell_kill)
         if cause:
-            configure_log(log_file())
-            log = structlog.get_logger().bind(node=WATCHDOG)
+            log = _logger()
             log.warning("takes the maker's orders away", why=cause)
             sent = SentOrders(settings.run_dir, prefix, settings.symbol, account.account_name, log)
             decisions = WatchdogDecisions(settings.run_dir, cause, log, time_ns)
@@ -65,6 +69,11 @@ def watch(settings: Settings, prefix: str) -> None:
                 _note_out(settings, log)
     finally:
         lock.release()
+
+
+def _logger() -> Any:
+    configure_log(log_file())
+    return structlog.get_logger().bind(node=WATCHDOG)
 
 
 def _note_out(settings: Settings, log: Any) -> None:
@@ -91,7 +100,15 @@ class Silence:
         self._looked_ns = now_ns
 
 
-def await_end(line: int, maker_pid: int, silence_s: float, stop_s: float, *, is_heir: bool) -> str:
+def await_end(
+    line: int,
+    maker_pid: int,
+    silence_s: float,
+    stop_s: float,
+    *,
+    is_heir: bool,
+    tell_kill: Callable[[str], None] = lambda _: None,
+) -> str:
     """Wait until the maker ends or is silent, and kill it if it is; return why its orders must go, or nothing.
 
     Args:
@@ -100,6 +117,7 @@ def await_end(line: int, maker_pid: int, silence_s: float, stop_s: float, *, is_
         silence_s: for how long it may be silent.
         stop_s: for how long, once it stops.
         is_heir: whether something is to be taken away even if it ends before its first beat.
+        tell_kill: told why the maker is killed, before it is.
     """
     has_begun, silence = is_heir, Silence(monotonic_ns())
     is_watched = False
@@ -117,6 +135,7 @@ def await_end(line: int, maker_pid: int, silence_s: float, stop_s: float, *, is_
             if STOPPING in said:
                 silence_s = stop_s
         elif is_watched and silence.ns > silence_s * NS_PER_SECOND:
+            tell_kill(f"it was silent for {silence_s:g} s")
             _kill(maker_pid, line)
             return f"it was silent for {silence_s:g} s, and is killed"
 

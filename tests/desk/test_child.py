@@ -1,13 +1,17 @@
 """A process of the desk, as its supervisor sees it."""
 
+import signal
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from desk.lifecycle import Child, NodeState, last_error
+from desk.lifecycle import Child, Lifecycle, NodeState, killed_for, last_error
+from desk.run_dir import KILLS
 from desk.settings import load_settings
+from desk.stopping import StopBudget
 
 
 @pytest.mark.parametrize(("name", "is_left"), [("maker", True), ("tracker", False)])
@@ -57,3 +61,23 @@ def test_last_error_is_a_complaint(tmp_path: Path, lines: list[str], said: str) 
     path = tmp_path / "maker.log"
     path.write_text("\n".join(lines))
     assert last_error(path) == said.format(path=path)
+
+
+def test_who_was_killed_by_its_watchdog_is_told_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`status` and the desk said of SIGKILL alone; the silence stood in the maker's log."""
+    path = tmp_path / "maker.log"
+    path.write_text(
+        f"level='warning' node='watchdog' event='{KILLS}' why='it was silent for 4 s' pid='7'\n"
+        "level='warning' node='watchdog' event='takes the maker\\'s orders away' why='it has ended'\n"
+    )
+    assert (killed_for(path, 7), killed_for(path, 8)) == ("it was silent for 4 s", "")
+    told: list[str] = []
+    settings = load_settings({}).settings
+    (instance,) = settings.plan.named(["maker"])
+    child = Child((NodeState(instance, was_ready=True),))
+    child.process = SimpleNamespace(pid=7, poll=lambda: -signal.SIGKILL)
+    lives = Lifecycle(SimpleNamespace(end=lambda: None), tmp_path, StopBudget(settings), told.append)  # type: ignore[arg-type]
+    lives.look_after(child)
+    lives.close()
+    assert child.why == "was killed by its watchdog: it was silent for 4 s"
+    assert told[0].startswith("maker was killed by its watchdog: it was silent for 4 s after "), told

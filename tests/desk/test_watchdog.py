@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from desk.desk_file import kept_settings
+from desk.lifecycle import killed_for
 from desk.run_dir import WATCHDOG, holder_pid
 from market.account import VenueOrder
 from market.codes import Side
@@ -80,6 +81,8 @@ def test_orders_of_a_maker_that_ends_go_and_it_is_back(
     assert (after["restarts"], after["pid"] != before["pid"]) == (before["restarts"] + 1, True)
     assert [each.client_order_id for each in quoting_desk.venue().open_orders()].count("by-hand") == 1
     assert "takes the maker's orders away" in quoting_desk.log("maker")
+    log = quoting_desk.run_dir / "logs" / "maker.log"
+    assert killed_for(log, before["pid"]) == ("" if end is _kill_maker else "it was silent for 4 s")
     cause = f"SIG{'KILL' if end is _kill_maker else 'STOP'}: its watchdog cancels its orders; back when it quotes"
     fault_row("maker dies or hangs", cause, 1, [back_s])
 
