@@ -223,19 +223,21 @@ class LimitCheck:
 
     def _position_bounds(self, side: Side, out: Decimal) -> list[Reason]:
         """Return which limits a position that is out so far would break, the tighter one first; one at least."""
-        limits, signed = self._limits, out if side == Side.BUY else -out
+        limits, sign, reach = self._limits, 1 if side == Side.BUY else -1, self._held.reach(side)
+        signed, held, of_orders = (sign * each + 0 for each in (out, reach, out - reach))  # + 0: none is -0
+        doubt = "" if self._held.low == self._held.high else " at worst, for balances may lack or have fills of late"
+        made_of = f"{format_decimal(held)} held{doubt}, and {format_decimal(of_orders)} in orders"
         bounds: list[tuple[Decimal, Reason]] = []
         if (most := limits.position) is not None:
             text = f"the position could be {format_decimal(signed)} {self._instrument.base}"
-            numbers = {"position": signed, "position_max": most}
-            told = Reason(Rule.POSITION_LIMIT, f"{text}, at most {format_decimal(most)}", numbers)
+            numbers = {"position": signed, "position_max": most, "held": held, "of_orders": of_orders}
+            told = Reason(Rule.POSITION_LIMIT, f"{text}, at most {format_decimal(most)}; {made_of}", numbers)
             bounds.append((most, told))
         if (most := limits.exposure) is not None:
             value = signed * self.mid
-            text = f"the position could be worth {self._beside(value, most)}"
-            bounds.append(
-                (most / self.mid, Reason(Rule.EXPOSURE_LIMIT, text, {"exposure": value, "exposure_max": most}))
-            )
+            text = f"the position could be worth {self._beside(value, most)}; {made_of}"
+            numbers = {"exposure": value, "exposure_max": most, "held": held, "of_orders": of_orders}
+            bounds.append((most / self.mid, Reason(Rule.EXPOSURE_LIMIT, text, numbers)))
         bounds.sort(key=lambda bound: bound[0])
         return [told for place, (most, told) in enumerate(bounds) if place == 0 or out > most]
 

@@ -60,8 +60,10 @@ def refuse(guard: Guard, why: str, now_ns: int, quote: Quote = BID, *, would_tak
 def test_limit_is_told_when_it_begins_to_bind_and_its_side_is_idle() -> None:
     """A line in each round would fill the log."""
     guard = a_guard(Limits(position=Decimal("0.1")), "0.1")
-    numbers = {"position": Decimal("0.11"), "position_max": Decimal("0.1")}
-    why = Reason(Rule.POSITION_LIMIT, "the position could be 0.11 BTC, at most 0.1", numbers)
+    texts = {"position": "0.11", "position_max": "0.1", "held": "0.1", "of_orders": "0.01"}
+    numbers = {name: Decimal(number) for name, number in texts.items()}
+    text = "the position could be 0.11 BTC, at most 0.1; 0.1 held, and 0.01 in orders"
+    why = Reason(Rule.POSITION_LIMIT, text, numbers)
     for told in (1, 0):
         wanted = guard.cut(Wanted([BID, ASK]))
         assert (wanted.quotes, wanted.idle) == ([ASK], {Side.BUY: why})

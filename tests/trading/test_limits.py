@@ -46,7 +46,9 @@ def test_position_takes_from_the_side_that_adds_to_it_alone() -> None:
     """Long 0.095 of at most 0.1: half of a bid is left, and the whole ask."""
     checked = check("0.095", position=Decimal("0.1")).cut([BID, ASK])
     assert set(checked.quotes) == {Quote(Side.BUY, 9_990_000, 500), ASK}
-    assert told(checked) == {Side.BUY: (Rule.POSITION_LIMIT, "the position could be 0.105 BTC, at most 0.1")}
+    assert told(checked) == {
+        Side.BUY: (Rule.POSITION_LIMIT, "the position could be 0.105 BTC, at most 0.1; 0.095 held, and 0.01 in orders")
+    }
 
 
 def test_a_limit_of_the_position_is_told_of_what_an_order_may_have_and_not_of_what_was_wanted() -> None:
@@ -54,7 +56,21 @@ def test_a_limit_of_the_position_is_told_of_what_an_order_may_have_and_not_of_wh
     limited = check(order=Decimal(1_000), position=Decimal("0.005"), exposure=Decimal(1_500))
     checked = limited.cut([replace(BID, qty_lots=2_000)])
     assert rules(checked) == [Rule.POSITION_LIMIT, Rule.ORDER_LIMIT]
-    assert told(checked) == {Side.BUY: (Rule.POSITION_LIMIT, "the position could be 0.01001 BTC, at most 0.005")}
+    text = "the position could be 0.01001 BTC, at most 0.005; 0 held, and 0.01001 in orders"
+    assert told(checked) == {Side.BUY: (Rule.POSITION_LIMIT, text)}
+
+
+def test_a_position_that_could_be_can_be_counted_again_from_what_is_told_of_it() -> None:
+    """A fill of late that the balances may have counted twice without a word: -0.06876 of -0.025 and three of 0.01."""
+    limits = Limits(position=Decimal("0.03"), exposure=Decimal(3_000))
+    held, most = Held(Decimal("-0.03594"), Decimal("-0.025")), {Side.BUY: Decimal(0), Side.SELL: Decimal("0.03282")}
+    limited = LimitCheck(limits, BTCUSDT, OrderRules(), MID_X2, held, most)
+    why = limited.excess([OwnOrder("far", Side.SELL, 10_010_000, 1_094)])["far"]
+    at_worst = "-0.03594 held at worst, for balances may lack or have fills of late, and -0.03282 in orders"
+    assert f"the position could be -0.06876 BTC, at most 0.03; {at_worst}" in why.text
+    assert f"the position could be worth -6876.00 USDT, at most 3000.00 USDT; {at_worst}" in why.text
+    counted = [why.numbers[name] for name in ("position", "held", "of_orders")]
+    assert counted == [Decimal("-0.06876"), Decimal("-0.03594"), Decimal("-0.03282")]
 
 
 def test_exposure_is_the_position_at_the_mid() -> None:
@@ -62,9 +78,8 @@ def test_exposure_is_the_position_at_the_mid() -> None:
     assert check("-0.0999", exposure=Decimal(10_000)).cut([ASK]).quotes == [Quote(Side.SELL, 10_010_000, 10)]
     checked = check("-0.09996", exposure=Decimal(10_000)).cut([BID, ASK])
     assert checked.quotes == [BID]
-    assert told(checked) == {
-        Side.SELL: (Rule.EXPOSURE_LIMIT, "the position could be worth -10996.00 USDT, at most 10000.00 USDT")
-    }
+    text = "the position could be worth -10996.00 USDT, at most 10000.00 USDT; -0.09996 held, and -0.01 in orders"
+    assert told(checked) == {Side.SELL: (Rule.EXPOSURE_LIMIT, text)}
 
 
 def test_levels_share_what_there_is_the_nearest_first() -> None:
