@@ -32,7 +32,8 @@ def quoted_side(maker: Mapping[str, Any] | None, withdrawal: Mapping[str, Any] |
         return side_row(side, Rule.FAILED.value, failing, price, qty)
     if (rule := figures.get(f"{name}_rule")) is None:
         return side_row(side, Rule.AWAY.value, "the maker has not said yet", price, qty)
-    return side_row(side, rule, figures[f"{name}_why"], price, qty)
+    why = "; ".join([figures[f"{name}_why"], *([slow] if (slow := figures.get("slow")) else [])])
+    return side_row(side, rule, why, price, qty)
 
 
 def quotes_of(maker: Mapping[str, Any] | None, row: JsonObject) -> list[JsonObject]:

@@ -252,7 +252,7 @@ def _quotes(maker: Mapping[str, Any], state: str) -> list[str]:
     mid = f"mid {_price(maker['mid'])}" if maker["mid"] else none
     presence = maker.get("presence_minute")
     present = [] if presence is None else [f"two-sided {percent_text(Decimal(presence))} of last minute"]
-    return [sides[0], mid, sides[1], *present]
+    return [sides[0], mid, sides[1], *present, *([maker["slow"]] if maker.get("slow") else [])]
 
 
 def _side(maker: Mapping[str, Any], side: str) -> str:

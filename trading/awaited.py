@@ -1,15 +1,25 @@
 """Actions on their way: what is marked as they leave, which have no answer yet, and what is taken back of them."""
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from trading.actions import Action, AskBalances, Cancel, Place, apart
+from market.clock import NS_PER_MS, NS_PER_SECOND, iso_time
+from trading.actions import Action, Amend, AskBalances, Cancel, FindOrder, ListOrders, Place, apart
 from trading.guard import Guard
 from trading.own_orders import OwnOrders
 from trading.position import Position
 
 ANSWER_TIMES_MAX: Final = 1_024
+SLOW_NS: Final = NS_PER_SECOND  # without an answer, from which on a person is told
+_WORDS: Final[dict[type[Action], str]] = {
+    Place: "place",
+    Cancel: "cancel",
+    Amend: "amend",
+    FindOrder: "what became of an order",
+    ListOrders: "open orders",
+    AskBalances: "balances",
+}
 
 
 class Awaited:
@@ -28,6 +38,19 @@ class Awaited:
 
     def __bool__(self) -> bool:
         return bool(self._unanswered)
+
+    def slow(self, now_ns: int) -> str:
+        """Return what is on its way and since when, if the oldest of it has had no answer for long; else nothing."""
+        since_ns = min(self._unanswered.values(), default=now_ns)
+        if now_ns - since_ns < SLOW_NS:
+            return ""
+        told = Counter(self._word(*key) for key in self._unanswered)
+        what = ", ".join(word if count == 1 else f"{count} x {word}" for word, count in told.items())
+        return f"the venue has not answered since {iso_time(since_ns // NS_PER_MS)[11:19]} UTC to: {what}"
+
+    def _word(self, kind: type[Action], client_order_id: str) -> str:
+        quote = self._orders.sent.get(client_order_id)
+        return f"{_WORDS[kind]} {quote.side.name}" if kind is Place and quote is not None else _WORDS[kind]
 
     def send(self, actions: Iterable[Action], now_ns: int) -> None:
         """Wait for the answers of what leaves now, or for those of its halves."""

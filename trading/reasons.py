@@ -59,7 +59,7 @@ class Rule(StrEnum):
     BREAKER = "BREAKER"  # the venue has refused this side for one reason again and again: it pauses for long
     RATE_LIMIT = "RATE_LIMIT"  # as many orders were sent, or as much request weight used, as may be
     UNKNOWN = "UNKNOWN"  # an order of this side has no answer yet: it may rest, or still arrive
-    PENDING = "PENDING"  # a quote is wanted, but has just ended or was not taken: the next round places another one
+    PENDING = "PENDING"  # a quote is wanted, but has ended or was not taken: another one is placed next, or on its way
     AWAY = "AWAY"  # the maker does not run, or has only begun
     FLOW = "FLOW"  # money was paid in or out, or others have traded on the account: nothing is earned or lost by that
     FAILED = "FAILED"  # the venue fails; the maker waits, and its orders stay as they are
@@ -96,7 +96,7 @@ NO_BOOK: Final = Reason(Rule.NO_BOOK, "the book is not known yet")
 NO_MEASURE: Final = Reason(Rule.NO_MEASURE, "neither a mid nor a position is known to hold limits against")
 NO_PRICE: Final = Reason(Rule.WOULD_TAKE, "there is no price a tick behind the market's at which it could stand")
 FATE_UNKNOWN: Final = Reason(Rule.UNKNOWN, "the fate of its last order is unknown")
-PENDING: Final = Reason(Rule.PENDING, "it has ended, or was not taken: the next round places another one")
+PENDING: Final = Reason(Rule.PENDING, "it has ended, or was not taken: another one is placed next, or on its way")
 HALTED: Final = Reason(Rule.HALTED, "halted")
 STOPPING: Final = Reason(Rule.STOPPING, "the maker stops")
 

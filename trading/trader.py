@@ -116,6 +116,10 @@ class Trader:
         self._awaited.answer_times.clear()
         return taken
 
+    def slow(self, now_ns: int) -> str:
+        """Return what the venue has not answered for long, and since when; empty if it answers."""
+        return self._awaited.slow(now_ns)
+
     def take_over(self, orders: Mapping[str, Left], lately: SentLately, now_ns: int) -> None:
         """Know what an earlier run has left, and count what it and this start have sent and spent."""
         self.orders.take_over(orders, now_ns)

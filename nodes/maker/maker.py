@@ -111,6 +111,7 @@ class Maker:
             if self.follow_halt() or self.follow_resume():
                 on_news()
             self.confirm_halt()
+            self.show_slow()
 
         loop.on_readable(self._line.ready, on_news)
         loop.every(LOOK_MS, on_look)
@@ -182,6 +183,10 @@ class Maker:
         is_awaited = self._trader.why_out == HALTED and not self._halt.is_told
         if is_awaited and self._trader.is_out and self._elsewhere.is_clear():
             self._halt.tell(is_halted=True)
+
+    def show_slow(self) -> None:
+        """Say what the venue has not answered for long: until it does no round ends, and nothing else is told."""
+        self._node.show(slow=self._trader.slow(self._clock()) or None)
 
     def stop(self) -> None:
         """Cancel what is ours at the venue, trying again while there is time, and hang up.

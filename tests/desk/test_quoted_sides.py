@@ -47,3 +47,10 @@ def test_a_maker_that_says_nothing_has_no_quote_that_is_vouched_for(state: str, 
     row = quoted_side(maker, None, Side.BUY)
     assert (row["price"], row["qty"], row["rule"], quotes_of(maker, row)) == (None, None, "AWAY", [])
     assert row["why"].startswith(said)
+
+
+def test_side_says_what_a_slow_venue_has_not_answered() -> None:
+    """It said that the next round would place what was on its way."""
+    figures = {"bid": None, "bid_qty": None, "bid_rule": "PENDING", "bid_why": "it has ended", "slow": "no answer"}
+    row = quoted_side({"state": "ready", "figures": figures}, None, Side.BUY)
+    assert (row["rule"], row["why"]) == ("PENDING", "it has ended; no answer")

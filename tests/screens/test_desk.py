@@ -392,6 +392,12 @@ def test_position_that_stops_new_orders_is_told_with_what_helps_and_no_quotes_th
     assert f"{held}{helps}" in " ".join(printed({**status, "withdrawn": withdrawn}, 400, 40))
 
 
+def test_venue_that_is_slow_is_told_beside_the_quotes() -> None:
+    """It was told nowhere."""
+    slow = "the venue has not answered since 12:00:03 UTC to: place BUY"
+    assert slow in " ".join(printed(status_with("maker", figures={"slow": slow}), 400, 40))
+
+
 def test_maker_that_has_failed_is_said_so() -> None:
     """It was `failed, it quotes nothing`; `orders` said that it is failed."""
     assert "maker            has failed, it quotes nothing" in printed(status_with("maker", state="failed"), 120, 40)

@@ -460,6 +460,18 @@ def test_side_that_waits_for_room_to_send_is_limited_and_the_one_that_stands_is_
     assert list(one.trader.guard.binding) == [Side.BUY]
 
 
+def test_orders_on_their_way_to_a_slow_venue_are_told_by_side(one: Driven) -> None:
+    """`PENDING` said that the next round would place what was on its way for three seconds."""
+    one.hear(BOOK)
+    one.hear(one.listed())
+    one.wanted = Wanted([BID, replace(BID, price_ticks=BID.price_ticks - 1), ASK])
+    one.hear(HELD)
+    assert one.trader.slow(one.now_ns + NS_PER_SECOND - 1) == ""
+    told = one.trader.slow(one.now_ns + NS_PER_SECOND)
+    assert told.startswith("the venue has not answered since ")
+    assert told.endswith(" UTC to: 2 x place BUY, place SELL")
+
+
 def test_refused_side_is_quoted_again_when_its_pause_is_over(one: Driven) -> None:
     """Even if nothing happens meanwhile."""
     one.hear(BOOK)

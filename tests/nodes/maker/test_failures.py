@@ -8,10 +8,12 @@ from typing import Any
 import pytest
 
 from market.account import VenueOrder
-from market.clock import NS_PER_MS, NS_PER_SECOND
+from market.clock import NS_PER_MS, NS_PER_SECOND, iso_time
 from market.codes import Side
 from tests.nodes.maker.makers import AWAY, LOST, ScriptedMaker, Told, a_maker, figures, lines
 from tests.nodes.maker.scripted_venue import ScriptedVenue
+from trading.actions import ListOrders
+from trading.awaited import SLOW_NS
 from trading.pauses import REFUSED_PAUSE_NS
 from trading.trader import FAILED_PAUSE_NS_MAX
 from venues.venue import (
@@ -263,3 +265,20 @@ def test_order_of_unknown_fate_counts_for_its_limit_until_its_fate_is_known(
         assert [line["arrived"] for line in lines(told, "fate settled")] == [does_arrive]
         open_qty = sum(order.leaves_qty for order in venue.orders.values() if order.side == Side.BUY)
         assert Decimal("0.029") < other.qty + open_qty <= Decimal("0.03"), "what it had taken is let go"
+
+
+def test_what_a_slow_venue_has_not_answered_is_told_and_since_when(
+    quoting: ScriptedMaker, venue: ScriptedVenue, now: list[int]
+) -> None:
+    """A venue that took three seconds for each answer was told nowhere: no round ends meanwhile."""
+    assert quoting.maker.step().actions == [ListOrders()], "they wait at the venue"
+    quoting.maker.show_slow()
+    assert figures(quoting)["slow"] is None, "it has only just been asked"
+    since_ns = now[0]
+    now[0] += SLOW_NS
+    quoting.maker.show_slow()
+    since = iso_time(since_ns // NS_PER_MS)[11:19]
+    assert figures(quoting)["slow"] == f"the venue has not answered since {since} UTC to: open orders"
+    quoting.cycle()
+    quoting.maker.show_slow()
+    assert figures(quoting)["slow"] is None
