@@ -51,6 +51,7 @@ class Guard:
         escalation: how far it has withdrawn.
         rate: how many orders it has sent.
         binding: by side, what takes something from what is wanted of it, the hardest first.
+        why_withdrew: the stage that was reached in this round; None if none was.
     """
 
     def __init__(self, limits: Limits, instrument: Instrument, rules: OrderRules, triggers: Triggers = NEVER) -> None:
@@ -71,6 +72,7 @@ class Guard:
         self._slice: Quote | None = None  # of a position that is to go, what trades next
         self._is_flat = self._is_stuck = False  # whether that was told
         self.binding: Mapping[Side, Sequence[Reason]] = {}
+        self.why_withdrew: Reason | None = None
         self._lacked_ns: dict[tuple[Side, bool], int] = {}  # when it had last no room to send; of the day or not
         self._notes: list[notes.Note] = []
 
@@ -81,7 +83,7 @@ class Guard:
         self._refused.clear()
         self._post_only.look(depth)
         self._mid_ticks_x2 = depth.mid_ticks_x2 or self._mid_ticks_x2
-        self._check = self._slice = None
+        self._check = self._slice = self.why_withdrew = None
         held = position.held
         if self._mid_ticks_x2 is not None and held is not None:
             self._check = LimitCheck(
@@ -290,7 +292,8 @@ class Guard:
             self._notes.append(notes.Wiped(neutral_qty))
         self._neutral_qty = neutral_qty
         if self.escalation.look(now_ns, check.mid, position.balances, neutral_qty, use) is not None:
-            self._notes.append(notes.Withdrew(self.escalation.stage, self.escalation.why))
+            self.why_withdrew = self.escalation.why
+            self._notes.append(notes.Withdrew(self.escalation.stage, self.why_withdrew))
 
     def _out(self, held: Held, position: Position) -> Held:
         """Return the position against what was neutral when the day began, for a restart may call another one so."""

@@ -30,7 +30,7 @@ from trading.others_book import OthersBook
 from trading.outbox import Outbox
 from trading.own_orders import Left, OwnOrders
 from trading.position import Position
-from trading.reasons import FATE_UNKNOWN, NO_BOOK, OFF_GRID, Reason, Rule, together
+from trading.reasons import FATE_UNKNOWN, NO_BOOK, OFF_GRID, Reason, Rule, joined, together
 from trading.sending_rate import SentLately
 from trading.strategy import ObstacleError, OwnOrder, Strategy, Wanted
 from trading.terms import Terms
@@ -253,6 +253,8 @@ class Trader:
         reducing = self.guard.reducing
         todo = self._execution.plan(self._now_ns, depth, wanted.quotes, own, held, none, room, reducing)
         cancels = {**dict.fromkeys(self.orders.off_grid(), OFF_GRID), **self.guard.excess(own), **todo.cancels}
+        if (withdrew := self.guard.why_withdrew) is not None:
+            cancels = {name: joined([why, withdrew]) for name, why in cancels.items()}
         movable = own if self._terms.can_move else ()
         moving = Counter(move.quote.side for move in paired(todo._replace(cancels=cancels), movable).moves)
         staying = Counter(order.side for order in own if order.client_order_id not in cancels)

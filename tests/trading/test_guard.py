@@ -138,6 +138,18 @@ def test_stage_that_stops_new_orders_lets_through_what_makes_the_position_smalle
     assert withdrawn_to(Stage.CANCELS_ALL, limits, "0.02").cut(Wanted([BID, ask])).quotes == ()
 
 
+def test_stage_that_is_reached_is_known_in_that_round_alone() -> None:
+    """Orders that left for wider quotes had `off_ticks` in their numbers alone."""
+    guard, position = Guard(Limits(Decimal("0.1")), BTCUSDT, OrderRules(), Triggers()), holding("0.2")
+    reached = []
+    for at_s in range(7):
+        guard.look(at_s * NS_PER_SECOND, BOOK, position, NOTHING)
+        reached.append(guard.why_withdrew)
+    (why,) = (each for each in reached if each is not None)
+    assert why == guard.escalation.why
+    assert why.numbers == {"position_use": Decimal(2), "position_use_from": Decimal("1.5")}
+
+
 def test_nothing_is_told_twice_of_a_side_that_is_held_up_by_several() -> None:
     """The stage stood before the limits and after them, as rounds put together what had been put together."""
     guard = withdrawn_to(Stage.STOPS_NEW, Limits(position=Decimal("0.1"), band=Decimal("0.0015")), "0.2")

@@ -92,6 +92,20 @@ def read_stage(run_dir: Path) -> Stage | None:
     return None if account is None else account.stage
 
 
+def test_orders_that_leave_for_wider_ones_say_what_was_lost(
+    quoting: ScriptedMaker, venue: ScriptedVenue, run_dir: Path
+) -> None:
+    """They said how many ticks they were off, and not why."""
+    lose(quoting, venue, "9499")
+    assert len(venue.prices()) == 2
+    gone = [each for each in last_decisions(run_dir, 100) if "lost_today" in each["numbers"]]
+    assert {(each["action"], each["side"], each["rule"]) for each in gone} >= {
+        ("cancel", "BUY", "TOLERANCE"),
+        ("cancel", "SELL", "TOLERANCE"),
+    }
+    assert all(each["numbers"]["lost_today"] == 501 for each in gone)
+
+
 def test_loss_before_a_restart_counts(quoting: ScriptedMaker, venue: ScriptedVenue, run_dir: Path) -> None:
     """Twice 600: no single run has lost the day's 1,000."""
     lose(quoting, venue, "9400")
