@@ -35,18 +35,19 @@ def _seen(seen: JsonObject, reads: Sequence[str], model: str) -> Iterator[str]:
     """Yield what is known of what the model goes by."""
     if not reads:
         yield f"{model} goes by the book and the position alone"
+    has_rate = "rate" in reads
+    width = len("A, k of bids  ") if has_rate else len("k of bids   ")
     if "volatility" in reads:
         volatility = seen["volatility"]
         half_life = f"half-life {_three(seen['half_life_s'])} s"
         whose = "not known: maker.volatility" if volatility["seen"] is None else half_life
         whose = "as given" if volatility["is_given"] else whose
-        yield f"sigma       {_three(_BPS * volatility['taken'])} bps per square-root second ({whose})"
+        yield f"{'sigma'.ljust(width)}{_three(_BPS * volatility['taken'])} bps per square-root second ({whose})"
     if "decay" not in reads:
         return
-    has_rate = "rate" in reads
     for name in ("bid", "ask"):
         arrivals, taken = seen[name]["seen"], seen[name]["taken"]
-        line = f"{'A, k' if has_rate else 'k'} of {name}s".ljust(12)
+        line = f"{'A, k' if has_rate else 'k'} of {name}s".ljust(width)
         line += f"A {_three(taken['rate'])} per second, " if has_rate else ""
         line += f"1 / k {_three(_BPS / taken['decay'])} bps"
         if arrivals is None:
@@ -71,7 +72,9 @@ def _stands(document: JsonObject) -> list[str]:
     fee = format_decimal(_BPS * document["fee"])
     return [
         *_table([head, *rows]),
-        f"earned: by a bid and an ask that are filled, after {fee} bps of each; costs: what the skew gives away of one",
+        f"earned: by a bid and an ask that are filled, after {fee} bps of each",
+        "skew: the middle of the quotes minus the mid, by a lean or because the two sides' k differ",
+        "costs: what that gives away of one fill",
     ]
 
 
@@ -120,7 +123,7 @@ def _parameters(parameters: Sequence[JsonObject]) -> Iterator[str]:
             changes = [
                 f"{figure} {_number(before)} -> {_number(after)}" for figure, (before, after) in each["twice"].items()
             ]
-            twice = "; ".join(changes) or "nothing of the above changes"
+            twice = "; ".join(changes) or "no figure that is compared here changes"
             yield from wrap(f"twice: {twice}", _WIDTH, initial_indent="    ", subsequent_indent="    ")
 
 

@@ -109,8 +109,9 @@ def test_desk_that_runs_tells_what_its_maker_has_seen(explain: RunDir, monkeypat
     monkeypatch.setattr("commands.actions.explain.desk_status", lambda _: status)
     text = explain("glft", "--set", "maker.skew=0.001").splitlines()
     assert text[0] == "glft in BTCUSDT, the desk's market now: mid 91,385"
-    assert text[2] == "sigma       1.2 bps per square-root second (half-life 300 s)"
-    assert text[3].startswith("A, k of bids")
+    assert text[2] == "sigma         1.2 bps per square-root second (half-life 300 s)"
+    assert text[3].startswith("A, k of bids  A ")
+    assert "skew: the middle of the quotes minus the mid, by a lean or because the two sides' k differ" in text
     assert text[3].endswith("(seen: A 1.5, 1 / k 0.5 bps, n 400, R2 0.75; believed to 38%)")
     assert text[4].endswith("(not known: maker.arrival_rate, maker.half_spread)")
     assert any(line.startswith("now ") and "0.05" in line for line in text)

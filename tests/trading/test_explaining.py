@@ -18,6 +18,9 @@ from trading.reasons import Rule
 
 BTCUSDT = default_instruments()[0]
 FEE = Decimal("0.001")
+LEVELS_TWICE = {"quotes": ("2", "4"), "quoted in all, USDT": ("1999.50", "3999.01")} | dict.fromkeys(
+    ("first to last bid, bps", "first to last ask, bps"), ("0.00", "5.00")
+)
 LEANING = Parameters(Decimal("0.002"), Decimal(1_000), skew=FEE, fee=FEE)
 
 
@@ -120,7 +123,7 @@ def test_a_model_goes_by_what_it_says_that_it_reads_and_by_nothing_else(name: st
         # The same positions are half as full.
         ("symmetric", "inventory", {"skew at half, bps": ("-5.00", "-2.50"), "skew at full, bps": ("-10.00", "-5.00")}),
         # 0.01094 x 91,202.23 + 0.01094 x 91,567.77 = 1,999.50; the second level is 5 bps behind: the same again
-        ("symmetric", "levels", {"quotes": ("2", "4"), "quoted in all, USDT": ("1999.50", "3999.01")}),
+        ("symmetric", "levels", LEVELS_TWICE),
         ("symmetric", "arrival_rate", {}),
         ("symmetric", "fee", {"earned by both, USDT": ("2.00", "0.00")}),
         # gamma = 0.001 / (10 x 0.0001^2 x 60) = 166.67; 0.001 + 0.00005 + ln(1 + 1 / 3) / 166.67 = 0.00277609. With
@@ -134,6 +137,14 @@ def test_doubling_a_parameter_changes_what_it_says(
     """And nothing else."""
     told = effect(parameter, partial(model_named, name), LEANING, market())
     assert told == {figure: tuple(map(Decimal, change)) for figure, change in changes.items()}
+
+
+def test_step_of_several_levels_changes_something_and_what_rounding_changes_is_not_told() -> None:
+    """`nothing of the above changes`, just below the levels that moved; 1,997.86 became 1,997.42 of it."""
+    told = effect("level_step", partial(model_named, "symmetric"), replace(LEANING, levels=3), market())
+    assert told == dict.fromkeys(("first to last bid, bps", "first to last ask, bps"), (Decimal(10), Decimal(20)))
+    told = effect("half_spread", partial(model_named, "symmetric"), LEANING, market("91385.37"))
+    assert set(told) == {"spread, bps", "earned by both, USDT"}
 
 
 def test_every_parameter_has_its_unit_and_meaning() -> None:

@@ -18,6 +18,7 @@ from trading.reasons import WANTED, Reason
 
 PARTS: Final = tuple(map(Decimal, ("-1", "-0.5", "0", "0.5", "1")))  # of full inventory
 NO_LIMITS: Final = Limits()
+NOISE: Final = Decimal("0.002")  # of a figure: what rounding to ticks and lots may change of it
 _BPS: Final = 10_000
 
 Change = tuple[Decimal | None, Decimal | None]  # of a figure: before and after; None where it is not quoted
@@ -113,7 +114,7 @@ def effect(
         _figures(make_model(each), market, stands(make_model(each), market, parameters.inventory, each.fee))
         for each in (parameters, doubled)
     )
-    return {figure: (before[figure], after[figure]) for figure in before if before[figure] != after[figure]}
+    return {figure: (before[figure], after[figure]) for figure in before if _is_another(before[figure], after[figure])}
 
 
 def _figures(model: QuotingModel, market: Market, stood: Sequence[Stand]) -> dict[str, Decimal | None]:
@@ -129,8 +130,23 @@ def _figures(model: QuotingModel, market: Market, stood: Sequence[Stand]) -> dic
         f"first bid, {instrument.base}": flat.bid_qty,
         f"first bid at full, {instrument.base}": full.bid_qty,
         "quotes": Decimal(len(quotes)),
+        "first to last bid, bps": _deep(quotes, Side.BUY, market),
+        "first to last ask, bps": _deep(quotes, Side.SELL, market),
         f"quoted in all, {instrument.quote}": _cents(quoted * instrument.tick_size * instrument.lot_size),
     }
+
+
+def _deep(quotes: Sequence[Quote], side: Side, market: Market) -> Decimal | None:
+    """Return how far it is from the first quote of a side to its last, bps."""
+    prices = [quote.price_ticks * market.instrument.tick_size for quote in quotes if quote.side == side]
+    return _bps(abs(prices[-1] - prices[0]), market) if prices else None
+
+
+def _is_another(before: Decimal | None, after: Decimal | None) -> bool:
+    """Whether a figure changes by more than prices and quantities are rounded."""
+    if before is None or after is None:
+        return before != after
+    return abs(after - before) > NOISE * max(abs(before), abs(after))
 
 
 def _bps(difference: Decimal | None, market: Market) -> Decimal | None:

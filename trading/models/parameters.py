@@ -41,8 +41,9 @@ _FRACTION: Final = "fraction of the mid"  # 0.0001 is 1 bp
 MEANINGS: Final[Mapping[str, Meaning]] = {
     "half_spread": Meaning(
         _FRACTION,
-        "what a fill earns before the market moves; of volatility at the reference volatility, of avellaneda-stoikov"
-        " and glft beyond the fee, as 1 / k, until k is known",
+        "how far a quote is from the centre: what a fill earns before the market moves. The model volatility takes it"
+        " for the reference volatility, and scales it. avellaneda-stoikov and glft add the fee, and go by it as 1 / k"
+        " only until k is known",
     ),
     "notional": Meaning("quote asset", "size of the first quote of each side"),
     "centre": Meaning("mid or micro", "what the quotes stand around: the mid, or the mid weighted with the best sizes"),
