@@ -190,6 +190,11 @@ class LimitCheck:
                 out -= order.leaves_lots * self._instrument.lot_size
         return leaving
 
+    def _named(self, quote: Quote) -> str:
+        """Return which quote it is, for a person."""
+        price = format_decimal(quote.price_ticks * self._instrument.tick_size)
+        return f"the quote at {price}" if quote.level is None else f"level {quote.level} at {price}"
+
     def _distance(self, quote: Quote) -> Decimal:
         return abs(quote.price_ticks * self._instrument.tick_size - self.mid)
 
@@ -204,7 +209,7 @@ class LimitCheck:
         """Return why a quote may not be at all, however small."""
         band, most = self._limits.band, self._limits.open_orders
         if band is not None and (off := self._distance(quote) / self.mid) > band:
-            text = f"it is {beside(off, band, 4)} of the mid from it, at most {format_decimal(band)}"
+            text = f"{self._named(quote)} is {beside(off, band, 4)} of the mid from it, at most {format_decimal(band)}"
             return [Reason(Rule.BAND_LIMIT, text, {"off": off, "off_max": band})]
         if most is not None and count >= most:
             numbers = {"orders": wanted_count, "open_orders_max": most}
@@ -217,7 +222,7 @@ class LimitCheck:
             lot_value = quote.price_ticks * self._instrument.tick_size * self._instrument.lot_size
             if (fits := int(most / lot_value)) < quote.qty_lots:
                 value = quote.qty_lots * lot_value
-                text = f"it is {self._beside(value, most)}"
+                text = f"{self._named(quote)} is {self._beside(value, most)}"
                 return fits, [Reason(Rule.ORDER_LIMIT, text, {"value": value, "value_max": most})]
         return quote.qty_lots, []
 

@@ -108,7 +108,7 @@ def test_withdrawn_side_is_idle_for_that_and_not_for_the_limit_that_it_meets_by_
     assert wanted.quotes == []
     assert wanted.idle == {side: joined([guard.escalation.why, *guard.binding[side]]) for side in Side}
     assert reason_of(wanted.idle[Side.BUY]).rule == Rule.WITHDRAWN
-    assert "BAND_LIMIT: it is 0.0020 of the mid from it, at most 0.0015" in reason_of(wanted.idle[Side.BUY]).text
+    assert "BAND_LIMIT: the quote at 99800 is 0.0020 of the mid from it" in reason_of(wanted.idle[Side.BUY]).text
     guard = withdrawn_to(Stage.WIDENS, Limits(position=Decimal("0.1")), "0.1")
     assert reason_of(guard.cut(Wanted([BID, ASK])).idle[Side.BUY]).rule == Rule.POSITION_LIMIT, "it is so without it"
     guard = withdrawn_to(Stage.STOPS_NEW, Limits(position=Decimal("0.1")), "0.1")

@@ -164,10 +164,10 @@ def test_every_limit_that_binds_is_told_the_hardest_first() -> None:
 @pytest.mark.parametrize(
     ("has", "limits", "wanted", "text"),
     [
-        ("0", {"band": "0.02"}, [Quote(Side.SELL, 10_200_001, 1)], "it is 0.0200001 of the mid from it, at most 0.02"),
-        ("0", {"band": "0.000004"}, [Quote(Side.SELL, 10_000_050, 1)], "it is 0.000005 of the mid from it"),
-        ("0", {"order": "998.9990"}, [BID], "it is 999.00 USDT, at most 998.999 USDT"),
-        ("0", {"order": "99.9"}, [Quote(Side.BUY, 9_990_040, 100)], "it is 99.9004 USDT, at most 99.90 USDT"),
+        ("0", {"band": "0.02"}, [Quote(Side.SELL, 10_200_001, 1)], "is 0.0200001 of the mid from it, at most 0.02"),
+        ("0", {"band": "0.000004"}, [Quote(Side.SELL, 10_000_050, 1)], "is 0.000005 of the mid from it"),
+        ("0", {"order": "998.9990"}, [BID], "is 999.00 USDT, at most 998.999 USDT"),
+        ("0", {"order": "99.9"}, [Quote(Side.BUY, 9_990_040, 100)], "is 99.9004 USDT, at most 99.90 USDT"),
         (
             "-0.1",
             {"exposure": "10000"},

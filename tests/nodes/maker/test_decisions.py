@@ -112,7 +112,7 @@ def test_every_limit_that_binds_is_told_in_the_journal_and_by_why(
     rules = ("OPEN_ORDERS_LIMIT", "ORDER_LIMIT")
     assert limited == [("limited", side, rule) for side in ("BUY", "SELL") for rule in rules]
     assert (shown["bid_rule"], shown["bid_bound"], shown["bid_idle"]) == ("WANTED", list(rules), None)
-    assert "OPEN_ORDERS_LIMIT: 4 orders are wanted, at most 2; ORDER_LIMIT: it is 9" in shown["bid_why"]
+    assert "OPEN_ORDERS_LIMIT: 4 orders are wanted, at most 2; ORDER_LIMIT: level 1 at 91202.23 is" in shown["bid_why"]
 
 
 def test_refusal_failure_foreign_end_and_the_stop_are_told(
