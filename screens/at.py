@@ -14,7 +14,7 @@ def at_text(document: JsonObject) -> str:
     lines += _table([_level_row("ask", level, orders) for level in reversed(book["asks"])])
     lines += ["---", *_table([_level_row("bid", level, orders) for level in book["bids"]])]
     lines += ["", f"Mid of the others: {_plain(document['others_mid'])}"]
-    lines.append(f"Position since the day began: {_plain(document['position'])}")
+    lines.append(f"Position: {_plain(document['position'])}")
     lines += [_order_line(order) for order in orders] or ["No order of ours was open."]
     lines += [_decision_line(side, decision) for side, decision in document["decisions"].items()]
     return "\n".join(lines)

@@ -19,8 +19,9 @@ from market.codes import Side
 from market.exact_json import JsonObject
 from market.instrument import Instrument
 from nodes.engine.past import Past, first_time_ns
+from reports.exact import figure
 from reports.folder import ReportsFolder
-from reports.performance import history_of
+from reports.performance import book_of, history_of
 from screens.at import at_text
 from simulation.journaled import OURS
 
@@ -156,18 +157,19 @@ def _others_mid(orders: Any, instrument: Instrument) -> Decimal | None:
 
 
 def _position(settings: Settings, time_ns: int) -> Decimal | None:
-    """Return what was bought more than sold since the day began, by the daily file; None without one."""
+    """Return what the trades until then have left open, by the daily file, as `report` has it; None without one.
+
+    That is with the lots of the days before, and without what fees have taken of the base asset.
+    """
     day = utc_date(time_ns)
     documents, _ = ReportsFolder(settings.reports_dir).read_sums(day, 1)
     try:
-        rows = history_of(documents[day])
+        document = documents[day]
+        rows = [row for row in history_of(document) if row.trade.time_ms * NS_PER_MS <= time_ns]
+        book = book_of(day, document, rows=rows).symbols.get(settings.symbol)
     except (KeyError, ValueError):
         return None  # there is none, or `report` says what is wrong with it
-    trades = [row.trade for row in rows if row.trade.symbol == settings.symbol]
-    signed = (
-        trade.qty if trade.side is Side.BUY else -trade.qty for trade in trades if trade.time_ms * NS_PER_MS <= time_ns
-    )
-    return sum(signed, Decimal(0))
+    return Decimal(0) if book is None else figure(book.fifo.position)
 
 
 def _is_of(decision: JsonObject, settings: Settings, side: Side) -> bool:

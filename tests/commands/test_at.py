@@ -16,11 +16,17 @@ from desk.decisions_file import DecisionsFile, decisions_until
 from desk.settings import load_settings
 from engine.capacity import Capacity
 from journal.journal import Journal
-from market.clock import NS_PER_SECOND
+from market.clock import NS_PER_MS, NS_PER_SECOND
+from market.codes import Side
 from market.mendable import MendableError
 from nodes.engine import past
 from nodes.engine.command_record import COMMANDS, figures_of
+from nodes.tracker.bookkeeper import Bookkeeper
+from reports.folder import ReportsFolder
 from simulation.journaled import OURS
+from tests.nodes.tracker.accounts import START, SetClock
+from tests.reports.fills import BTC, DAY_MS, NOON_MS, fill
+from tests.reports.scripted_venue import ScriptedVenue
 
 START_NS = 1_767_225_600 * NS_PER_SECOND
 
@@ -70,11 +76,31 @@ def test_tells_book_orders_position_and_rule_of_the_moment(run_dir: Path) -> Non
     for each, until in ((one, "2026-01-01T00:00:12"), (other, "2026-01-01T00:00:29")):
         trades = [row for row in document["trade_history"] if row["time"] <= until]
         signed = sum(row["qty"] if row["side"] == "BUY" else -row["qty"] for row in trades)
-        assert each["position"] == pytest.approx(signed)
+        fees = sum(row["fee"] for row in trades if row["fee_asset"] == "BTC")
+        assert each["position"] == pytest.approx(signed - fees, abs=1e-12)
+    assert other["position"] == document["symbols"]["BTCUSDT"]["position"], "what `report` and `status` tell"
     assert document["trade_history"], "a day without trades shows nothing"
     text = ran("at", "2026-01-01T00:00:12", "--run-dir", str(run_dir))
     assert "first in its queue" in text or "ahead" in text
     assert "WANTED, it is wanted (n 10)" in text
+
+
+def test_position_has_the_lots_of_before_and_no_fees(tmp_path: Path) -> None:
+    """Guards `at` against another position than `report` has: it forgot what was carried, and what a fee had taken."""
+    run_dir, reports = tmp_path / "run", ReportsFolder(tmp_path / "run" / "reports")
+    settings = load_settings({"run_dir": run_dir}).settings
+    venue, clock = ScriptedVenue(START), SetClock(NOON_MS - DAY_MS)
+    venue.trades_of_all = [fill(1, Side.BUY, "2", "100", "0.002", "BTC", time_ms=clock.ms)]
+    Bookkeeper(venue, BTC, reports, clock).update()
+    clock.ms = NOON_MS + 2
+    venue.trades_of_all += [
+        fill(2, Side.BUY, "1", "100", "0.001", "BTC", time_ms=NOON_MS),
+        fill(3, Side.SELL, "0.5", "100", "0.05", time_ms=NOON_MS + 1),
+    ]
+    told = Bookkeeper(venue, BTC, reports, clock).update().document["symbols"]["BTCUSDT"]["position"]
+    found = [at._position(settings, (NOON_MS + later_ms) * NS_PER_MS) for later_ms in (-1, 0, 1)]
+    assert found == [Decimal("1.998"), Decimal("2.997"), Decimal("2.497")]
+    assert found[-1] == told
 
 
 def test_what_is_not_known_is_one_line(run_dir: Path, tmp_path: Path) -> None:
