@@ -19,6 +19,7 @@ from reports.curve import Curve
 from reports.daily_file import HistoryLines
 from reports.exact import figure
 from reports.exact_sum import units_of
+from reports.maker_fills import MakerFills
 from reports.realized import Realized
 from reports.reconciliation import Books, Flow, difference_of, is_flow
 from reports.symbol_book import SymbolBook
@@ -164,7 +165,9 @@ class DayBook:
                 if before is None and detail.mid is not None:
                     late[index] = detail.mid
                 is_marked_anew |= before is not None and detail.mid != before
+                self.maker_fills.take(row, -1)
                 self.rows[index] = self._by_key[row.key] = row._replace(detail=detail)
+                self.maker_fills.take(self.rows[index])
                 if row.key in self._unvalued:
                     self._unvalued[row.key] = self.rows[index]
                 first = index
@@ -364,6 +367,7 @@ class DayBook:
         }
         self.curve = Curve({symbol: one.worth_line for symbol, one in self.symbols.items()})
         self.realized = Realized()
+        self.maker_fills = MakerFills()
         self._books = None if self.opening is None else Books(self.opening, self.day)
         for row in rows:
             self._append(row)
@@ -379,6 +383,7 @@ class DayBook:
         book = self.symbols[symbol]
         self.rows.append(row)
         self._by_key[symbol, trade.trade_id, trade.order_id] = row
+        self.maker_fills.take(row)
         if self._by_number is not None:
             self._by_number.setdefault((symbol, trade.trade_id), []).append(row)
         newest = self.newest.get(symbol)

@@ -154,13 +154,14 @@ def document_head(
     """Return the daily document without its trades."""
     now = utc_datetime(snapshot.now_ns)
     assert book.last_sight is not None, "the snapshot is to be taken before"
+    quoting = book.maker_fills.told_with(snapshot.quoting)
     return {
         "date": now.date().isoformat(),
         "time": now.strftime("%H:%M:%S"),
         "balances": balances_to_json(snapshot.balances),
-        **figures_of(book, snapshot.mark_prices, book.last_sight, snapshot.quoting),
+        **figures_of(book, snapshot.mark_prices, book.last_sight, quoting),
         "market": market,
-        **({} if snapshot.quoting is None else {"quoting": snapshot.quoting}),
+        **({} if quoting is None else {"quoting": quoting}),
         "open_orders": [order_json(order, amount) for order in snapshot.open_orders],
         "account_id": snapshot.account_id,
         "resets": list(resets),
@@ -232,7 +233,11 @@ def with_late_trades(
     book = book_of(day_of(document), document, instruments)
     known = list(book.rows)
     book.add(trades, mark_prices, details)
-    return document if book.rows == known else with_history(refigured(document, book), book)
+    if book.rows == known:
+        return document
+    if "quoting" in document:
+        document = document | {"quoting": book.maker_fills.told_with(document["quoting"])}
+    return with_history(refigured(document, book), book)
 
 
 def with_carried(document: JsonObject, carried: Carried) -> JsonObject:
