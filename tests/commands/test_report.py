@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+from commands import reports as reports_command
 from commands.actions import report as report_commands
 from commands.actions.report import NOT_UPDATED, Period, period_of, print_history, print_report
 from commands.app import app
@@ -25,7 +26,7 @@ from nodes.tracker.desk_orders import ClockedVenue
 from reports.daily_file import encode
 from reports.folder import ReportsFolder
 from tests.nodes.tracker.accounts import SetClock
-from tests.reports.fills import BTC, DAY, DAY_MS, NOON_MS, fill
+from tests.reports.fills import BTC, DAY, DAY_MS, ETH, NOON_MS, fill
 from tests.reports.scripted_venue import ScriptedVenue
 from venues.venue import VenueUnavailableError
 
@@ -304,6 +305,28 @@ def test_exits_with_1_when_another_day_of_the_week_does_not_add_up(
     text = capsys.readouterr().out
     assert "      books disagree\n      figures are wrong: they are not what the trades moved\n" in text
     assert print_report(settings, lambda: venue, Period(DAY, DAY), as_json=False) == 0, "of today alone all holds"
+
+
+def test_question_about_a_pair_changes_nothing_of_the_day(
+    settings: Settings, folder: ReportsFolder, venue: ScriptedVenue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Guards `report --symbol`: a read made the pair one of the day's, and the day was that of the pair's market.
+
+    All of the file stays, also where it is the first question of the day.
+    """
+    venue.mids["ETHUSDT"] = Decimal(10)
+    venue.instruments["ETHUSDT"] = ETH
+    venue.start["ETH"] = Decimal(1)
+    monkeypatch.setattr(reports_command, "_venue_of", lambda _: venue)
+    found = []
+    for asked in (["--symbol", "ETHUSDT"], [], ["--symbol", "ethusdt"], ["--symbol", "BTCUSDT"]):
+        result = CliRunner().invoke(app, ["report", "--run-dir", str(settings.run_dir), *asked])
+        assert result.exit_code == 0, result.output
+        assert "not compared" not in result.output
+        found.append(folder.read(DAY))
+    assert found[0] is not None
+    assert list(found[0]["symbols"]) == ["BTCUSDT"]
+    assert all(each == found[0] for each in found)
 
 
 def test_exits_with_1_when_the_books_or_the_figures_do_not_agree(
