@@ -115,7 +115,7 @@ def make_days(folder: Path, count: int, spread_ms: int = 60_000, seed: int = 1) 
             (0, 0, "101.25"),
             (1, 500 * day, "101.5"),
             (2, 500 * day, "101"),
-            (3, 500 * day, "102"),
+            (62, 500 * day, "102"),  # what came of both assets of a pair waits for a minute
         ):
             held = after(_START | account(USDT=str(100_000 + usdt), BTC=str(10 + Decimal(usdt) / 1_000)), done)
             marks = {"BTCUSDT": mark, "BNBUSDT": "600"}
