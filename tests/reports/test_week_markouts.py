@@ -80,8 +80,7 @@ def test_the_page_tells_how_many_fills_each_horizon_has() -> None:
     days = days_of([200, 300])
     week = week_of(DAY, days, {}, 2)
     told = week_markouts([days[day] for day in sorted(days)])
-    for row, count in zip(told["days"][0]["rows"], (200, 190, 50), strict=True):
+    for row, count in zip(told["days"][0]["rows"], (201, 191, 51), strict=True):
         row["n"] = count
     page = week_page(week_to_json(week, []) | {"markouts": told}, "reports")
-    assert ">200, 190, 50</td>" in page
-    assert ">300</td>" in page
+    assert [page.count(f">{count}</td>") for count in (201, 191, 51)] == [1, 1, 1]
