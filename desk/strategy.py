@@ -1,15 +1,12 @@
 """The strategy that the settings name, and the terms it trades on: on a desk, real or simulated, and in a backtest."""
 
-import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, fields
 from decimal import Decimal
-from types import FrameType
-from typing import Final, NoReturn
+from typing import Final
 
 from desk.settings import Settings, typed_text
 from desk.strategy_file import FileStrategy, StrategyError, load_strategy
+from desk.time_limit import at_most
 from market.account import Balance
 from market.clock import NS_PER_MS, NS_PER_SECOND
 from market.depth import Depth, Level
@@ -35,10 +32,6 @@ LOAD_S_MAX: Final = 60.0
 
 _LEVELS: Final = 20  # a side of a made-up market
 _LEVEL_LOTS: Final = 1_000
-
-
-class TooLongError(Exception):
-    """A strategy does not return."""
 
 
 def strategy_of(settings: Settings) -> Strategy:
@@ -69,7 +62,7 @@ def check_strategy(settings: Settings, now_ns: int) -> None:
             `__init__` within a minute, its step within `maker.silence_s`. Only the main thread can ask.
     """
     instrument = settings.instrument
-    with _at_most(LOAD_S_MAX, "a start waits for it"):
+    with at_most(LOAD_S_MAX, "a start waits for it"):
         strategy = strategy_of(settings)
     mid = settings.flow.start_mid or settings.symbols[instrument.symbol_id].opening_mid
     if settings.maker.strategy is None or mid is None:
@@ -82,26 +75,10 @@ def check_strategy(settings: Settings, now_ns: int) -> None:
     rules = OrderRules(notional_min=instrument.min_notional)
     has = {asset: Balance(Decimal(10_000), Decimal(0)) for asset in (instrument.base, instrument.quote)}
     try:
-        with _at_most(settings.maker.silence_s, "maker.silence_s lets a step take"):
+        with at_most(settings.maker.silence_s, "maker.silence_s lets a step take"):
             strategy.step(now_ns, Inbox(instrument, rules, depth, position=Decimal(0), balances=has))
     except StrategyError as error:
         raise StrategyError(f"{error} (asked in a made-up market, before anything runs)") from error
-
-
-@contextmanager
-def _at_most(seconds: float, whose: str) -> Iterator[None]:
-    """Have a TooLongError raised, where the main thread is then, in what does not return in that time."""
-
-    def end(_number: int, _frame: FrameType | None) -> NoReturn:
-        raise TooLongError(f"it has not returned within {seconds:g} s, as long as {whose}")
-
-    before = signal.signal(signal.SIGALRM, end)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
 
 
 def model_of(settings: Settings) -> Strategy:

@@ -69,6 +69,7 @@ EDGES: Final[Mapping[str, str]] = {
     "desk/settings.py": "read before a run begins, and part of what it is made of",
     "desk/sections.py": "as the settings, whose tables these are",
     "desk/strategy_file.py": "reads a strategy, which is part of what a run is made of, before it begins",
+    "desk/time_limit.py": "ends a strategy that is asked before a desk starts, and does not return",
     "desk/plan.py": "made of the settings before a run begins",
     "desk/run_dir.py": "the folder of a desk on real processes",
 }
