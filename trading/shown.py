@@ -1,6 +1,6 @@
 """Numbers for a person, beside the bound that they are held against."""
 
-from decimal import Decimal
+from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Final
 
 from market.instrument import format_decimal
@@ -13,13 +13,18 @@ def beside(value: Decimal, bound: Decimal, places: int = 2) -> str:
 
     Both count without their signs: what is 10,000.004 of at most 10,000.00 is not told as 10000.00.
     """
-    shown = round(value, places)
+    shown = _rounded(value, places)
     while places < DIGITS_MAX and abs(shown).compare(bound) != abs(value).compare(bound):
         places += 1
-        shown = round(value, places)
+        shown = _rounded(value, places)
     return f"{shown:f}"
 
 
 def whole(value: Decimal, places: int = 2) -> str:
     """Return a number with all of its digits, and so many decimals at least."""
     return f"{value:.{places}f}" if value == round(value, places) else format_decimal(value)
+
+
+def _rounded(value: Decimal, places: int) -> Decimal:
+    """Return what `round` does in a context that nobody has changed: ccxt changes that of its thread."""
+    return value.quantize(Decimal(1).scaleb(-places), ROUND_HALF_EVEN)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal, localcontext
 from typing import Any
 
 import pytest
@@ -16,6 +16,7 @@ from trading.order_rules import OrderRules
 from trading.position import Held
 from trading.quoting import Quote
 from trading.reasons import Rule
+from trading.shown import beside
 from trading.strategy import OwnOrder
 
 BTCUSDT = default_instruments()[0]  # a tick of 0.01, a lot of 0.00001
@@ -232,3 +233,10 @@ def test_nothing_that_is_admitted_can_carry_a_position_beyond_its_limit(
             new = sum((BTCUSDT.lots_to_qty(each.qty_lots) for each in left if each.side == side), Decimal(0))
             assert not new or held.reach(side) + there + new <= most
     assert SLACK > 1
+
+
+def test_number_is_rounded_alike_whatever_has_changed_how_decimals_are() -> None:
+    """Ccxt lets the decimals of its thread be rounded half up: 0.000005 was told as 0.00001, twice of what it is."""
+    with localcontext(rounding=ROUND_HALF_UP):
+        assert beside(Decimal("0.000005"), Decimal("0.000004"), 4) == "0.000005"
+        assert beside(Decimal("99.9004"), Decimal("99.90")) == "99.9004"
