@@ -182,7 +182,7 @@ def test_trace_tells_an_order_s_life_from_its_decision_to_its_fill(running_desk:
     trades = [[step["what"] for step in steps if step["node"] == node and "trade" in step["what"]] for node in first]
     assert trades[0] == []
     assert trades[1] == trades[2] != []
-    assert "0.00000 left" in [step for step in steps if step["node"] == "engine"][-1]["why"]
+    assert "; 0 left" in [step for step in steps if step["node"] == "engine"][-1]["why"]
     assert running_desk.cli_json("trace", name) == told
     lines = running_desk.cli("trace", name).stdout.splitlines()
     assert len(lines) == 2 + len(steps)
