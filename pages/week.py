@@ -70,7 +70,7 @@ def _tiles(week: JsonObject, quote: str | None) -> list[Tile]:
         if day is not None and week["best_day"] != week["worst_day"]:
             found.append(Tile(name, gain_text(day["pnl"], quote), day["date"]))
     found += [
-        Tile(name.title(), f"{ratio['value']:.2f}", f"a year's, of {counted(ratio['n'], 'day')}")
+        Tile(name.title(), f"{ratio['value']:.2f}", f"a year's, of the equity of {counted(ratio['n'], 'day')}")
         for name in ("sharpe", "sortino")
         if (ratio := total[name])["value"] is not None
     ]
