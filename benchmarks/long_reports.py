@@ -41,7 +41,7 @@ from reports.weekly import week_of
 TRADES: Final = 100_000
 DAYS: Final = 365
 TRADES_A_DAY: Final = 200
-FIRST_DAY: Final = date(2026, 1, 1)
+FIRST_DAY: Final = date(2025, 1, 1)
 BTC: Final = Instrument(0, "BTCUSDT", "BTC", "USDT", Decimal("0.01"), Decimal("0.00001"))
 _MARKS: Final = {"BTCUSDT": Decimal("91200.005"), "BNBUSDT": Decimal("612.34")}
 _DAY_MS: Final = 86_400_000
