@@ -6,8 +6,6 @@ import re
 import threading
 from collections.abc import Iterator
 from html import unescape
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -27,22 +25,13 @@ ROUTES = ("orderbook", "trades")
 EXACT_MAX = 2**53
 
 
-@pytest.fixture(scope="module")
-def running() -> Iterator[Api]:
-    """One app for all tests."""
-    with TemporaryDirectory(prefix="tb-") as name:
-        one = Api(Path(name))
-        yield one
-        one.close()
-
-
 @pytest.fixture
-def served(running: Api) -> Api:
+def served(app: Api) -> Api:
     """The api before it knows anything."""
-    for replica in running.subscriber.replicas.values():
+    for replica in app.subscriber.replicas.values():
         replica.lose()
-    running.views.mark_own(frozenset())
-    return running
+    app.views.mark_own(frozenset())
+    return app
 
 
 @pytest.mark.parametrize("symbol", ["btcusdt", "BTC/USDT", "btc-usdt"])
@@ -180,11 +169,11 @@ def test_shows_pages_whose_links_work(served: Api, path: str, linked: set[str]) 
     assert all(link.startswith("/") for link in links)
 
 
-def test_every_path_that_is_served_is_in_the_document(running: Api) -> None:
+def test_every_path_that_is_served_is_in_the_document(app: Api) -> None:
     """And no other: `/docs` is made of it, and nobody writes a second list."""
-    document = running.get("/openapi.json").document
+    document = app.get("/openapi.json").document
     pages = {"/", "/docs", "/docs/exchange", "/assets/{digest}/{name}"}
-    served = {re.sub(r"<([a-z]+):str>", r"{\1}", f"/{route.path}") for route in running.routes()} - pages
+    served = {re.sub(r"<([a-z]+):str>", r"{\1}", f"/{route.path}") for route in app.routes()} - pages
     commands = {f"/api/commands/{name}" for name in ("halt", "resume", "preview", "flatten")}
     assert {*document["paths"]} == served - {"/api/commands/{name}"} | commands
     names = [each["operationId"] for of in document["paths"].values() for each in of.values()]

@@ -4,7 +4,6 @@ import asyncio
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import pytest
 from sanic.exceptions import ServiceUnavailable
@@ -14,15 +13,6 @@ from nodes.api.asked import FRESH_NS, WAITING_MAX, Asked, Made, command_runner
 from tests.nodes.api.served import Answer, Api
 
 AT = "/api/at?symbol=BTCUSDT&time="
-
-
-@pytest.fixture(scope="module")
-def app() -> Iterator[Api]:
-    """One app for all tests."""
-    with TemporaryDirectory(prefix="tb-") as name:
-        one = Api(Path(name))
-        yield one
-        one.close()
 
 
 @pytest.fixture

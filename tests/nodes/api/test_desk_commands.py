@@ -2,9 +2,7 @@
 
 import json
 import time
-from collections.abc import Iterator
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -15,15 +13,6 @@ from nodes.api.commands import TOKEN_HEADER, DeskCommands, run_command
 from tests.nodes.api.served import BTC, ETH, TOKEN, Answer, Api
 
 KINDS = ("halt", "resume", "preview", "flatten")
-
-
-@pytest.fixture(scope="module")
-def app() -> Iterator[Api]:
-    """One app for all tests."""
-    with TemporaryDirectory(prefix="tb-") as name:
-        one = Api(Path(name))
-        yield one
-        one.close()
 
 
 @pytest.fixture
