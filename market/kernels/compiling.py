@@ -17,10 +17,12 @@ from typing import Any, Final, ParamSpec, TypeVar
 
 import numba
 import numpy as np
+from numba.core import caching
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
 _config: Any = numba.config  # filled at run time
+_Cache: Any = caching.FunctionCache
 
 
 # Whose files kernels are made of, with all their folders.
@@ -84,6 +86,18 @@ _OPTIONS: Final[dict[str, Any]] = {"nogil": True, "_nrt": False}
 _INTERNAL: Final[dict[str, Any]] = {**_OPTIONS, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 
 
+class _LoadingCache(_Cache):  # type: ignore[misc]
+    """A kernel's compiled code, loaded without all that numba needs to compile some.
+
+    numba fills its tables of types and functions before it looks whether there is anything to compile. That takes two
+    thirds of a process' first load, some 0.25 s of a processor; who compiles fills them anyway.
+    """
+
+    def load_overload(self, sig: Any, target_context: Any) -> Any:
+        """Return what is kept for arguments of these types, None if nothing is."""
+        return self._load_overload(sig, target_context)
+
+
 def is_compiled(*names: str) -> bool:
     """Return whether kernels (`matching.match_batch`) need no compiling: all are in the cache, or none is compiled."""
     return CACHE_FOLDER is None or all(any(CACHE_FOLDER.rglob(f"{name}-*.nbc")) for name in names)
@@ -101,8 +115,10 @@ def argument(value: int) -> int:
 
 def kernel(function: Callable[_P, _R]) -> Callable[_P, _R]:
     """Compile a function that Python calls."""
-    compiled: Callable[_P, _R] = numba.njit(cache=True, **_OPTIONS)(function)
-    return compiled
+    compiled: Any = numba.njit(**_OPTIONS)(function)
+    if IS_COMPILED:
+        compiled._cache = _LoadingCache(function)
+    return compiled  # type: ignore[no-any-return]
 
 
 def routine(function: Callable[_P, _R]) -> Callable[_P, _R]:

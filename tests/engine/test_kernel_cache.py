@@ -118,3 +118,23 @@ def test_warm_leaves_no_kernel_to_be_compiled_while_a_desk_runs() -> None:
     root = Path(compiling.__file__).parents[2]
     result = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True)
     assert result.stdout == "\n"
+
+
+def test_a_kept_kernel_is_loaded_without_what_compiling_needs() -> None:
+    """What numba needs for that took each process a quarter of a second more; who compiles afterwards has it all."""
+    code = """if True:
+        import sys
+        from engine.fast.engine import run_matching
+        run_matching()
+        print("numba.cpython.charseq" in sys.modules)
+        import math
+        import numba
+        import numpy as np
+        print(numba.njit(lambda values: math.sqrt(np.sum(values)))(np.full(4, 4.0)))
+        run_matching()
+    """
+    root = Path(compiling.__file__).parents[2]
+    command = [sys.executable, "-c", code]
+    subprocess.run(command, cwd=root, check=True, capture_output=True)  # compiles, if nobody has
+    result = subprocess.run(command, cwd=root, capture_output=True, text=True, check=True)
+    assert result.stdout.split() == ["False", "4.0"]
