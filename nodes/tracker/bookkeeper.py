@@ -1,29 +1,29 @@
 """Brings the venue's account into the daily file: for the tracker, and for the `report` command."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from datetime import date
 from decimal import Decimal
 from typing import Final
 
 from market.account import VenueAccount, VenueOrder, VenueTrade
-from market.clock import NS_PER_MS, Clock, day_bounds_ns, utc_date
+from market.clock import NS_PER_MS, NS_PER_SECOND, Clock, day_bounds_ns, utc_date
 from market.exact_json import JsonObject
 from market.instrument import Instrument
 from nodes.tracker.fill_mids import FillMids
 from nodes.tracker.fill_orders import OrdersOfFills
 from nodes.tracker.mids import KEPT_NS, Mids
+from nodes.tracker.reading import PAGE_TRADES, Reading
 from reports.bookkeeping import Recorded, Recorder
 from reports.day_book import DayBook
 from reports.folder import FolderBusyError, ReportsFolder
 from reports.performance import AccountSnapshot
-from reports.reconciliation import held, opening_total
+from reports.reconciliation import SETTLED_MS, held, opening_total
 from reports.trade_history import FillDetail, TradeKey, key_of, past_key
-from venues.venue import Venue, VenueNoSuchPairError, VenueRefusedError
+from venues.venue import Venue, VenueKeysError, VenueNoSuchPairError, VenueRefusedError
 
-LATEST_TRADES = 100
-PAGE_TRADES = 1_000
 READINGS_MAX = 5
 MINUTE_MS: Final = 60_000
+ASKED_AGAIN_NS: Final = 60 * NS_PER_SECOND
 PAST_MS: Final = 2 * MINUTE_MS  # a fee of before is valued by what was paid in its minute, not by the mid of now
 
 
@@ -71,6 +71,9 @@ class Bookkeeper:
         self._described: DayBook | None = None  # of which every fill was looked at once
         self.snapshot: AccountSnapshot | None = None
         self._refused: set[str] = set()  # symbols that the venue does not trade
+        self._elsewhere: Sequence[Instrument] = ()  # the pairs besides that had trades, by the last answers
+        self._answered: tuple[date, int] | None = None  # on which day those were given, and when on the monotonic clock
+        self._asked_for: Set[tuple[str, object]] = frozenset()  # the occasions for which they were asked
 
     def update(self, *, is_final: bool = True) -> Recorded:
         """Read the account and bring today's file up to date.
@@ -87,12 +90,13 @@ class Bookkeeper:
         for attempt in range(READINGS_MAX):
             today = utc_date(self._now().time_ns)
             self._recorder.look(today)
-            snapshot = self._snapshot(today)
+            occasions = self._occasions(today)
+            snapshot = self._snapshot(today, is_to_ask=bool(occasions - self._asked_for))
             if snapshot.unsure and self._recorder.book.opening is None and attempt < READINGS_MAX - 1:
                 continue  # all day would be compared with balances of which nobody knows what they hold
             recorded = self._recorder.record(snapshot, is_final=is_final)
             if recorded is not None:
-                self.snapshot = snapshot
+                self.snapshot, self._asked_for = snapshot, occasions
                 return recorded
         raise FolderBusyError(f"{self._folder.path} is being written by other processes again and again")
 
@@ -105,9 +109,10 @@ class Bookkeeper:
         """
         self._recorder.write()
 
-    def _snapshot(self, today: date) -> AccountSnapshot:
+    def _snapshot(self, today: date, *, is_to_ask: bool) -> AccountSnapshot:
         instruments = self._instruments()
-        reading = _Reading(self._venue, self._recorder, today)
+        instruments += self._traded_elsewhere(instruments, today) if is_to_ask else []
+        reading = Reading(self._venue, self._recorder, today)
         reading.read(instruments)
         for _ in range(READINGS_MAX):  # a fill between two readings belongs to both or to neither
             account = self._venue.account()
@@ -163,20 +168,71 @@ class Bookkeeper:
 
     def _traded(self) -> set[str]:
         book = self._recorder.book
-        return {*book.newest, *(symbol for symbol, lots in book.carried.lots.items() if lots)}
+        carried = (symbol for symbol, lots in book.carried.lots.items() if lots)
+        return {*book.newest, *carried, *book.watched_at_opening}
+
+    def _day_before(self, today: date) -> date | None:
+        """Return the newest day before `today` that is on file."""
+        return max((day for day in self._recorder.days() if day < today), default=None)
+
+    def _occasions(self, today: date) -> Set[tuple[str, object]]:
+        """Return for what other pairs are to be asked whether they were traded, each once.
+
+        At the first sight of a day: a fill after the last sight of the day before may have left as many coins as there
+        were. When a venue has surely told all that was before that sight, and when a bookkeeper begins later than that:
+        nobody has watched. And when the balances have come to differ, before that is taken for a flow.
+        """
+        book = self._recorder.book
+        if book.opening is None:
+            return frozenset() if self._day_before(today) is None else {("opening", today)}
+        opened_ms, since_ms = book.opening["time_ms"], (book.last_sight or {}).get("since_ms")
+        is_settled = self._now().time_ns // NS_PER_MS - opened_ms >= SETTLED_MS
+        found: set[tuple[str, object]] = {("settled", today)} if is_settled else set()
+        return found if since_ms is None else found | {("difference", since_ms)}
+
+    def _traded_elsewhere(self, instruments: Sequence[Instrument], today: date) -> list[Instrument]:
+        """Return the pairs besides, of the desk and of the day before, that were traded since that day began.
+
+        For a minute the last answers do: an update may fail again and again.
+        """
+        now_ns, read = self._now().monotonic_ns, {one.symbol for one in instruments}
+        if self._answered is None or self._answered[0] != today or now_ns - self._answered[1] >= ASKED_AGAIN_NS:
+            start_ms = day_bounds_ns(self._day_before(today) or today)[0] // NS_PER_MS
+            known = {one.symbol: one for one in (*self._recorder.book.carried.instruments.values(), *self._pairs)}
+            others = [one for symbol, one in known.items() if symbol not in read]
+            self._elsewhere = [one for one in others if self._has_trades(one, start_ms)]
+            self._answered = today, now_ns
+        return [one for one in self._elsewhere if one.symbol not in read]
+
+    def _has_trades(self, instrument: Instrument, since_ms: int) -> bool:
+        """Say whether the venue tells a trade in a pair since then; refusals as in `_mid`."""
+        if instrument.symbol in self._refused:
+            return False
+        try:
+            return bool(self._venue.trades(instrument, 1, since_ms=since_ms))
+        except VenueKeysError:
+            raise
+        except VenueRefusedError as error:
+            if isinstance(error, VenueNoSuchPairError):
+                self._refused.add(instrument.symbol)
+            return False
 
     def _of_the_day(
         self, instruments: Sequence[Instrument], trades: Sequence[VenueTrade], today: date
     ) -> tuple[list[Instrument], list[VenueTrade]]:
         """Return the desk's pair and those that were traded, with their trades.
 
-        Others were only looked at, for somebody asked or their asset came without a trade: they have nothing to value.
+        Others were only looked at, for somebody asked, their asset came without a trade, or all that they have traded
+        since the newest day before this one began is on file: they have nothing to value.
         """
         traded = {self._instrument.symbol, *self._traded()}
-        for trade in trades:
-            is_asked = self._asked is not None and trade.symbol == self._asked.symbol
-            if not is_asked or utc_date(trade.time_ms * NS_PER_MS) == today:
-                traded.add(trade.symbol)
+        others = [trade for trade in trades if trade.symbol not in traded]
+        start_ns, _ = day_bounds_ns((self._day_before(today) if others else None) or today)
+        for trade in others:
+            if trade.time_ms * NS_PER_MS >= start_ns and trade.symbol not in traded:
+                newest = self._recorder.newest(trade.symbol)
+                if newest is None or trade.trade_id > newest.trade.trade_id:
+                    traded.add(trade.symbol)
         return (
             [one for one in instruments if one.symbol in traded],
             [trade for trade in trades if trade.symbol in traded],
@@ -245,95 +301,3 @@ class Bookkeeper:
             if isinstance(error, VenueNoSuchPairError):
                 self._refused.add(symbol)
             return None
-
-
-class _Reading:
-    """The trades that the venue tells, read until two readings agree.
-
-    Attributes:
-        is_gapless: whether there are none between those on file and these.
-        fresh: those that only the last reading has told.
-    """
-
-    def __init__(self, venue: Venue, recorder: Recorder, today: date) -> None:
-        self._venue = venue
-        self._recorder = recorder
-        self._today = today
-        self._told: dict[TradeKey, VenueTrade] = {}
-        self._is_whole: dict[str, bool] = {}  # by symbol: whether all of today was told
-        self.is_gapless = True
-        self.fresh: list[VenueTrade] = []
-
-    @property
-    def trades(self) -> list[VenueTrade]:
-        """All that was told so far."""
-        return list(self._told.values())
-
-    @property
-    def has_all_trades(self) -> bool:
-        """Whether the account has no other trades today."""
-        return all(self._is_whole.values())
-
-    def read(self, instruments: Sequence[Instrument]) -> bool:
-        """Read the latest trades, and before them all that are not on file; say whether anything has changed."""
-        before = self._told.keys() | set()
-        for instrument in instruments:
-            self._read(instrument)
-        self.fresh = [trade for key, trade in self._told.items() if key not in before]
-        return self._told.keys() != before
-
-    def _read(self, instrument: Instrument) -> None:
-        latest = self._venue.trades(instrument, LATEST_TRADES)
-        is_whole = len(latest) < LATEST_TRADES
-        self._forget_what_is_gone(instrument, latest, is_whole=is_whole)
-        is_linked = is_whole or any(key_of(trade) in self._told or self._recorder.knows(trade) for trade in latest)
-        if not is_linked and not self._read_on(instrument):
-            self._read_since_the_last_day(instrument)
-            is_whole = True
-        self._is_whole[instrument.symbol] = is_whole or self._is_whole.get(instrument.symbol, False)
-        self._take(latest)
-
-    def _forget_what_is_gone(self, instrument: Instrument, latest: Sequence[VenueTrade], *, is_whole: bool) -> None:
-        """Begin anew with a symbol of which a trade is no longer told: between two readings the account was reset."""
-        lowest = -1 if is_whole else min(trade.trade_id for trade in latest)
-        mine = [key for key in self._told if key[0] == instrument.symbol]
-        if {key for key in mine if key[1] > lowest} - {key_of(trade) for trade in latest}:
-            self._is_whole.pop(instrument.symbol, None)
-            for key in mine:
-                del self._told[key]
-
-    def _read_on(self, instrument: Instrument) -> bool:
-        """Read from the newest trade that is known on; say whether the venue tells that one too: it is the account's.
-
-        Asked for is the known number itself, not the next one: it may have another half that is not known.
-        """
-        numbers = [trade.trade_id for trade in self._told.values() if trade.symbol == instrument.symbol]
-        if (newest := self._recorder.newest(instrument.symbol)) is not None:
-            numbers.append(newest.trade.trade_id)
-        if not numbers:
-            return False
-        page = self._venue.trades(instrument, PAGE_TRADES, from_id=max(numbers))
-        if not any(key_of(trade) in self._told or self._recorder.knows(trade) for trade in page):
-            return False
-        self._take_pages(instrument, page)
-        return True
-
-    def _read_since_the_last_day(self, instrument: Instrument) -> None:
-        """Read all trades since the start of the newest day on file, for an account of which none is known."""
-        days = [] if self._recorder.newest(instrument.symbol) else self._recorder.days()
-        start_ns, _ = day_bounds_ns(min([*days[-1:], self._today]))
-        self.is_gapless = self.is_gapless and self._recorder.newest(instrument.symbol) is None
-        self._take_pages(instrument, self._venue.trades(instrument, PAGE_TRADES, since_ms=start_ns // NS_PER_MS))
-
-    def _take_pages(self, instrument: Instrument, page: Sequence[VenueTrade]) -> None:
-        """Take a page of trades and those after it; a page may end between the two halves of one number."""
-        count = -1
-        while count < len(self._told):
-            count = len(self._told)
-            self._take(page)
-            if len(page) < PAGE_TRADES:
-                return
-            page = self._venue.trades(instrument, PAGE_TRADES, from_id=max(trade.trade_id for trade in page))
-
-    def _take(self, trades: Sequence[VenueTrade]) -> None:
-        self._told.update((key_of(trade), trade) for trade in trades)

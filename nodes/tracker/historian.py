@@ -4,7 +4,7 @@ The database is a copy: the venue is right. So whatever becomes of it, a full di
 the daily file go on, and it is filled again from where it ended.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import date, timedelta
 from pathlib import Path
@@ -14,6 +14,7 @@ from history import keeping
 from history.database import DamagedHistoryError, Database, HistoryError, put_aside
 from history.retention import forget_some
 from market.clock import NS_PER_MS, NS_PER_SECOND, Clock, day_bounds_ns
+from market.instrument import Instrument
 from nodes.tracker.history_step import HistoryStep, Kept
 from reports.bookkeeping import Recorded
 from reports.folder import ReportsFolder
@@ -35,6 +36,7 @@ class Historian:
         run_dir: where the maker keeps its decisions.
         now: tells the time.
         keep: for how many days books and details are kept, see `history/retention.py`.
+        pairs: all that the desk knows.
 
     Attributes:
         failing: why the last step was not done; None if it was.
@@ -48,6 +50,7 @@ class Historian:
         run_dir: Path,
         now: Clock,
         keep: tuple[int, int] = (1_100, 30),
+        pairs: Sequence[Instrument] = (),
     ) -> None:
         self._path = path
         self._venue = venue
@@ -55,6 +58,7 @@ class Historian:
         self._run_dir = run_dir
         self._now = now
         self._keep = keep
+        self._pairs = pairs
         self._database: Database | None = None
         self._kept: Kept | None = None
         self.failing: str | None = None
@@ -121,9 +125,7 @@ class Historian:
             for instrument in snapshot.instruments:
                 step.take_trades(instrument)
         except keeping.AnotherAccountError as error:
-            with database.transaction() as connection:
-                ms = snapshot.now_ns // NS_PER_MS
-                keeping.begin_account(connection, self._venue_name, snapshot.account_id, ms, str(error))
+            self._begin_account(database, snapshot, str(error))
             return
         now_ns = self._now().monotonic_ns
         if is_final or kept.orders_ns is None or now_ns - kept.orders_ns >= ORDERS_EVERY_NS:
@@ -138,7 +140,17 @@ class Historian:
         step.take_balances()
         step.take_flows_of_before(ReportsFolder(self._path.parent), self._venue_name)
         step.take_decisions(self._run_dir)
+        try:
+            step.take_other_pairs(self._pairs)
+        except keeping.AnotherAccountError as error:
+            self._begin_account(database, snapshot, str(error))
+            return
         self._forget(database, kept, snapshot.day)
+
+    def _begin_account(self, database: Database, snapshot: AccountSnapshot, why: str) -> None:
+        with database.transaction() as connection:
+            ms = snapshot.now_ns // NS_PER_MS
+            keeping.begin_account(connection, self._venue_name, snapshot.account_id, ms, why)
 
     def _forget(self, database: Database, kept: Kept, today: date) -> None:
         """Let what is too old go, a batch a step, until there is none; and then again on the next day."""

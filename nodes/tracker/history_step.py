@@ -21,7 +21,7 @@ from reports.bookkeeping import Recorded
 from reports.folder import DamagedReportError, ReportsFolder
 from reports.performance import AccountSnapshot
 from reports.trade_history import FillDetail, HistoryRow, TradeKey, key_of, past_key, valued
-from venues.venue import HistoricalVenue
+from venues.venue import HistoricalVenue, VenueKeysError, VenueRefusedError
 
 PAGE: Final = 1_000
 PAGES_MAX: Final = 20  # of one kind in one step; what is still lacking is read in the next
@@ -59,6 +59,8 @@ class Kept:
     decisions: dict[date, int] = field(default_factory=dict)  # up to which byte of the day's file
     flows_day: date | None = None  # on which the flows of all days before it were kept
     orders_ns: int | None = None  # when they were read, on the monotonic clock
+    others: list[Instrument] = field(default_factory=list)  # pairs besides the day's that are to be read yet
+    others_day: date | None = None  # on which those were all
     forgotten: date | None = None  # the day on which all that was too old had gone
 
 
@@ -98,10 +100,14 @@ class HistoryStep:
             with self.database.transaction() as connection:
                 keeping.keep_mids(connection, self.kept.account, details)
 
-    def take_orders(self, instrument: Instrument) -> None:
-        """Keep the orders from the newest that is kept on, and those that were open then and are no more."""
+    def take_orders(self, instrument: Instrument) -> bool:
+        """Keep the orders from the newest that is kept on, and those that were open then and are no more.
+
+        Returns:
+            whether that was all of them.
+        """
         known = self._known(instrument.symbol)
-        open_now = {order.order_id for order in self.snapshot.open_orders}
+        open_now = {order.order_id for order in self.snapshot.open_orders if order.symbol == instrument.symbol}
         newest, has_more = known.newest_order or 0, True
         ended = sorted(number for order_id in known.open_orders - open_now if (number := int(order_id)) < newest)
         read_to = -1
@@ -112,6 +118,34 @@ class HistoryStep:
         for _ in range(PAGES_MAX):
             if has_more:
                 newest, has_more = self._keep_orders(instrument, known, newest)
+        return not has_more and len(ended) <= PAGES_MAX
+
+    def take_other_pairs(self, pairs: Sequence[Instrument]) -> None:
+        """Read on with the pairs that are none of the day's: one in a step, each once a day and after a failure.
+
+        Nobody hands over what became of their last trades and orders: those of the day before were read while it was
+        the day, if all went well then.
+
+        Raises:
+            AnotherAccountError: as `take_trades`.
+        """
+        kept, read = self.kept, {one.symbol for one in self.snapshot.instruments}
+        if kept.others_day != self.snapshot.day:
+            kept.others, kept.others_day = list(pairs), self.snapshot.day
+        while kept.others and kept.others[-1].symbol in read:
+            kept.others.pop()
+        if kept.others and self._catch_up(kept.others[-1]):
+            kept.others.pop()
+
+    def _catch_up(self, instrument: Instrument) -> bool:
+        """Read a pair from what is kept on; say whether that was all. One that the venue refuses has nothing."""
+        known = self._known(instrument.symbol)
+        try:
+            return self._fill_trades(instrument, known, None) and self.take_orders(instrument)
+        except VenueKeysError:
+            raise
+        except VenueRefusedError:
+            return True
 
     def take_balances(self) -> None:
         """Keep what has changed of the balances, and what came in or left but by trades."""
@@ -203,15 +237,15 @@ class HistoryStep:
     def _source(self, kind: str, symbol: str) -> str:
         return f"{kind} {self.kept.account} {symbol}"
 
-    def _fill_trades(self, instrument: Instrument, known: KnownSymbol, lowest: int) -> bool:
-        """Read at the venue from the newest trade that is kept on; say whether `lowest` was reached.
+    def _fill_trades(self, instrument: Instrument, known: KnownSymbol, lowest: int | None) -> bool:
+        """Read at the venue from the newest trade that is kept on; say whether `lowest`, or the last, was reached.
 
         Asked for is the known number itself, not the next one: it may have another half that is not known.
         """
         for _ in range(PAGES_MAX):
             page = self.venue.trades(instrument, PAGE, from_id=known.newest or 0)
             self._keep_trades(instrument, known, page)
-            if len(page) < PAGE or page[-1].trade_id >= lowest:
+            if len(page) < PAGE or (lowest is not None and page[-1].trade_id >= lowest):
                 return True
         return False
 

@@ -129,7 +129,7 @@ def run(node: Node) -> None:
         venue, settings.instrument, folder, now, settings.market, pairs, quoting, follower.mids, orders
     )
     keep = settings.tracker.keep_days, settings.tracker.keep_details_days
-    historian = Historian(folder.path / FILE_NAME, venue, settings.venue.name, settings.run_dir, now, keep)
+    historian = Historian(folder.path / FILE_NAME, venue, settings.venue.name, settings.run_dir, now, keep, pairs)
     try:
         TrackerNode(node, bookkeeper, historian, follower).run()
     finally:

@@ -113,6 +113,8 @@ class ScriptedVenue:
         self, instrument: Instrument, limit: int = 100, from_id: int | None = None, since_ms: int | None = None
     ) -> Sequence[VenueTrade]:
         """Return trades as Binance does: by number, the latest, or the first from a number or a time on."""
+        if instrument.symbol not in self.mids:
+            raise VenueNoSuchPairError("Invalid symbol.", -1121)
         self.calls.append((instrument.symbol, limit, from_id, since_ms))
         mine = [trade for trade in self.trades_of_all if trade.symbol == instrument.symbol]
         mine.sort(key=lambda trade: (trade.trade_id, trade.order_id))

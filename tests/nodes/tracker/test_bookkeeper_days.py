@@ -6,7 +6,8 @@ from itertools import count
 import pytest
 
 from market.clock import Now
-from nodes.tracker.bookkeeper import LATEST_TRADES, Bookkeeper
+from nodes.tracker.bookkeeper import Bookkeeper
+from nodes.tracker.reading import LATEST_TRADES
 from reports.folder import ReportsFolder
 from tests.cases import IS_NIGHT
 from tests.nodes.tracker.accounts import HOUR_MS, MIDNIGHT_MS, STEPS_MS, SetClock, agrees, ids, made_trades
