@@ -49,7 +49,7 @@ from reports.identity import identity_and_equity
 from reports.marked_fills import MarkedFill
 from reports.metrics import metrics
 from reports.pnl import FifoBook
-from reports.reconciliation import balances_to_json, flow_from_json, flow_to_json, opening_of
+from reports.reconciliation import balances_to_json, flow_from_json, flow_to_json, opening_of, with_prices
 from reports.trade_history import FillDetail, HistoryRow, TradeKey, fee_value, row_from_json
 from reports.trips import last_trips
 from reports.usual_entries import usual_rows
@@ -67,7 +67,8 @@ class AccountSnapshot:
         balances: every asset of the account.
         trades: the last trades of every instrument; they and `balances` belong together (read the trades before and
             after the balances until both readings agree).
-        mark_prices: mids by symbol: of the instruments, and of pairs that price a fee (BNBUSDT), where known.
+        mark_prices: mids by symbol: of the instruments, and of pairs that price a fee (BNBUSDT), where known; and what
+            was paid in a minute that is gone by, by `past_key`.
         account_id: the venue's id of the account, another one after a reset; empty where the venue tells none.
         has_all_trades: whether the account has no other trades today than `trades`.
         is_gapless: whether there are no trades between those on file and `trades`.
@@ -145,6 +146,8 @@ def take(book: DayBook, snapshot: AccountSnapshot) -> None:
     if book.opening is None:
         book.open(opening_of(now_ms, snapshot.instruments, snapshot.balances, snapshot.trades, snapshot.mark_prices))
         book.explain_the_night()
+    elif (opening := with_prices(book.opening, book.instruments, snapshot.mark_prices)) is not book.opening:
+        book.open(opening)
     book.look(now_ms, snapshot.balances, snapshot.mark_prices, new, snapshot.unsure)
 
 

@@ -17,6 +17,7 @@ from reports import json_fields as fields
 from reports.exact import EXACT, amount, figure
 from reports.exact_sum import UNIT, units_of
 from reports.lots import FillUnits, fill_units
+from reports.trade_history import past_key
 
 SETTLED_MS: Final = 60_000  # after which a venue surely tells a trade wherever it is asked
 
@@ -85,6 +86,19 @@ def opening_of(
         "balances": balances_to_json(balances),
         "marks": {one.symbol: amount(marks[one.symbol]) for one in instruments if one.symbol in marks},
     }
+
+
+def with_prices(opening: JsonObject, symbols: Iterable[str], prices: Mapping[str, Decimal]) -> JsonObject:
+    """Return the first sight of a day with what pairs cost in its minute of which no mid was known; it may be the same.
+
+    Args:
+        symbols: those of the day now.
+        prices: by `past_key`.
+    """
+    time_ms, marks = fields.integer(opening, "time_ms"), opening.get("marks", {})
+    asked = ((symbol, prices.get(past_key(symbol, time_ms))) for symbol in symbols if symbol not in marks)
+    found = {symbol: amount(price) for symbol, price in asked if price is not None}
+    return opening | {"marks": marks | found} if found else opening
 
 
 class Books:

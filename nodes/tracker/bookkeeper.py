@@ -71,6 +71,7 @@ class Bookkeeper:
         self._described: DayBook | None = None  # of which every fill was looked at once
         self.snapshot: AccountSnapshot | None = None
         self._refused: set[str] = set()  # symbols that the venue does not trade
+        self._unpriced: set[tuple[str, int]] = set()  # those of which it does not tell the price of an opening
         self._elsewhere: Sequence[Instrument] = ()  # the pairs besides that had trades, by the last answers
         self._answered: tuple[date, int] | None = None  # on which day those were given, and when on the monotonic clock
         self._asked_for: Set[tuple[str, object]] = frozenset()  # the occasions for which they were asked
@@ -272,7 +273,22 @@ class Bookkeeper:
             mid = marks.get(symbol) or self._mid(symbol)
             if mid is not None:
                 marks |= {symbol: mid} | self._past_prices(symbol, pending[asset, quote])
-        return marks
+        return marks | self._opening_prices(instruments)
+
+    def _opening_prices(self, instruments: Sequence[Instrument]) -> dict[str, Decimal]:
+        """Return what those pairs cost at the opening of which no mid was known then: they have come to the day since.
+
+        Each is asked for once, when its minute is gone by.
+        """
+        book, found = self._recorder.book, dict[str, Decimal]()
+        opened_ms: int = (book.opening or {}).get("time_ms", self._now().time_ns // NS_PER_MS)
+        if opened_ms < self._now().time_ns // NS_PER_MS - PAST_MS:
+            for symbol in (one.symbol for one in instruments if one.symbol not in book.opening_marks):
+                if (symbol, opened_ms) not in self._unpriced:
+                    prices = self._past_prices(symbol, [opened_ms])
+                    found |= prices
+                    self._unpriced |= set() if prices else {(symbol, opened_ms)}
+        return found
 
     def _past_prices(self, symbol: str, times_ms: Sequence[int]) -> dict[str, Decimal]:
         """Return the prices of the minutes of `times_ms` that are gone by, where the venue remembers them."""
