@@ -5,7 +5,7 @@ what he has seen, `maker_resumed`: so neither waits for the other, and what happ
 """
 
 import json
-from dataclasses import asdict
+from dataclasses import fields
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple
 from market.clock import NS_PER_MS, iso_time
 from market.exact_json import JsonObject
 from market.whole_file import write_whole
-from trading.escalation import Account, Stage
+from trading.escalation import Account, High, Look, Stage
 from trading.readings import Amounts
 
 RISK_FILE: Final = "maker_risk.json"
@@ -72,6 +72,9 @@ def read_risk(run_dir: Path, of: str | None = None) -> Account | None:
             is_begun=bool(kept.get("is_begun", True)),
             has=Amounts(*map(_amount, has)) if (has := kept.get("has")) else None,  # former versions kept none
             numbers={name: _amount(number) for name, number in kept.get("numbers", {}).items()},  # nor these
+            beginning=tuple(Look(int(at), *map(_amount, amounts)) for at, *amounts in kept.get("beginning", ())),
+            standing={Stage[name]: int(since_ns) for name, since_ns in kept.get("standing", {}).items()},
+            high=High(int(high[0]), _amount(high[1])) if (high := kept.get("high")) else None,
         )
     except FileNotFoundError:
         return None
@@ -105,11 +108,12 @@ def write_risk(run_dir: Path, of: str, account: Account, *, is_synced: bool) -> 
     Raises:
         OSError: if the disk does not take it; what was there stays.
     """
-    texts = {key: str(value) if isinstance(value, Decimal) else value for key, value in asdict(account).items()}
-    has = account.has and [str(amount) for amount in account.has]
-    numbers = {name: str(number) for name, number in account.numbers.items()}
-    more = {"stage": account.stage.name, "has": has, "numbers": numbers}
-    content = json.dumps({"of": of, **texts, **more}).encode() + b"\n"
+    of_account = {each.name: getattr(account, each.name) for each in fields(account)}
+    named = {
+        "stage": account.stage.name,
+        "standing": {stage.name: since_ns for stage, since_ns in account.standing.items()},
+    }
+    content = json.dumps({"of": of, **of_account, **named}, default=_text).encode() + b"\n"
     write_whole(run_dir / RISK_FILE, content, is_synced=is_synced)
 
 
@@ -153,6 +157,12 @@ def _changed_ns(run_dir: Path) -> int:
         return (run_dir / RISK_FILE).stat().st_mtime_ns
     except OSError:
         return 0
+
+
+def _text(amount: object) -> str:
+    """Return an amount as JSON has it, exact."""
+    assert isinstance(amount, Decimal), f"an account has amounts and numbers, was {amount!r}"
+    return str(amount)
 
 
 def _amount(text: str) -> Decimal:

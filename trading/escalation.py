@@ -1,9 +1,10 @@
 """How far a maker withdraws when it loses too much: stages, what leads to each, and the account they are read from.
 
 A stage is reached when its number has stood for a second, and is left only when a person says so; a peak must have
-stood as long. What a day begins with is the median of its first three seconds; until then nothing is lost of it. What
-is earned or lost is read from the balances, so that fees are in it: all that there is of the quote asset, and of the
-base asset what is more than neutral, at the mid. What comes to the account or leaves it without a trade of ours is
+stood as long. What a day begins with is the median of the first three seconds in which it was looked at; until then
+nothing is lost of it. What stands is part of the account, so that looks of several lives of a process count together.
+What is earned or lost is read from the balances, so that fees are in it: all that there is of the quote asset, and of
+the base asset what is more than neutral, at the mid. What comes to the account or leaves it without a trade of ours is
 nothing earned or lost.
 """
 
@@ -68,6 +69,31 @@ class Triggers(NamedTuple):
 NEVER: Final = Triggers()
 
 
+class Look(NamedTuple):
+    """The account at one look.
+
+    Attributes:
+        at_ns: when, ns since 1970 UTC.
+        worth: of all that there was of both assets, quote amount.
+        mid: quote per base.
+    """
+
+    at_ns: int
+    worth: Decimal
+    mid: Decimal
+
+    def equity(self, neutral_qty: Decimal) -> Decimal:
+        """Return what counts of it if so much of the base asset is no position."""
+        return self.worth - neutral_qty * self.mid
+
+
+class High(NamedTuple):
+    """Since when there is more than the peak, ns since 1970 UTC, and the least of it."""
+
+    since_ns: int
+    least: Decimal
+
+
 @dataclass(frozen=True, slots=True)
 class Account:
     """What outlives a process.
@@ -83,6 +109,9 @@ class Account:
         why: the number that has led there, for a person.
         since_ns: when, ns since 1970 UTC; together with the stage it names what a person resumes.
         numbers: what `why` says, by name: each number, and from where on it has led there.
+        beginning: the looks at a day that has not begun for long enough.
+        standing: of each stage whose number is reached, since when, ns since 1970 UTC.
+        high: of a peak that has not stood for long enough; None if there is none.
     """
 
     day: int
@@ -95,6 +124,9 @@ class Account:
     has: Amounts | None = None
     numbers: Mapping[str, Decimal] = field(default_factory=dict)
     is_begun: bool = True
+    beginning: Sequence[Look] = ()
+    standing: Mapping[Stage, int] = field(default_factory=dict)
+    high: High | None = None
 
     @property
     def trip(self) -> str:
@@ -124,11 +156,6 @@ class Escalation:
         self._instrument = instrument
         self.account: Account | None = None
         self.seen = Seen(Decimal(0), Decimal(0), Decimal(0))
-        self._since_ns: dict[Stage, int] = {}  # since when the number of a stage stands
-        self._beginning: list[
-            tuple[int, Decimal, Decimal]
-        ] = []  # of a day: when it was looked at, and what there was then, of the new and of the old neutral
-        self._high: tuple[int, Decimal] | None = None  # since when there is more than the peak, and the least of it
 
     @property
     def stage(self) -> Stage:
@@ -144,23 +171,19 @@ class Escalation:
 
     def resume(self) -> None:
         """Begin anew with what there is at the next look: a person has seen what is lost."""
-        self.account = self._high = None
-        self._beginning.clear()
-        self._since_ns.clear()
+        self.account = None
 
     def flow(self, value: Decimal) -> None:
         """Take it that so much was paid in, or out if it is negative, quote amount: that is neither earned nor lost."""
-        self._beginning = [(at_ns, new + value, old + value) for at_ns, new, old in self._beginning]
-        if self._high is not None:
-            self._high = self._high[0], self._high[1] + value
         if self.account is not None:
-            self.account = replace(self.account, start=self.account.start + value, peak=self.account.peak + value)
+            looks = tuple(each._replace(worth=each.worth + value) for each in self.account.beginning)
+            self.account = replace(_moved(self.account, value), beginning=looks)
 
     def count_from(self, neutral_qty: Decimal, mid: Decimal) -> None:
         """Take another quantity for neutral: what is lost stays what it is."""
         if self.account is not None:
-            self.flow((self.account.neutral_qty - neutral_qty) * mid)
-            self.account = replace(self.account, neutral_qty=neutral_qty)
+            moved = _moved(self.account, (self.account.neutral_qty - neutral_qty) * mid)
+            self.account = replace(moved, neutral_qty=neutral_qty)
 
     def look(
         self, now_ns: int, mid: Decimal, balances: Mapping[str, Balance], neutral_qty: Decimal, position_use: Decimal
@@ -174,12 +197,16 @@ class Escalation:
         """
         account, is_of_today = self._of_today(now_ns, mid, balances, neutral_qty)
         equity = self._equity(mid, balances, account.neutral_qty)
-        peak = self._peak(now_ns, account.peak, equity) if account.is_begun else account.peak
-        self.account = account = replace(account, peak=peak, has=self._amounts(balances))
+        peak, high = self._peak(now_ns, account, equity) if account.is_begun else (account.peak, None)
         loss = account.start - equity if is_of_today else Decimal(0)
         drawdown = max(Decimal(0), peak - equity) if account.is_begun else Decimal(0)
         self.seen = Seen(loss, drawdown, position_use)
-        reached = self._reached(now_ns)
+        told = self._standing()
+        # Kept of before a clock was set back, it stands from now on.
+        standing = {stage: min(account.standing.get(stage, now_ns), now_ns) for stage in told}
+        account = replace(account, peak=peak, high=high, has=self._amounts(balances), standing=standing)
+        self.account = account
+        reached = _reached(now_ns, standing, told)
         if reached is None or reached[0] <= account.stage:
             return None
         stage, why, numbers = reached
@@ -191,31 +218,30 @@ class Escalation:
     ) -> tuple[Account, bool]:
         """Return the account, and whether it is that of the day that it is now: not before that has begun for long."""
         day, account = now_ns // DAY_NS, self.account
-        equity = self._equity(mid, balances, neutral_qty)
+        look = Look(now_ns, self._amounts(balances).value(mid), mid)
         if account is None:
+            equity = look.equity(neutral_qty)
             account = Account(day, neutral_qty, equity, equity, is_begun=False)
         if account.is_begun and account.day >= day:  # a clock that was set back begins no day
             return account, True
-        self._beginning.append((now_ns, equity, self._equity(mid, balances, account.neutral_qty)))
-        if (stood := _middle(self._beginning)) is None:
-            return account, False
-        self._beginning.clear()
-        self._high = None
+        looks = *(each for each in account.beginning if each.at_ns // DAY_NS == day), look
+        old_qty = account.neutral_qty
+        stood = _middle([(each.at_ns, each.equity(neutral_qty), each.equity(old_qty)) for each in looks])
+        if stood is None:
+            return replace(account, beginning=looks), False
         start, before = stood
         drawdown = max(Decimal(0), account.peak - before) if account.is_begun else Decimal(0)  # goes with the peak
         begun = replace(account, day=max(day, account.day), neutral_qty=neutral_qty, start=start)
-        return replace(begun, peak=start + drawdown, is_begun=True), True
+        return replace(begun, peak=start + drawdown, is_begun=True, beginning=(), high=None), True
 
-    def _peak(self, now_ns: int, peak: Decimal, equity: Decimal) -> Decimal:
-        """Return the most that there was for long enough: a sweep moves the mid, and up as well as down."""
-        if equity <= peak:
-            self._high = None
-            return peak
-        since_ns, least = self._high or (now_ns, equity)
-        least = min(least, equity)
+    def _peak(self, now_ns: int, account: Account, equity: Decimal) -> tuple[Decimal, High | None]:
+        """Return the most that there was for long enough, and for not so long: a sweep moves the mid, also upwards."""
+        if equity <= account.peak:
+            return account.peak, None
+        since_ns, least = account.high or High(now_ns, equity)
+        since_ns, least = min(since_ns, now_ns), min(least, equity)
         is_standing = now_ns - since_ns >= STANDS_NS
-        self._high = (now_ns, equity) if is_standing else (since_ns, least)
-        return least if is_standing else peak
+        return (least, High(now_ns, equity)) if is_standing else (account.peak, High(since_ns, least))
 
     def _amounts(self, balances: Mapping[str, Balance]) -> Amounts:
         pair = self._instrument.base, self._instrument.quote
@@ -224,8 +250,8 @@ class Escalation:
     def _equity(self, mid: Decimal, balances: Mapping[str, Balance], neutral_qty: Decimal) -> Decimal:
         return self._amounts(balances).value(mid) - neutral_qty * mid
 
-    def _reached(self, now_ns: int) -> tuple[Stage, str, Mapping[str, Decimal]] | None:
-        """Return the farthest stage whose number has stood for long enough, with that: both, if two lead there."""
+    def _standing(self) -> Mapping[Stage, "_Told"]:
+        """Return the stages whose number is reached, each with that: both, if two lead there."""
         limits, (loss, drawdown, position_use) = self.triggers, self.seen
         lost = ("lost_today", "lost today", loss, limits.daily_loss)
         fallen = ("below_peak", "below the peak", drawdown, limits.drawdown)
@@ -238,19 +264,38 @@ class Escalation:
             (Stage.WIDENS, *lost, limits.widens),
             (Stage.WIDENS, *fallen, limits.widens),
         )
-        standing: dict[Stage, tuple[list[str], dict[str, Decimal]]] = {}
+        standing: dict[Stage, _Told] = {}
         for stage, name, what, number, limit, times in rows:
             if limit is not None and number >= (bound := times * limit):
-                texts, numbers = standing.setdefault(stage, ([], {}))
+                texts, numbers = standing.setdefault(stage, _Told([], {}))
                 unit = "" if stage == Stage.STOPS_NEW else f" {self._instrument.quote}"
                 texts.append(f"{beside(number, bound)}{unit} {what}, from {bound:f} on")
                 numbers |= {name: number, f"{name}_from": bound}
-        self._since_ns = {stage: self._since_ns.get(stage, now_ns) for stage in standing}
-        stood = [stage for stage, since_ns in self._since_ns.items() if now_ns - since_ns >= STANDS_NS]
-        if not stood:
-            return None
-        texts, numbers = standing[max(stood)]
-        return max(stood), "; ".join(texts), numbers
+        return standing
+
+
+class _Told(NamedTuple):
+    """The numbers that have reached a stage, for a person and by name."""
+
+    texts: list[str]
+    numbers: dict[str, Decimal]
+
+
+def _reached(
+    now_ns: int, standing: Mapping[Stage, int], told: Mapping[Stage, _Told]
+) -> tuple[Stage, str, Mapping[str, Decimal]] | None:
+    """Return the farthest stage whose number has stood for long enough, with what is told of it."""
+    stood = [stage for stage, since_ns in standing.items() if now_ns - since_ns >= STANDS_NS]
+    if not stood:
+        return None
+    texts, numbers = told[max(stood)]
+    return max(stood), "; ".join(texts), numbers
+
+
+def _moved(account: Account, value: Decimal) -> Account:
+    """Return an account whose beginning and peak are so much more."""
+    high = account.high and account.high._replace(least=account.high.least + value)
+    return replace(account, start=account.start + value, peak=account.peak + value, high=high)
 
 
 def _middle(seen: Sequence[tuple[int, Decimal, Decimal]]) -> tuple[Decimal, Decimal] | None:

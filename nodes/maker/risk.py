@@ -13,7 +13,7 @@ from nodes.node import Node
 from trading.escalation import Account, Escalation, Stage
 from trading.shown import beside
 
-KEEP_NS: Final = 5 * NS_PER_SECOND  # from one writing to the next while nothing but the peak moves
+KEEP_NS: Final = 5 * NS_PER_SECOND  # from one writing to the next while nothing but a peak moves
 
 
 class MakerRisk:
@@ -30,7 +30,7 @@ class MakerRisk:
         self._escalation = escalation
         self._of = of
         self._kept: Account | None = None
-        self._kept_ns = now_ns
+        self._kept_ns = now_ns - KEEP_NS  # the first is kept: one that ends too soon for a second leaves that
         self._why_failed = ""
         self._has_looked = False
         try:
@@ -67,8 +67,8 @@ class MakerRisk:
         account, kept = self._escalation.account, self._kept
         if account is None or account == kept:
             return
-        is_important = kept is None or replace(account, peak=kept.peak, has=kept.has) != kept
-        is_news = is_important or (kept is not None and account.has != kept.has)
+        is_important = kept is None or _lasting(account) != _lasting(kept)
+        is_news = is_important or (kept is not None and replace(account, peak=kept.peak, high=kept.high) != kept)
         if is_news or now_ns - self._kept_ns >= KEEP_NS:
             self._kept_ns = now_ns
             self._write(account, is_synced=is_important)
@@ -110,6 +110,11 @@ class MakerRisk:
             if (why := str(error)) != self._why_failed:
                 self._why_failed = why
                 self._node.log.warning("what is lost today is not kept: a restart forgets it", why=why)
+
+
+def _lasting(account: Account) -> Account:
+    """Return what of an account must outlive the machine, and not only the process."""
+    return replace(account, peak=Decimal(0), high=None, has=None, beginning=(), standing={})
 
 
 def _text(limit: Decimal | None) -> str | None:

@@ -16,7 +16,7 @@ from simulation.desk import SimulatedDesk
 from tests.cases import some
 from tests.pairs import default_instruments
 from tests.simulation.test_desk import START_NS
-from trading.escalation import DAY_NS, STANDS_NS, Escalation, Stage, Triggers
+from trading.escalation import DAY_NS, STANDS_NS, Account, Escalation, Stage, Triggers
 from trading.guard import widened
 from trading.quoting import Quote
 
@@ -146,7 +146,7 @@ def test_day_begins_with_what_stands_and_not_with_a_moment(factor: str, *, is_fi
     assert (one.account.peak, one.account.is_begun) == (MID, True)
 
 
-def test_day_that_has_only_begun_to_begin_begins_anew_over_a_restart() -> None:
+def test_day_that_one_life_has_seen_for_a_moment_begins_with_what_stands() -> None:
     """What was seen once was kept as what the day had begun with, whatever came after it."""
     one = Escalation(LIMITS, BTCUSDT)
     one.look(NOON_NS, MID * 11 / 10, BTC_2, Decimal(1), Decimal(0))
@@ -156,6 +156,83 @@ def test_day_that_has_only_begun_to_begin_begins_anew_over_a_restart() -> None:
         assert successor.look(NOON_NS + at * STANDS_NS, MID, BTC_2, Decimal(1), Decimal(0)) is None
     assert successor.account is not None
     assert (successor.account.start, successor.account.peak, successor.seen.loss) == (MID, MID, Decimal(0))
+
+
+class Lives:
+    """Looks at one account, each in a life of its own, some seconds after the one before."""
+
+    def __init__(self, now_ns: int = NOON_NS) -> None:
+        self.now_ns = now_ns
+        self.account: Account | None = None
+
+    def look(self, mid: Decimal = MID, after_s: int = 5, neutral: str = "1") -> Escalation:
+        """Look once and end."""
+        self.now_ns += after_s * NS_PER_SECOND
+        one = Escalation(LIMITS, BTCUSDT)
+        one.account = self.account
+        one.look(self.now_ns, mid, BTC_2, Decimal(neutral), Decimal(0))
+        self.account = one.account
+        return one
+
+
+def test_day_begins_over_lives_that_are_shorter_than_its_beginning() -> None:
+    """A maker that crashed within 3 s of each start had no limit of a day's loss; a number of a stage never stood."""
+    lives = Lives()
+    for _ in range(3):
+        assert lives.look().account is not None
+    assert lives.look().seen.loss == 0
+    assert lives.account is not None
+    assert (lives.account.start, lives.account.peak, lives.account.is_begun) == (MID, MID, True)
+    assert lives.look(MID * 99 / 100).stage == Stage.QUOTES, "it may be a moment"
+    assert lives.look(MID * 99 / 100, after_s=1).stage == Stage.FLATTENS
+
+
+def test_next_day_begins_over_such_lives_too_and_not_with_looks_of_the_day_before() -> None:
+    """Two looks at a day, and the next ones a day later: the price of then is the beginning."""
+    lives = Lives()
+    for _ in range(4):
+        lives.look()
+    lives.now_ns = 2 * DAY_NS
+    lives.look(MID * 11 / 10)
+    lives.look(MID * 11 / 10)
+    lives.now_ns += DAY_NS
+    for _ in range(3):
+        assert lives.look(MID * 12 / 10).seen.loss == 0
+        assert lives.account is not None
+        assert lives.account.day == 0, "those of the day before do not count"
+    begun = lives.look(MID * 12 / 10).account
+    assert begun is not None
+    assert (begun.day, begun.start) == (3, MID * 12 / 10)
+
+
+def test_peak_stands_over_lives_that_are_shorter_than_a_second() -> None:
+    """What each of them had gained for a moment was below no peak once it was lost; the least of it is."""
+    lives = Lives()
+    for _ in range(4):
+        lives.look()
+    assert lives.look(MID * 101 / 100).seen.drawdown == 0
+    lives.look(MID * 102 / 100, after_s=1)
+    assert lives.look(MID).seen.drawdown == 1_000
+
+
+def test_what_has_begun_to_stand_stands_a_second_after_a_clock_is_set_back() -> None:
+    """A loss that was first seen tomorrow led nowhere for a day."""
+    lives = Lives(2 * DAY_NS)
+    for _ in range(4):
+        lives.look()
+    lives.look(MID * 99 / 100)
+    lives.now_ns -= DAY_NS
+    assert lives.look(MID * 99 / 100).stage == Stage.QUOTES
+    assert lives.look(MID * 99 / 100, after_s=1).stage == Stage.FLATTENS
+
+
+def test_day_begins_with_what_counts_by_the_last_word_on_what_is_neutral() -> None:
+    """A person who sets maker.neutral while a day begins, between two lives, has neither earned nor lost by that."""
+    lives = Lives()
+    for neutral in ("1", "1", "0", "0"):
+        lives.look(neutral=neutral)
+    assert lives.account is not None
+    assert (lives.account.start, lives.account.neutral_qty) == (2 * MID, Decimal(0))
 
 
 def test_one_look_before_a_long_pause_is_a_moment() -> None:

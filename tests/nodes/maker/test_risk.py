@@ -2,19 +2,20 @@
 
 import json
 import re
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
 from desk.decisions_file import last_decisions
-from desk.risk_file import RISK_FILE, DamagedRiskError, read_risk, resume, withdrawn
+from desk.risk_file import RISK_FILE, DamagedRiskError, read_risk, resume, withdrawn, write_risk
 from desk.run_dir import StayDownError
 from market.clock import NS_PER_SECOND
 from market.codes import Side
 from tests.nodes.maker.makers import ScriptedMaker, Told, a_maker, figures, lines
 from tests.nodes.maker.scripted_venue import ScriptedVenue
-from trading.escalation import Stage
+from trading.escalation import Account, High, Look, Stage
 
 OF = "scripted BTCUSDT"
 MID_TICKS = 9_138_500
@@ -273,7 +274,46 @@ def test_position_beyond_its_limit_at_the_start_is_told_once(
     assert (line["times"], figures(one)["position_use"]) == ("1.25", "1.2500")
 
 
-def test_day_that_has_only_begun_to_begin_begins_anew_over_a_restart(
+def test_maker_that_crashes_soon_after_each_start_has_its_limit_of_the_day(
+    venue: ScriptedVenue, now: list[int], run_dir: Path
+) -> None:
+    """Its day began with what stands for 3 s of one process: in a loop of crashes it never did, and nothing counted."""
+
+    def live() -> None:
+        now[0] += 5 * NS_PER_SECOND
+        with a_maker(run_dir, venue) as one:  # which ends as it stands
+            one.cycle()
+
+    for _ in range(4):
+        live()
+    kept = read_risk(run_dir, OF)
+    assert kept is not None
+    assert (kept.is_begun, kept.beginning) == (True, ())
+    venue.mid_ticks = MID_TICKS - 100 * 1_001
+    live()
+    kept = read_risk(run_dir, OF)
+    assert kept is not None
+    assert ({*kept.standing}, kept.stage) == ({Stage.WIDENS, Stage.CANCELS_ALL, Stage.FLATTENS}, Stage.QUOTES)
+    live()
+    assert read_stage(run_dir) == Stage.FLATTENS
+    assert venue.prices() == {}
+
+
+def test_what_stands_is_kept_as_it_was(venue: ScriptedVenue, now: list[int], run_dir: Path) -> None:
+    """To the last digit, and a file of a former version has nothing of it."""
+    high = High(now[0], Decimal("10000.123456789"))
+    looks = Look(now[0], Decimal("101385.005"), Decimal("91385.005")), Look(now[0] + 1, Decimal(1), Decimal("1e-8"))
+    account = Account(3, Decimal("0.1"), Decimal(1), Decimal(2), beginning=looks, standing={Stage.WIDENS: 7}, high=high)
+    write_risk(run_dir, OF, account, is_synced=False)
+    assert read_risk(run_dir, OF) == account
+    kept = json.loads((run_dir / RISK_FILE).read_bytes())
+    for name in ("beginning", "standing", "high"):
+        del kept[name]
+    (run_dir / RISK_FILE).write_text(json.dumps(kept))
+    assert read_risk(run_dir, OF) == replace(account, beginning=(), standing={}, high=None)
+
+
+def test_day_that_one_life_has_seen_for_a_moment_begins_with_what_stands(
     quoting: ScriptedMaker, venue: ScriptedVenue, run_dir: Path
 ) -> None:
     """A mid of one moment was kept as what the day had begun with, over every restart of it."""
