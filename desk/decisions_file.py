@@ -23,7 +23,7 @@ _NAMES: Final = frozenset(
 )
 _TAIL_SIZE: Final = 512 * 1024  # what is read for the last ones
 _CANCEL_MS: Final = 600_000  # before a fill, in which its order's cancel is looked for
-_FATES: Final = ("cancel", "kept")  # an order is cancelled, and that is refused
+_FATES: Final = ("cancel", "kept")  # an order is to go, and stands all the same
 _AROUND_MS: Final = 60_000  # by which the time of an order may be another one than that of its decision
 
 
@@ -132,8 +132,8 @@ def placing_of(run_dir: Path, client_order_id: str, time_ms: int) -> Placing | N
 def was_cancelled(run_dir: Path, client_order_id: str, until_ms: int) -> bool:
     """Say whether the cancel of an order had been sent in the ten minutes until a time, ms since 1970 UTC.
 
-    One that the venue had refused by then is none. It costs the same however long the day is, and however long the
-    order had stood.
+    One that was not carried out by then, as far as the maker knew, is none. It costs the same however long the day is,
+    and however long the order had stood.
 
     Raises:
         OSError: if a file cannot be read.

@@ -73,14 +73,19 @@ class Awaited:
         self.answer_times.append(now_ns - sent_ns)
         return True
 
-    def undo(self, actions: Sequence[Action], now_ns: int, *, may_be_done: bool = False) -> None:
+    def undo(self, actions: Sequence[Action], now_ns: int, *, may_be_done: bool = False) -> list[str]:
         """Wait no more for what will not be carried out: it is as if it had not left.
 
         Args:
-            may_be_done: whether the first of them may have been carried out: a cancel that left.
+            may_be_done: whether the first of them may have been carried out: a cancel or an amend that left.
+
+        Returns:
+            The orders that were to be cancelled, or to get smaller, and surely are not.
         """
-        if may_be_done and actions and isinstance(cancel := actions[0], Cancel):
-            self._orders.lose_cancel(cancel.client_order_id)
+        lost = actions[0] if may_be_done and actions else None
+        if isinstance(lost, Cancel):
+            self._orders.lose_cancel(lost.client_order_id)
+        kept: list[str] = []
         for action in apart(actions):
             self._unanswered.pop(_key(action), None)
             match action:
@@ -88,9 +93,12 @@ class Awaited:
                     self._orders.drop(name)
                     self._guard.not_sent(name, now_ns)
                 case Cancel(name):
-                    self._orders.keep(name)
+                    kept += [name] if self._orders.keep(name) else []
+                case Amend(name):
+                    kept += [name] if action is not lost else []
                 case AskBalances():
                     self._position.is_old = True
+        return kept
 
 
 def _key(action: Action) -> tuple[type[Action], str]:

@@ -123,7 +123,7 @@ class Failed(NamedTuple):
             is at the venue.
         retry_after_s: ask again after that at the earliest.
         is_keys: whether our keys are not accepted, which only a person can mend.
-        may_be_done: whether the first of them is a cancel that may have been done all the same.
+        may_be_done: whether the first of them is a cancel or an amend that may have been done all the same.
     """
 
     why: str

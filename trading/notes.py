@@ -42,10 +42,14 @@ class Forgotten(NamedTuple):
 
 
 class Kept(NamedTuple):
-    """The venue refused a cancel: the order stands."""
+    """An order stands as it was: its cancel, or what was to make it smaller, was not carried out.
+
+    `is_refused` if the venue has refused a cancel.
+    """
 
     order: VenueOrder
-    why: str
+    why: Reason
+    is_refused: bool = False
 
 
 class Declined(NamedTuple):

@@ -95,6 +95,7 @@ NO_QUOTE: Final = Reason(Rule.VENUE_BOUNDS, "no quantity and price of the model'
 NO_BOOK: Final = Reason(Rule.NO_BOOK, "the book is not known yet")
 NO_MEASURE: Final = Reason(Rule.NO_MEASURE, "neither a mid nor a position is known to hold limits against")
 NO_PRICE: Final = Reason(Rule.WOULD_TAKE, "there is no price a tick behind the market's at which it could stand")
+UNTRIED: Final = Reason(Rule.REFUSED, "the venue has refused the quote that was to take its place")
 FATE_UNKNOWN: Final = Reason(Rule.UNKNOWN, "the fate of its last order is unknown")
 PENDING: Final = Reason(Rule.PENDING, "it has ended, or was not taken: another one is placed next, or on its way")
 HALTED: Final = Reason(Rule.HALTED, "halted")

@@ -30,7 +30,7 @@ from trading.others_book import OthersBook
 from trading.outbox import Outbox
 from trading.own_orders import Left, OwnOrders
 from trading.position import Position
-from trading.reasons import FATE_UNKNOWN, NO_BOOK, OFF_GRID, Reason, Rule, joined, together
+from trading.reasons import FATE_UNKNOWN, NO_BOOK, OFF_GRID, UNTRIED, Reason, Rule, joined, together
 from trading.sending_rate import SentLately
 from trading.strategy import ObstacleError, OwnOrder, Strategy, Wanted
 from trading.terms import Terms
@@ -140,7 +140,7 @@ class Trader:
             taken_back: actions that will not be carried out.
         """
         self.why_out, self._out_since_ns, self._looking.listed_ns, self._is_clear = why, now_ns, None, False
-        self._awaited.undo(taken_back, now_ns)
+        self._keep(self._awaited.undo(taken_back, now_ns), why)
         self._backoff.until_ns = 0
         self._begin_anew()
 
@@ -389,20 +389,28 @@ class Trader:
             case news.Untried():
                 self._is_news = True
                 if self.orders.keep(name):  # it stands where nothing of ours is wanted any more
+                    self._keep([name], UNTRIED)
                     self._begin_anew()
-            case news.Amended(_, None):
+            case news.Amended(_, None, why):
                 self._execution.cannot_amend(name)
+                self._keep([name], Reason(Rule.REFUSED, why))
                 self._is_news = True
             case news.Amended(_, VenueOrder() as order):
                 self._hear(order)
 
     def _kept(self, said: news.Kept) -> None:
         """Take it that an order stands that was to go: it is tried again, after the others, and not at once."""
-        self._awaited.undo(said.undone, self._now_ns)
+        why = Reason(Rule.REFUSED, said.why)
+        undone = self._awaited.undo(said.undone, self._now_ns)
         self.orders.keep(said.client_order_id)
         self._is_news, self._soonest_ns = True, max(self._soonest_ns, self._now_ns + KEPT_PAUSE_NS)
-        if (order := self.orders.open.get(said.client_order_id)) is not None:
-            self._notes.append(notes.Kept(order, said.why))
+        self._keep([said.client_order_id], why, is_refused=True)
+        self._keep(undone, why)
+
+    def _keep(self, names: Sequence[str], why: Reason, *, is_refused: bool = False) -> None:
+        """Tell that orders stand as they were, though they were to go, or to get smaller."""
+        kept = [order for name in names if (order := self.orders.open.get(name)) is not None]
+        self._notes += [notes.Kept(order, why, is_refused) for order in kept]
 
     def _found(self, said: news.Found) -> None:
         name = said.client_order_id
@@ -428,7 +436,8 @@ class Trader:
 
     def _failed(self, said: news.Failed) -> None:
         """Give up this round, and begin one after a pause."""
-        self._awaited.undo(said.undone, self._now_ns, may_be_done=said.may_be_done)
+        kept = self._awaited.undo(said.undone, self._now_ns, may_be_done=said.may_be_done)
+        self._keep(kept, Reason(Rule.FAILED, said.why))
         self._begin_anew()
         wait_ns = self._backoff.fail(self._now_ns, int(said.retry_after_s * NS_PER_SECOND))
         self._notes.append(notes.Paused(said.why, wait_ns))

@@ -107,6 +107,6 @@ def is_answered(action: Action, order: VenueOrder) -> bool:
 
 def failure(error: VenueError, undone: Sequence[Action]) -> news.Failed:
     """Return an error as news."""
-    is_of_cancel = bool(undone) and isinstance(undone[0], Cancel)
-    may_be_done = is_of_cancel and isinstance(error, VenueUnavailableError | VenueUnknownError)
+    is_of_order = bool(undone) and isinstance(undone[0], Cancel | Amend)
+    may_be_done = is_of_order and isinstance(error, VenueUnavailableError | VenueUnknownError)
     return news.Failed(str(error), undone, error.retry_after_s, isinstance(error, VenueKeysError), may_be_done)

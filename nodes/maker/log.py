@@ -80,10 +80,10 @@ class MakerLog:
             case notes.Forgotten(order):
                 self._decisions.add("ended", order.side, DENIED, order.price, order.leaves_qty, order.client_order_id)
                 self._log.warning("an order is gone: the venue has forgotten it", order_id=order.order_id)
-            case notes.Kept(order, why):
-                no = Reason(Rule.REFUSED, why)
-                self._decisions.add("kept", order.side, no, order.price, order.leaves_qty, order.client_order_id)
-                self._log.warning("a cancel was refused", order_id=order.order_id, why=why)
+            case notes.Kept(order, why, is_refused):
+                self._decisions.add("kept", order.side, why, order.price, order.leaves_qty, order.client_order_id)
+                if is_refused:
+                    self._log.warning("a cancel was refused", order_id=order.order_id, why=why.text)
             case notes.Declined(quote, why, wait_ns):
                 self.counts["refused"] += 1
                 self._decisions.refuse(quote, why)

@@ -185,7 +185,7 @@ def test_failure_in_the_midst_of_a_batch_leaves_nothing_awaited() -> None:
     assert one.trader.orders.unsettled() == {}
     assert one.trader.guard.rate.short_count(one.now_ns) == 2, "those that have left"
     assert outbox.wake_ns == one.now_ns + 2 * INTERVAL_NS
-    assert [type(note) for note in outbox.notes] == [notes.Ended, notes.Paused]
+    assert [type(note) for note in outbox.notes] == [notes.Ended, notes.Kept, notes.Paused]
     again = one.hear(after_ns=2 * INTERVAL_NS).actions
     assert [action.client_order_id for action in again if isinstance(action, Cancel)] == [ask.client_order_id]
     assert [type(action) for action in again] == [Cancel, Place, Place]
@@ -214,7 +214,7 @@ def test_a_refused_cancel_keeps_its_order_and_the_quote_for_it_and_no_other_canc
     kept = with_what_follows(news.Kept(bid.client_order_id, "Market is closed."), batch)
     assert list(map(type, batch)) == [Cancel]
     outbox = one.hear(kept, news.OrderNews(replace(ask, status="CANCELED")))
-    assert notes.Kept(bid, "Market is closed.") in outbox.notes
+    assert notes.Kept(bid, Reason(Rule.REFUSED, "Market is closed."), is_refused=True) in outbox.notes
     assert list(one.trader.orders.standing) == [bid.client_order_id]
     assert one.trader.orders.unsettled() == {}
     assert one.hear(BOOK, after_ns=INTERVAL_NS).actions == (), "not at once again"
@@ -288,6 +288,36 @@ def test_only_a_fill_after_a_cancel_that_left_and_was_not_refused_is_picked_off(
     filled = replace(bid, filled_qty=bid.qty / 2, status="PARTIALLY_FILLED")
     (note,) = [note for note in one.hear(news.OrderNews(filled)).notes if isinstance(note, notes.Filled)]
     assert note.is_picked_off is is_late
+
+
+@pytest.mark.parametrize(
+    ("fate", "of", "rule"),
+    [
+        ("refused", [0], Rule.REFUSED),
+        ("busy", [0, 1], Rule.FAILED),
+        ("behind a failure", [0, 1], Rule.FAILED),
+        ("lost", [1], Rule.FAILED),
+        ("taken back", [0, 1], Rule.HALTED),
+    ],
+)
+def test_every_cancel_that_is_not_carried_out_is_told_and_no_other(fate: str, of: list[int], rule: Rule) -> None:
+    """Only of one that the venue had refused; each other order was cancelled twice as far as the journal knew."""
+    one = Driven(can_move=False)
+    orders = one.quotes()
+    one.wanted = Wanted([replace(BID, price_ticks=91), replace(ASK, price_ticks=109)])
+    batch = one.hear(BOOK, after_ns=INTERVAL_NS).actions
+    assert [type(action) for action in batch] == [Cancel, Cancel, Place, Place]
+    said: dict[str, news.News] = {
+        "refused": news.Kept(orders[0].client_order_id, "no", tuple(batch[2:])),
+        "busy": news.Failed("busy", batch, 1.0),
+        "behind a failure": news.Failed("away", [AskBalances(), *batch], may_be_done=True),
+        "lost": news.Failed("away", batch, may_be_done=True),
+    }
+    if fate == "taken back":
+        one.trader.leave(HALTED, one.now_ns, batch)
+    outbox = one.hear(*([said[fate]] if fate in said else []))
+    told = [(note.order, note.why.rule, note.is_refused) for note in outbox.notes if isinstance(note, notes.Kept)]
+    assert told == [(orders[each], rule, fate == "refused") for each in of]
 
 
 @pytest.mark.parametrize("is_found", [True, False])
