@@ -24,6 +24,7 @@ _NAMES: Final = frozenset(
 _TAIL_SIZE: Final = 512 * 1024  # what is read for the last ones
 _CANCEL_MS: Final = 600_000  # before a fill, in which its order's cancel is looked for
 _FATES: Final = ("cancel", "kept")  # an order is to go, and stands all the same
+_ENDS: Final = (*_FATES, "ended")
 _AROUND_MS: Final = 60_000  # by which the time of an order may be another one than that of its decision
 
 
@@ -150,6 +151,25 @@ def was_cancelled(run_dir: Path, client_order_id: str, until_ms: int) -> bool:
         if fates:
             return bool(fates[-1] == "cancel")
     return False
+
+
+def last_end(run_dir: Path, client_order_id: str, since_ms: int) -> JsonObject | None:
+    """Return the last decision that an order is to go or has ended, of one that was entered at a time, ms since 1970.
+
+    None if there is none, or if it stood all the same.
+
+    Raises:
+        OSError: if a file cannot be read.
+    """
+    since_ms -= _AROUND_MS
+    oldest = decisions_path(run_dir, utc_date(since_ms * NS_PER_MS))
+    for path in reversed([each for each in _paths(run_dir) if each.name >= oldest.name]):
+        with path.open("rb") as file:
+            file.seek(_end_of(file, iso_time(since_ms)))
+            told = [each for each in _about(file.read(), _name_of(client_order_id)) if each.get("action") in _ENDS]
+        if told:
+            return None if told[-1]["action"] == "kept" else told[-1]
+    return None
 
 
 def decisions_of(run_dir: Path, client_order_id: str) -> list[JsonObject]:

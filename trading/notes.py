@@ -28,17 +28,22 @@ class Filled(NamedTuple):
 
 
 class Ended(NamedTuple):
-    """What was left of an order is gone without trading; `is_by_us` if we had cancelled it."""
+    """What was left of an order is gone without trading; `is_by_us` if we had cancelled it.
+
+    `is_adopted` if an earlier run had sent it, who may have told of its end.
+    """
 
     order: VenueOrder
     why: Reason
     is_by_us: bool
+    is_adopted: bool = False
 
 
 class Forgotten(NamedTuple):
-    """The venue does not know an order any more that was open."""
+    """The venue does not know an order any more that was open; `is_adopted` as of Ended."""
 
     order: VenueOrder
+    is_adopted: bool = False
 
 
 class Kept(NamedTuple):

@@ -46,6 +46,7 @@ class Heard(NamedTuple):
         has_ended: whether it was open, as far as we knew, and is not any more.
         why_left: why we have cancelled it; None if we have not.
         why_placed: why it is there, if this is the first word of it.
+        is_adopted: whether an earlier run has sent it.
     """
 
     order: VenueOrder
@@ -55,6 +56,7 @@ class Heard(NamedTuple):
     has_ended: bool = False
     why_left: Reason | None = None
     why_placed: Reason = ADOPTED
+    is_adopted: bool = False
 
 
 class OwnOrders:
@@ -231,6 +233,7 @@ class OwnOrders:
         if before is not None and before.qty < order.qty:
             order = replace(order, qty=before.qty)  # late news: an order that is amended gets smaller alone
         why_left = self._why_leaving.get(name) or self._why_left.get(name)
+        is_adopted = (self.why_placed(name) if quote is None else quote.why) is ADOPTED
         is_open = order.is_open and order.leaves_qty > 0
         if is_open:
             self.open[name] = order
@@ -246,7 +249,8 @@ class OwnOrders:
                 self._just_filled[name] = order, now_ns
         why = ADOPTED if quote is None else quote.why
         has_ended = is_known and not is_open
-        return Heard(order, order.filled_qty - before_qty, was_sent, was_unknown, has_ended, why_left, why)
+        filled_qty = order.filled_qty - before_qty
+        return Heard(order, filled_qty, was_sent, was_unknown, has_ended, why_left, why, is_adopted)
 
     def cannot_cancel(self, client_order_id: str) -> None:
         """Note that the venue has no such order open."""

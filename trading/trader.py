@@ -30,7 +30,7 @@ from trading.others_book import OthersBook
 from trading.outbox import Outbox
 from trading.own_orders import Left, OwnOrders
 from trading.position import Position
-from trading.reasons import FATE_UNKNOWN, NO_BOOK, OFF_GRID, UNTRIED, Reason, Rule, joined, together
+from trading.reasons import ADOPTED, FATE_UNKNOWN, NO_BOOK, OFF_GRID, UNTRIED, Reason, Rule, joined, together
 from trading.sending_rate import SentLately
 from trading.strategy import ObstacleError, OwnOrder, Strategy, Wanted
 from trading.terms import Terms
@@ -363,7 +363,8 @@ class Trader:
             self._is_news = True
             if heard.order.leaves_qty:
                 why = heard.why_left or Reason(Rule.AT_VENUE, f"{order.status} at the venue, not by this maker")
-                self._notes.append(notes.Ended(heard.order, why, is_by_us=heard.why_left is not None))
+                is_by_us = heard.why_left is not None
+                self._notes.append(notes.Ended(heard.order, why, is_by_us, heard.is_adopted))
 
     def _filled(self, order: VenueOrder, qty: Decimal, *, is_picked_off: bool) -> None:
         self.guard.filled(order, qty, self._now_ns)
@@ -418,12 +419,13 @@ class Trader:
         if said.order is not None:
             self._hear(said.order)
             return
-        order = self.orders.open.get(name)
+        order, is_adopted = self.orders.open.get(name), self.orders.why_placed(name) is ADOPTED
         if self.orders.deny(name, said.asked_ns):
             self._position.is_old = True  # it may have been filled, and nobody has told
             if order is not None:
                 self._position.forget(order.side, order.leaves_qty, order.price, self._now_ns)
-            self._notes.append(notes.Forgotten(order) if order else notes.Settled(name, has_arrived=False))
+            no_order = notes.Settled(name, has_arrived=False)
+            self._notes.append(notes.Forgotten(order, is_adopted) if order else no_order)
 
     def _listed(self, said: news.Listed) -> None:
         self._answered(ListOrders)

@@ -8,7 +8,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from desk.decisions_file import DecisionsFile
+from desk.decisions_file import DecisionsFile, last_end
 from market.account import VenueOrder
 from market.clock import NS_PER_MS, iso_time
 from market.codes import Side
@@ -18,7 +18,7 @@ from nodes.node import Node
 from trading.actions import Action, Amend, Cancel, Place, apart
 from trading.own_orders import OwnOrders
 from trading.quoting import Quote
-from trading.reasons import Reason, Rule, plain_numbers
+from trading.reasons import ADOPTED, Reason, Rule, plain_numbers
 
 
 class Decisions:
@@ -32,7 +32,9 @@ class Decisions:
         self._node = node
         self._clock = clock
         self._instrument = node.settings.instrument
-        self._file = DecisionsFile(node.settings.run_dir)
+        self._run_dir = node.settings.run_dir
+        self._file = DecisionsFile(self._run_dir)
+        self._earlier: dict[str, JsonObject | None] = {}  # of adopted orders: the end that an earlier run has told
         self._new: list[JsonObject] = []
         self._why_lost = ""
         self.decided_ns = clock()  # the time of what is taken
@@ -49,11 +51,28 @@ class Decisions:
                     self._quote("place", action.quote, why, name)
                 case Cancel(name, _, why):
                     order = own.open[name]
+                    is_adopted = own.why_placed(name) is ADOPTED
+                    if is_adopted and _is_sure(self._told_end(order)):
+                        continue  # a list that lags has it still
                     self.add("cancel", order.side, why, order.price, order.leaves_qty, name)
                 case Amend(name, _, qty_lots, why):
                     order = own.open[name]
                     left_qty = self._instrument.lots_to_qty(qty_lots) - order.filled_qty
                     self.add("amend", order.side, why, order.price, left_qty, name)
+
+    def ended(self, order: VenueOrder, why: Reason, *, is_adopted: bool) -> None:
+        """Take an order that has ended, and not by us; one of an earlier run whose end is told has no other."""
+        if not (is_adopted and self._told_end(order)):
+            self.add("ended", order.side, why, order.price, order.leaves_qty, order.client_order_id)
+
+    def _told_end(self, order: VenueOrder) -> JsonObject | None:
+        name = order.client_order_id
+        if name not in self._earlier:
+            try:
+                self._earlier[name] = last_end(self._run_dir, name, order.time_ms)
+            except OSError:  # told as soon as this run has something to write
+                return None
+        return self._earlier[name]
 
     def refuse(self, quote: Quote, why: Reason) -> None:
         """Take a quote that the venue has refused."""
@@ -94,8 +113,15 @@ class Decisions:
         self.add(action, quote.side, why, price, qty, name, (quote.level, quote.model or None))
 
 
+def _is_sure(end: JsonObject | None) -> bool:
+    """Whether an order has surely ended: what a maker has sent just before its own end may not have arrived."""
+    return end is not None and (end["action"] == "ended" or end["rule"] == Rule.WATCHDOG)
+
+
 class WatchdogDecisions:
     """The same of the maker's watchdog, which cancels for one reason: the maker that would have told of it is gone.
+
+    Where that has told of a cancel just before, the order has its end.
 
     Args:
         cause: why the orders must go.
@@ -103,6 +129,7 @@ class WatchdogDecisions:
     """
 
     def __init__(self, run_dir: Path, cause: str, log: Any, clock: Callable[[], int]) -> None:
+        self._run_dir = run_dir
         self._file = DecisionsFile(run_dir)
         self._why = Reason(Rule.WATCHDOG, f"the watchdog has cancelled it, for the maker is gone: {cause}")
         self._log = log
@@ -118,7 +145,8 @@ class WatchdogDecisions:
             "client_order_id": order.client_order_id,
         }
         try:
-            self._file.write([_row(now_ns, order.symbol, order.side, self._why, told)], now_ns)
+            if last_end(self._run_dir, order.client_order_id, order.time_ms) is None:
+                self._file.write([_row(now_ns, order.symbol, order.side, self._why, told)], now_ns)
         except OSError as error:
             self._log.warning("a decision is not kept", why=str(error))
 

@@ -72,13 +72,13 @@ class MakerLog:
                 self._add_fill(order, qty, is_picked_off=is_picked_off)
                 late = {"picked_off": "its cancel was on its way"} if is_picked_off else {}
                 self._tell("filled", order, qty=format_decimal(qty), left=format_decimal(order.leaves_qty), **late)
-            case notes.Ended(order, why, is_by_us):
+            case notes.Ended(order, why, is_by_us, is_adopted):
                 self.counts["cancelled"] += is_by_us
                 self._tell("cancelled", order, left=format_decimal(order.leaves_qty), **_texts(why))
                 if not is_by_us:
-                    self._decisions.add("ended", order.side, why, order.price, order.leaves_qty, order.client_order_id)
-            case notes.Forgotten(order):
-                self._decisions.add("ended", order.side, DENIED, order.price, order.leaves_qty, order.client_order_id)
+                    self._decisions.ended(order, why, is_adopted=is_adopted)
+            case notes.Forgotten(order, is_adopted):
+                self._decisions.ended(order, DENIED, is_adopted=is_adopted)
                 self._log.warning("an order is gone: the venue has forgotten it", order_id=order.order_id)
             case notes.Kept(order, why, is_refused):
                 self._decisions.add("kept", order.side, why, order.price, order.leaves_qty, order.client_order_id)

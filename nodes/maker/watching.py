@@ -210,12 +210,15 @@ def taken_away(
     arrived_ns, give_up_ns = clock() + ARRIVAL_MS_MAX * NS_PER_MS, clock() + GIVE_UP_NS
     pause_ns_max = FAILED_PAUSE_NS_MAX if tell_failure is None else PATIENT_PAUSE_NS_MAX
     failures, lists = Backoff(FAILED_PAUSE_NS, pause_ns_max), Backoff(LIST_PAUSE_NS, ARRIVAL_MS_MAX * NS_PER_MS)
-    taken = sent.taken()
+    taken, told = sent.taken(), set[tuple[str, str]]()
     while True:
         asked_ns = clock()
         try:
-            # Each is told, also if the venue fails at the next one.
-            yield from in_turn([cancel_known(account, taken), cancel_everywhere(account, sent.prefix)])
+            # Each is told, also if the venue fails at the next one, and once, however long a list has it still.
+            for order in in_turn([cancel_known(account, taken), cancel_everywhere(account, sent.prefix)]):
+                if (of := (order.symbol, order.order_id)) not in told:
+                    told.add(of)
+                    yield order
         except VenueError as error:
             if is_closed() or (tell_failure is None and clock() > give_up_ns):
                 raise

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 
 from desk.decisions_file import DecisionsFile, last_decisions
 from market.account import VenueOrder
@@ -16,9 +17,12 @@ from market.clock import NS_PER_MS, iso_time, time_ns
 from market.codes import Side
 from market.exact_json import JsonObject
 from market.instrument import Instrument
+from nodes.maker.decisions import WatchdogDecisions
 from tests.nodes.maker.makers import AWAY, LOST, ScriptedMaker, Told, a_maker, figures, lines
 from tests.nodes.maker.scripted_venue import ScriptedVenue
-from trading.actions import Action
+from trading.actions import Action, Cancel
+from trading.own_orders import OwnOrders
+from trading.reasons import STOPPING
 from venues.venue import VenueRefusedError
 
 REFUSED = VenueRefusedError("insufficient balance", -2010)
@@ -76,6 +80,43 @@ def test_place_cancel_and_idle_side_are_a_line_each(
         (action, side, "NO_MID") for action in ("cancel", "idle") for side in ("BUY", "SELL")
     ]
     assert (figures(quoting)["bid_rule"], figures(quoting)["ask_rule"]) == ("NO_MID", "NO_MID")
+
+
+@pytest.mark.parametrize("fate", ["watchdog", "watchdog, and a list lags", "nobody", "told before it died"])
+def test_order_that_one_run_leaves_and_its_watchdog_cancels_has_one_end(
+    venue: ScriptedVenue, now: list[int], run_dir: Path, fate: str
+) -> None:
+    """The successor found it cancelled, and told of that again, as if somebody else had done it."""
+    with a_maker(run_dir, venue) as killed:
+        killed.cycle()
+    left = list(venue.orders.values())
+    assert len(left) == 2
+    if fate == "told before it died":
+        killed.maker._log._decisions.act([Cancel(each.client_order_id, "", STOPPING) for each in left], _own(killed))
+        killed.maker._log._decisions.write()
+    watchdog = WatchdogDecisions(run_dir, "it was silent", structlog.get_logger(), time_ns)
+    for order in left:
+        ended = venue.end(order.order_id, "CANCELED")
+        if fate != "nobody":
+            watchdog.cancelled(ended)
+        if fate.endswith("lags"):
+            venue.orders[order.order_id] = order
+            venue.before["cancel"] = venue.orders.clear
+    with a_maker(run_dir, venue) as successor:
+        successor.cycle()
+        successor.cycle()
+        successor.stop()
+    ends = [
+        (each["client_order_id"], each["action"], each["rule"])
+        for each in last_decisions(run_dir, ALL)
+        if each["action"] in ("cancel", "ended") and each["client_order_id"] in {one.client_order_id for one in left}
+    ]
+    end = {"nobody": ("ended", "AT_VENUE"), "told before it died": ("cancel", "STOPPING")}
+    assert sorted(ends) == sorted((each.client_order_id, *end.get(fate, ("cancel", "WATCHDOG"))) for each in left)
+
+
+def _own(maker: ScriptedMaker) -> OwnOrders:
+    return maker.maker._trader.orders
 
 
 def test_each_order_has_the_level_and_the_model_of_its_quote(

@@ -12,12 +12,13 @@ from pathlib import Path
 import pytest
 import structlog
 
-from desk.decisions_file import last_decisions
+from desk.decisions_file import DecisionsFile, decisions_from, last_decisions
 from desk.run_dir import WATCHDOG, LockFile, NodeError, holder_pid
 from desk.settings import load_settings
 from market.account import VenueOrder
-from market.clock import NS_PER_MS, NS_PER_SECOND
+from market.clock import NS_PER_MS, NS_PER_SECOND, iso_time, utc_date
 from market.codes import Side
+from market.exact_json import JsonObject
 from nodes.maker import watching
 from nodes.maker.decisions import WatchdogDecisions
 from nodes.maker.ids import SENT_FILE, Note, SentOrder, SentOrders, write_note
@@ -160,6 +161,39 @@ def test_what_it_cancels_stands_among_the_decisions(run_dir: Path, venue: Script
     _take_away(venue, run_dir / "is not there")
     assert venue.orders == {}
     assert len(lines(told, "a decision is not kept")) == 1
+
+
+def test_an_order_has_one_end_however_long_a_list_has_it_and_whoever_else_had_cancelled_it(
+    run_dir: Path, venue: ScriptedVenue, told: Told
+) -> None:
+    """The maker's cancel was on its way as it died; a list that lags had both of them again and again."""
+    orders = [_order("1", f"{PREFIX}1"), _order("2", f"{PREFIX}2")]
+    venue.orders = {each.order_id: each for each in orders}
+    sent = [SentOrder(each.client_order_id, each.symbol, "scripted", each) for each in orders]
+    write_note(run_dir / SENT_FILE, Note(sent, {}))
+    cancel = {"symbol": "BTCUSDT", "side": "BUY", "action": "cancel", "price": 3_000, "qty": 1, "rule": "TOLERANCE"}
+    names: JsonObject = {"client_order_id": f"{PREFIX}1", "why": "off", "numbers": {}, "level": None, "model": None}
+    DecisionsFile(run_dir).write([{"time": iso_time(0), **cancel, **names}], 0)
+    looks: list[None] = []
+
+    def look() -> None:
+        looks.append(None)
+        if len(looks) > 3:
+            venue.orders.clear()
+        elif len(looks) > 1:
+            venue.orders |= {each.order_id: each for each in orders}
+
+    venue.before["all_open_orders"] = look
+    _take_away(venue, run_dir)
+    assert len(looks) > 3
+    assert [line["order_id"] for line in lines(told, "cancelled")] == ["1", "2"]
+    assert [line["cancelled"] for line in lines(told, "nothing is left at the venue")] == [2]
+    found = [(each["client_order_id"], each["rule"]) for day in (0, 10**18) for each in _decisions(run_dir, day)]
+    assert found == [(f"{PREFIX}1", "TOLERANCE"), (f"{PREFIX}2", "WATCHDOG")]
+
+
+def _decisions(run_dir: Path, now_ns: int) -> list[JsonObject]:
+    return decisions_from(run_dir, utc_date(now_ns), 0)[0]
 
 
 def test_it_looks_until_nothing_can_arrive_any_more(venue: ScriptedVenue) -> None:
