@@ -127,7 +127,7 @@ def terms_of(settings: Settings, prefix: str, list_ns: int) -> Terms:
         limits_of(settings),
         Refilling(_ns(maker.refill_pause_s), maker.run_over_orders, _ns(maker.run_over_s)),
         maker.hanging,
-        _triggers(settings),
+        triggers_of(settings),
         maker.cancel_replace,
         maker.amend,
         fee=settings.fee_max,
@@ -147,11 +147,12 @@ def limits_of(settings: Settings) -> Limits:
     )
 
 
-def _ns(seconds: float) -> int:
-    return round(seconds * NS_PER_SECOND)
-
-
-def _triggers(settings: Settings) -> Triggers:
+def triggers_of(settings: Settings) -> Triggers:
+    """Return what leads a trader to each stage of its withdrawal."""
     maker, limits, stages = settings.maker, settings.maker.limits, settings.maker.stages
     loss = LOSS_INVENTORIES * maker.inventory
     return Triggers(limits.daily_loss or loss, limits.drawdown or loss, **dict(stages))
+
+
+def _ns(seconds: float) -> int:
+    return round(seconds * NS_PER_SECOND)

@@ -196,22 +196,23 @@ class Escalation:
             position_use: the position as times its limit, at its worst.
         """
         account, is_of_today = self._of_today(now_ns, mid, balances, neutral_qty)
-        equity = self._equity(mid, balances, account.neutral_qty)
+        equity = self._amounts(balances).value(mid) - account.neutral_qty * mid
         peak, high = self._peak(now_ns, account, equity) if account.is_begun else (account.peak, None)
         loss = account.start - equity if is_of_today else Decimal(0)
         drawdown = max(Decimal(0), peak - equity) if account.is_begun else Decimal(0)
         self.seen = Seen(loss, drawdown, position_use)
-        told = self._standing()
+        told = reached_by(self.triggers, self.seen, self._instrument.quote)
         # Kept of before a clock was set back, it stands from now on.
         standing = {stage: min(account.standing.get(stage, now_ns), now_ns) for stage in told}
         account = replace(account, peak=peak, high=high, has=self._amounts(balances), standing=standing)
         self.account = account
-        reached = _reached(now_ns, standing, told)
-        if reached is None or reached[0] <= account.stage:
+        stood = [stage for stage, since_ns in standing.items() if now_ns - since_ns >= STANDS_NS]
+        reached = max(stood, default=Stage.QUOTES)
+        if reached <= account.stage:
             return None
-        stage, why, numbers = reached
-        self.account = replace(account, stage=stage, why=why, numbers=numbers, since_ns=now_ns)
-        return stage
+        why, numbers = told[reached].why, told[reached].numbers
+        self.account = replace(account, stage=reached, why=why, numbers=numbers, since_ns=now_ns)
+        return reached
 
     def _of_today(
         self, now_ns: int, mid: Decimal, balances: Mapping[str, Balance], neutral_qty: Decimal
@@ -247,49 +248,41 @@ class Escalation:
         pair = self._instrument.base, self._instrument.quote
         return Amounts(*(balances[asset].total if asset in balances else Decimal(0) for asset in pair))
 
-    def _equity(self, mid: Decimal, balances: Mapping[str, Balance], neutral_qty: Decimal) -> Decimal:
-        return self._amounts(balances).value(mid) - neutral_qty * mid
 
-    def _standing(self) -> Mapping[Stage, "_Told"]:
-        """Return the stages whose number is reached, each with that: both, if two lead there."""
-        limits, (loss, drawdown, position_use) = self.triggers, self.seen
-        lost = ("lost_today", "lost today", loss, limits.daily_loss)
-        fallen = ("below_peak", "below the peak", drawdown, limits.drawdown)
-        used = ("position_use", "times the limit of the position", position_use, Decimal(1))
-        rows = (
-            (Stage.DISCONNECTS, *lost, limits.disconnects),
-            (Stage.FLATTENS, *lost, limits.flattens),
-            (Stage.CANCELS_ALL, *fallen, limits.cancels_all),
-            (Stage.STOPS_NEW, *used, limits.stops_new),
-            (Stage.WIDENS, *lost, limits.widens),
-            (Stage.WIDENS, *fallen, limits.widens),
-        )
-        standing: dict[Stage, _Told] = {}
-        for stage, name, what, number, limit, times in rows:
-            if limit is not None and number >= (bound := times * limit):
-                texts, numbers = standing.setdefault(stage, _Told([], {}))
-                unit = "" if stage == Stage.STOPS_NEW else f" {self._instrument.quote}"
-                texts.append(f"{beside(number, bound)}{unit} {what}, from {bound:f} on")
-                numbers |= {name: number, f"{name}_from": bound}
-        return standing
-
-
-class _Told(NamedTuple):
-    """The numbers that have reached a stage, for a person and by name."""
+class Reached(NamedTuple):
+    """The numbers that lead to a stage, for a person and by name."""
 
     texts: list[str]
     numbers: dict[str, Decimal]
 
+    @property
+    def why(self) -> str:
+        """All of them: both, if two lead there."""
+        return "; ".join(self.texts)
 
-def _reached(
-    now_ns: int, standing: Mapping[Stage, int], told: Mapping[Stage, _Told]
-) -> tuple[Stage, str, Mapping[str, Decimal]] | None:
-    """Return the farthest stage whose number has stood for long enough, with what is told of it."""
-    stood = [stage for stage, since_ns in standing.items() if now_ns - since_ns >= STANDS_NS]
-    if not stood:
-        return None
-    texts, numbers = told[max(stood)]
-    return max(stood), "; ".join(texts), numbers
+
+def reached_by(triggers: Triggers, seen: Seen, quote: str) -> Mapping[Stage, Reached]:
+    """Return the stages that numbers lead to if they stand; `quote` is the asset that they are of."""
+    loss, drawdown, position_use = seen
+    lost = ("lost_today", "lost today", loss, triggers.daily_loss)
+    fallen = ("below_peak", "below the peak", drawdown, triggers.drawdown)
+    used = ("position_use", "times the limit of the position", position_use, Decimal(1))
+    rows = (
+        (Stage.DISCONNECTS, *lost, triggers.disconnects),
+        (Stage.FLATTENS, *lost, triggers.flattens),
+        (Stage.CANCELS_ALL, *fallen, triggers.cancels_all),
+        (Stage.STOPS_NEW, *used, triggers.stops_new),
+        (Stage.WIDENS, *lost, triggers.widens),
+        (Stage.WIDENS, *fallen, triggers.widens),
+    )
+    reached: dict[Stage, Reached] = {}
+    for stage, name, what, number, limit, times in rows:
+        if limit is not None and number >= (bound := times * limit):
+            texts, numbers = reached.setdefault(stage, Reached([], {}))
+            unit = "" if stage == Stage.STOPS_NEW else f" {quote}"
+            texts.append(f"{beside(number, bound)}{unit} {what}, from {bound:f} on")
+            numbers |= {name: number, f"{name}_from": bound}
+    return reached
 
 
 def _moved(account: Account, value: Decimal) -> Account:

@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple
 
 from commands.actions.account import command_venue
 from commands.actions.halting import may_have_left
-from commands.actions.lost_by_us import lost_by_us
+from commands.actions.lost_by_us import lost_by_us, next_stage_text
 from commands.actions.node_control import stop_node
 from desk.client import (
     DeskError,
@@ -29,6 +29,7 @@ from desk.run_dir import FLATTEN, LockFile
 from desk.settings import Settings
 from desk.venue import is_own_paper
 from market.account import VenueOrder
+from market.clock import time_ns
 from market.codes import Side
 from market.instrument import Instrument, format_decimal
 from market.words import counted
@@ -91,6 +92,10 @@ def flatten(
         base = _neutral(settings, venue, quoted, neutral)
         flattener = Flattener(settings, venue, venue.load(settings.instrument), base, band, tell)
         flattener.show()
+        if quoted == settings.symbol and flattener.shown is not None:
+            mid, cost = flattener.shown
+            if warning := next_stage_text(settings, venue.account_name, mid, cost, time_ns()):
+                tell(warning)
         flattener.refuse_others()
         if confirm is None:
             return
@@ -182,7 +187,12 @@ def _may_arrive(run_dir: Path) -> bool:
 
 
 class Flattener:
-    """An account in one pair whose position is taken to nothing."""
+    """An account in one pair whose position is taken to nothing.
+
+    Attributes:
+        shown: the mid, quote per base, and the most that it costs, quote amount, by what was told; None if nothing is
+            to be traded.
+    """
 
     def __init__(
         self,
@@ -205,6 +215,7 @@ class Flattener:
         self._run_dir = settings.run_dir
         self._prefix = own_prefix(settings.run_dir)
         self._tell = tell
+        self.shown: tuple[Decimal, Decimal] | None = None
         self._shown_mid_ticks_x2: int | None = None  # what was agreed to is no worse than its band around this
         self._ids = (f"{FLATTEN_PREFIX}{secrets.token_hex(6)}-{n}" for n in itertools.count(1))
 
@@ -230,6 +241,7 @@ class Flattener:
         flat, lots = self._flattening(position, depth.mid_ticks_x2), self._lots(position)
         cost = flat.cost(depth, lots)
         mid = Decimal(depth.mid_ticks_x2) / 2 * pair.tick_size
+        self.shown = mid, cost.slippage + cost.notional * self._fee_max
         worst = price_text(pair.ticks_to_price(flat.limit_ticks), pair)
         size = money_text(self._slice_notional, pair.quote)
         self._tell(f"to {flat.side.name.lower()} in orders of {size}, none worse than {worst}, at once or not at all")

@@ -1,12 +1,14 @@
 """What a person's command trades in the maker's pair while the maker is stopped: lost or earned, and no flow."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from decimal import Decimal
 
 from desk.risk_file import kept_account, risk_name, write_risk
 from desk.settings import Settings
+from desk.strategy import triggers_of
+from trading.escalation import DAY_NS, Reached, Seen, Stage, reached_by
 from trading.readings import Amounts
 from venues.binance_account import BinanceAccount
 from venues.venue import VenueError
@@ -30,6 +32,33 @@ def lost_by_us(settings: Settings, venue: BinanceAccount, tell: Callable[[str], 
             _move(settings, venue.account_name, before, _amounts(settings, venue))
         except (OSError, VenueError) as error:
             tell(f"the maker will not count as lost what this has cost: {error}")
+
+
+def next_stage_text(settings: Settings, account_name: str, mid: Decimal, cost: Decimal, now_ns: int) -> str:
+    """Return how far the maker would withdraw by what a command is to cost, empty if no farther than it has.
+
+    That is told by what it has believed last of the account, and counted so far.
+
+    Args:
+        mid: quote per base.
+        cost: quote amount.
+        now_ns: ns since 1970 UTC.
+    """
+    kept = kept_account(settings.run_dir, risk_name(account_name, settings.symbol))
+    if kept is None or kept.has is None or not kept.is_begun:
+        return ""
+    before, is_of_today = kept.has.value(mid) - kept.neutral_qty * mid, kept.day >= now_ns // DAY_NS
+
+    def reached(equity: Decimal) -> Mapping[Stage, Reached]:
+        loss = kept.start - equity if is_of_today else Decimal(0)  # another day begins with what is left
+        seen = Seen(loss, max(Decimal(0), kept.peak - equity), Decimal(0))
+        return reached_by(triggers_of(settings), seen, settings.instrument.quote)
+
+    told = reached(before - cost)
+    stage = max(told, default=Stage.QUOTES)
+    if stage <= max([kept.stage, *reached(before)]):
+        return ""
+    return f"with that cost the maker withdraws when it is started again, {stage.title}: {told[stage].why}"
 
 
 def _move(settings: Settings, account_name: str, before: Amounts, now: Amounts) -> None:

@@ -1,6 +1,7 @@
 """`flatten` at a venue whose answers are lost, late or old: each order counts once, and none is sent twice."""
 
 import json
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
@@ -23,8 +24,10 @@ from market.codes import Side
 from market.depth import Depth, Level
 from market.instrument import Instrument
 from nodes.maker.ids import PREFIX_FILE
+from trading.escalation import DAY_NS
 from trading.escalation import Account as RiskAccount
 from trading.order_rules import OrderRules
+from trading.readings import Amounts
 from venues.binance_account import BinanceAccount
 from venues.venue import VenueBusyError, VenueRefusedError, VenueUnavailableError, VenueUnknownError
 
@@ -347,6 +350,24 @@ def test_without_a_maker_that_runs_its_file_says_what_is_no_position(
         with pytest.raises(DeskError, match="nobody says how much BTC is no position"):
             flat()
         assert (account.sent, told) == ([], [])
+
+
+@pytest.mark.parametrize("quoted", ["BTCUSDT", "ETHUSDT"])
+def test_preview_says_that_its_cost_leads_the_maker_on(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, quoted: str
+) -> None:
+    """0.5 BTC at 0.1 % of fees and a dollar of slippage each are 46.19 USDT; 455 of 500 are lost."""
+    account, told = Account("1.5"), list[str]()
+    monkeypatch.setattr(account, "load", lambda _: RULES, raising=False)
+    monkeypatch.setattr(action, "command_venue", lambda _: account)
+    has = Amounts(Decimal("1.5"), Decimal(0))
+    start = has.value(Decimal(91_385)) - Decimal(91_385) + 455
+    kept = RiskAccount(time.time_ns() // DAY_NS, Decimal(1), start, start, has=has)
+    write_risk(settings.run_dir, "scripted BTCUSDT", kept, is_synced=False)
+    action.flatten(settings, quoted, Decimal(1), Decimal("0.005"), None, told.append)
+    assert account.sent == []
+    warned = [line for line in told if "the maker withdraws when it is started again, widens: 50" in line]
+    assert warned == (told[-1:] if quoted == "BTCUSDT" else [])
 
 
 def test_an_order_that_a_killed_maker_had_sent_is_waited_for(

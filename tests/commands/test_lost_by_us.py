@@ -1,17 +1,18 @@
 """What `flatten` trades while the maker is stopped, as the maker that comes back finds it."""
 
 from contextlib import nullcontext
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from commands.actions.lost_by_us import lost_by_us
+from commands.actions.lost_by_us import lost_by_us, next_stage_text
 from desk.risk_file import kept_account, risk_name, write_risk
 from desk.settings import Settings, load_settings
 from market.account import Balance
-from trading.escalation import Account
+from trading.escalation import DAY_NS, Account, Stage
 from trading.readings import Amounts
 from venues.venue import VenueUnavailableError
 
@@ -38,7 +39,10 @@ def settings(tmp_path: Path) -> Settings:
 
 
 def _keep(settings: Settings, has: Amounts | None) -> None:
-    account = Account(0, Decimal(1), Decimal(10_000), Decimal(10_000), has=has)
+    _keep_account(settings, Account(0, Decimal(1), Decimal(10_000), Decimal(10_000), has=has))
+
+
+def _keep_account(settings: Settings, account: Account) -> None:
     write_risk(settings.run_dir, risk_name("an account", "BTCUSDT"), account, is_synced=False)
 
 
@@ -65,6 +69,45 @@ def _trade(settings: Settings, venue: Any, told: list[str], *, is_interrupted: b
         venue.held = Amounts(Decimal("1.01"), Decimal("9964.435"))  # 0.05 at 91,380, less 4.565 of fees
         if is_interrupted:
             raise KeyboardInterrupt
+
+
+NOON_NS = DAY_NS // 2
+MID = Decimal(90_000)
+
+
+@pytest.mark.parametrize(
+    ("cost", "told"),
+    [
+        ("99", ""),
+        ("100", "widens: 500.00 USDT lost today, from 500.00 on; 500.00 USDT below the peak, from 500.00 on"),
+        ("599", "widens: 999.00 USDT lost today, from 500.00 on; 999.00 USDT below the peak, from 500.00 on"),
+        ("600", "flattens: 1000.00 USDT lost today, from 1000.0 on"),
+    ],
+)
+def test_stage_that_a_cost_leads_to_is_told_with_its_number(settings: Settings, cost: str, told: str) -> None:
+    """Of 500 that widen and 1,000 that flatten 400 are lost: the fees of a flatten can be the rest."""
+    account = Account(0, Decimal(1), Decimal(10_000), Decimal(10_000), has=Amounts(Decimal("1.05"), Decimal(5_100)))
+    _keep_account(settings, account)
+    text = next_stage_text(settings, "an account", MID, Decimal(cost), NOON_NS)
+    assert text == (f"with that cost the maker withdraws when it is started again, {told}" if told else "")
+
+
+def test_stage_that_is_reached_already_is_no_news_and_a_new_day_has_lost_nothing(settings: Settings) -> None:
+    """What the maker has withdrawn for, or will at its next look, is not the doing of who flattens."""
+    has = Amounts(Decimal("1.05"), Decimal(5_100))
+    account = Account(0, Decimal(1), Decimal(10_000), Decimal(9_600), has=has)
+
+    def told(of: Account, cost: int, at_ns: int = NOON_NS) -> str:
+        _keep_account(settings, of)
+        return next_stage_text(settings, "an account", MID, Decimal(cost), at_ns)
+
+    assert "widens" in told(account, 100)
+    assert told(replace(account, stage=Stage.WIDENS, why="it was more", since_ns=1), 100) == ""
+    assert told(replace(account, start=Decimal(10_200)), 100) == "", "it will find that by itself"
+    assert told(account, 499, NOON_NS + DAY_NS) == ""
+    assert "widens: 500.00 USDT below the peak" in told(account, 500, NOON_NS + DAY_NS)
+    assert told(replace(account, is_begun=False), 100) == told(replace(account, has=None), 100) == ""
+    assert next_stage_text(settings, "another account", MID, Decimal(100), NOON_NS) == ""
 
 
 @pytest.mark.parametrize("is_kept", [True, False])
