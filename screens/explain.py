@@ -120,11 +120,16 @@ def _parameters(parameters: Sequence[JsonObject]) -> Iterator[str]:
         yield f"{each['name']} {value} ({each['unit']})"
         yield from wrap(each["text"], _WIDTH, initial_indent="    ", subsequent_indent="    ")
         if each["twice"] is not None:
-            changes = [
-                f"{figure} {_number(before)} -> {_number(after)}" for figure, (before, after) in each["twice"].items()
-            ]
-            twice = "; ".join(changes) or "no figure that is compared here changes"
-            yield from wrap(f"twice: {twice}", _WIDTH, initial_indent="    ", subsequent_indent="    ")
+            yield from _changed("twice", each["twice"])
+        if (step := each["step"]) is not None:
+            to = step["to"] if isinstance(step["to"], str) else format_decimal(step["to"])
+            yield from _changed(f"with {to}{', ' + step['book'] if step['book'] else ''}", step["changes"])
+
+
+def _changed(what: str, figures: Mapping[str, Sequence[Decimal | None]]) -> list[str]:
+    changes = [f"{figure} {_number(before)} -> {_number(after)}" for figure, (before, after) in figures.items()]
+    told = "; ".join(changes) or "no figure that is compared here changes"
+    return wrap(f"{what}: {told}", _WIDTH, initial_indent="    ", subsequent_indent="    ")
 
 
 def _number(value: Decimal | int | None) -> str:

@@ -18,10 +18,10 @@ from reports.folder import ReportsFolder
 from screens.explain import explained_text
 from trading.arrivals import believed, weight_of
 from trading.models import MODELS, model_named
-from trading.models.explaining import Stand, effect, market_around, stand_at, stands
-from trading.models.parameters import MEANINGS, Parameters
+from trading.models.explaining import UNEVEN_BOOK, Stand, effect, market_around, stand_at, stands, uneven_market
+from trading.models.parameters import MEANINGS, STEPS, Parameters
 from trading.models.spreads import expected_arrivals
-from trading.quoting import Arrivals, Estimates
+from trading.quoting import Arrivals, Estimates, Market
 
 _READ: Final = ("symbol", "maker.", "paper.maker_fee")
 _DIGITS: Final = 6
@@ -123,6 +123,7 @@ def _document(settings: Settings, known: _Known) -> JsonObject:
                 "value": getattr(parameters, each),
                 **MEANINGS[each]._asdict(),
                 "twice": _twice(settings, parameters, each, known),
+                "step": _step(settings, parameters, each, known),
             }
             for each in (field.name for field in fields(Parameters))
         ],
@@ -145,12 +146,32 @@ def _twice(settings: Settings, parameters: Parameters, name: str, known: _Known)
     value = getattr(parameters, name)
     if isinstance(value, str) or not value:
         return None
+    return _changes(settings, parameters, name, 2 * value, market_around(known.mid, settings.instrument, known.seen))
+
+
+def _step(settings: Settings, parameters: Parameters, name: str, known: _Known) -> JsonObject | None:
+    """Return what a first step changes where twice is no other value: from nothing, or to the other choice."""
+    value, of_market = getattr(parameters, name), (known.mid, settings.instrument, known.seen)
+    to: Decimal | str
+    if name == "centre":
+        to, book, market = "mid" if value == "micro" else "micro", UNEVEN_BOOK, uneven_market(*of_market)
+    elif name in STEPS and not value:
+        to, book, market = STEPS[name], None, market_around(*of_market)
+    else:
+        return None
+    changes = _changes(settings, parameters, name, to, market)
+    return None if changes is None else {"to": to, "book": book, "changes": changes}
+
+
+def _changes(
+    settings: Settings, parameters: Parameters, name: str, value: Decimal | str, market: Market
+) -> JsonObject | None:
+    """Return what another value changes, by figure before and after; None where it cannot be set."""
     try:
-        load_kept_settings(setting_texts(settings), "the desk", {f"maker.{name}": str(2 * value)})
+        load_kept_settings(setting_texts(settings), "the desk", {f"maker.{name}": str(value)})
     except SettingsError:
         return None
-    market = market_around(known.mid, settings.instrument, known.seen)
-    changes = effect(name, lambda each: model_named(settings.maker.model, each), parameters, market)
+    changes = effect(name, lambda each: model_named(settings.maker.model, each), parameters, market, value)
     return {figure: [*map(_rounded, change)] for figure, change in changes.items()}
 
 

@@ -40,6 +40,13 @@ def test_default_model_is_told_around_a_given_price(explain: RunDir) -> None:
     assert flat[1:7] == ["0", "91,202.23", "91,567.77", "365.54", "40", "2"]
     assert "    twice: spread, bps 40 -> 80; earned by both, USDT 2 -> 6" in text
     assert "maker.half_spread 0.002 (fraction of the mid)" in text
+    steps = [line.strip() for line in text if line.startswith("    with ")]
+    book = "in a book 2 bps wide whose bid is three times its ask"
+    assert steps[0].startswith(f"with micro, {book}: skew when flat, bps 0 -> 0.5; ")
+    assert steps[1:] == [
+        "with 0.0005: skew at half, bps 0 -> -2.5; skew at full, bps 0 -> -5; skew costs at full, USDT 0 -> 0.5",
+        "with 0.5: first bid at full, BTC 0.01094 -> 0.00547",
+    ]
 
 
 def test_levels_limits_and_what_holds_a_quote_back_are_told(explain: RunDir) -> None:
@@ -77,6 +84,11 @@ def test_settings_and_volatility_are_those_given(explain: RunDir) -> None:
     assert parameters["maker.fee"]["value"] == 0.0002
     assert parameters["maker.skew"]["twice"] is None  # twice nothing
     assert parameters["maker.centre"]["twice"] is None
+    assert parameters["maker.skew"]["step"]["to"] == 0.0005
+    assert parameters["maker.centre"]["step"]["to"] == "micro"
+    assert parameters["maker.fee"]["step"] is None  # twice is another value
+    micro = json.loads(explain("--mid", "91385", "--set", "maker.centre=micro", "--json"))
+    assert {each["name"]: each["step"] and each["step"]["to"] for each in micro["parameters"]}["maker.centre"] == "mid"
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,8 @@ from market.codes import Side
 from tests.pairs import default_instruments
 from trading.limits import Limits
 from trading.models import MODELS, model_named
-from trading.models.explaining import Rung, Stand, effect, market_around, stands
-from trading.models.parameters import MEANINGS, Parameters
+from trading.models.explaining import Rung, Stand, effect, market_around, stands, uneven_market
+from trading.models.parameters import MEANINGS, STEPS, Parameters
 from trading.models.spreads import DECAY, RATE, VOLATILITY
 from trading.quoting import Arrivals, Estimates, Market
 from trading.reasons import Rule
@@ -114,14 +114,20 @@ def test_a_model_goes_by_what_it_says_that_it_reads_and_by_nothing_else(name: st
     assert changing == set(spread.reads)
 
 
+def skewed(half: tuple[str, str], full: tuple[str, str], costs: tuple[str, str]) -> dict[str, tuple[str, str]]:
+    """Return what changes with a skew, each before and after."""
+    return {"skew at half, bps": half, "skew at full, bps": full, "skew costs at full, USDT": costs}
+
+
 @pytest.mark.parametrize(
     ("name", "parameter", "changes"),
     [
         # 0.004 of 91,385 is 365.54 on each side; 0.01094 x (731.08 - 182.77) = 5.998
         ("symmetric", "half_spread", {"spread, bps": ("40.00", "80.00"), "earned by both, USDT": ("2.00", "6.00")}),
-        ("symmetric", "skew", {"skew at half, bps": ("-5.00", "-10.00"), "skew at full, bps": ("-10.00", "-20.00")}),
+        # 0.01094 x 91.385 = 1.00
+        ("symmetric", "skew", skewed(("-5.00", "-10.00"), ("-10.00", "-20.00"), ("1.00", "2.00"))),
         # The same positions are half as full.
-        ("symmetric", "inventory", {"skew at half, bps": ("-5.00", "-2.50"), "skew at full, bps": ("-10.00", "-5.00")}),
+        ("symmetric", "inventory", skewed(("-5.00", "-2.50"), ("-10.00", "-5.00"), ("1.00", "0.50"))),
         # 0.01094 x 91,202.23 + 0.01094 x 91,567.77 = 1,999.50; the second level is 5 bps behind: the same again
         ("symmetric", "levels", LEVELS_TWICE),
         ("symmetric", "arrival_rate", {}),
@@ -137,6 +143,29 @@ def test_doubling_a_parameter_changes_what_it_says(
     """And nothing else."""
     told = effect(parameter, partial(model_named, name), LEANING, market())
     assert told == {figure: tuple(map(Decimal, change)) for figure, change in changes.items()}
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_first_step_from_nothing_changes_what_it_says(name: str) -> None:
+    """Of what is 0 twice is 0: nothing told what a skew would do, nor that it costs anything."""
+    plain, make = replace(LEANING, skew=Decimal(0)), partial(model_named, name)
+    told = effect("skew", make, plain, market(), STEPS["skew"])
+    assert told["skew at full, bps"] == (Decimal("0.00"), Decimal("-5.00"))
+    assert told["skew costs at full, USDT"] == (Decimal("0.00"), Decimal("0.50"))  # 0.01094 x 45.6925
+    told = effect("size_skew", make, plain, market(), STEPS["size_skew"])
+    assert told == {"first bid at full, BTC": (Decimal("0.01094"), Decimal("0.00547"))}
+
+
+@pytest.mark.parametrize("mid", ["91385", "91385.005", "0.02"])
+def test_other_centre_is_told_in_a_book_in_which_it_is_another(mid: str) -> None:
+    """With sizes of three to one it lies a quarter of the book's width higher; 2 bps of it are half a basis point."""
+    uneven = uneven_market(Decimal(mid), BTCUSDT, Estimates())
+    assert uneven.mid == Decimal(mid)
+    bid, ask = uneven.depth.bids[0], uneven.depth.asks[0]
+    assert (bid.price_ticks < ask.price_ticks, bid.qty_lots) == (True, 3 * ask.qty_lots)
+    if Decimal(mid) > 1:
+        told = effect("centre", partial(model_named, "symmetric"), LEANING, uneven, "micro")
+        assert told["skew when flat, bps"] == (Decimal("0.00"), Decimal("0.50"))
 
 
 def test_step_of_several_levels_changes_something_and_what_rounding_changes_is_not_told() -> None:

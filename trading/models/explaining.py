@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from market.codes import Side
 from market.depth import Depth, Level
@@ -19,6 +19,8 @@ from trading.reasons import WANTED, Reason
 PARTS: Final = tuple(map(Decimal, ("-1", "-0.5", "0", "0.5", "1")))  # of full inventory
 NO_LIMITS: Final = Limits()
 NOISE: Final = Decimal("0.002")  # of a figure: what rounding to ticks and lots may change of it
+UNEVEN_BOOK: Final = "in a book 2 bps wide whose bid is three times its ask"
+_UNEVEN_REACH: Final = Decimal("0.0001")  # of it, from the mid
 _BPS: Final = 10_000
 
 Change = tuple[Decimal | None, Decimal | None]  # of a figure: before and after; None where it is not quoted
@@ -70,6 +72,15 @@ def market_around(mid: Decimal, instrument: Instrument, seen: Estimates) -> Mark
     return Market(instrument, OrderRules(), Depth((bid,), (ask,)), None, seen)
 
 
+def uneven_market(mid: Decimal, instrument: Instrument, seen: Estimates) -> Market:
+    """Return one whose book is `UNEVEN_BOOK` instead: there the weighted mid is another one than the mid."""
+    mid_ticks_x2 = int(2 * mid / instrument.tick_size)
+    bid_ticks = max(1, int(mid_ticks_x2 * (1 - _UNEVEN_REACH)) // 2)
+    lots = QTY_LOTS_MAX // 3
+    bid, ask = Level(bid_ticks, 3 * lots), Level(mid_ticks_x2 - bid_ticks, lots)
+    return Market(instrument, OrderRules(), Depth((bid,), (ask,)), None, seen)
+
+
 def stand_at(model: QuotingModel, market: Market, position: Decimal, fee: Decimal, limits: Limits = NO_LIMITS) -> Stand:
     """Return what the model quotes at a position, before any limits.
 
@@ -105,14 +116,19 @@ def stands(
 
 
 def effect(
-    name: str, make_model: Callable[[Parameters], QuotingModel], parameters: Parameters, market: Market
+    name: str,
+    make_model: Callable[[Parameters], QuotingModel],
+    parameters: Parameters,
+    market: Market,
+    value: Decimal | str | None = None,
 ) -> Mapping[str, Change]:
-    """Return the figures that another value would change if it were twice what it is, each before and after."""
-    doubled = replace(parameters, **{name: 2 * getattr(parameters, name)})
+    """Return the figures that another value of a parameter would change, by default twice what it is: before, after."""
+    to: Any = 2 * getattr(parameters, name) if value is None else value
+    other = replace(parameters, **{name: to})
     # At the same positions: what was full inventory is half of twice as much.
     before, after = (
         _figures(make_model(each), market, stands(make_model(each), market, parameters.inventory, each.fee))
-        for each in (parameters, doubled)
+        for each in (parameters, other)
     )
     return {figure: (before[figure], after[figure]) for figure in before if _is_another(before[figure], after[figure])}
 
@@ -125,8 +141,10 @@ def _figures(model: QuotingModel, market: Market, stood: Sequence[Stand]) -> dic
     return {
         "spread, bps": _bps(flat.spread, market),
         f"earned by both, {instrument.quote}": _cents(flat.earned),
+        "skew when flat, bps": _bps(flat.skew, market),
         "skew at half, bps": _bps(half.skew, market),
         "skew at full, bps": _bps(full.skew, market),
+        f"skew costs at full, {instrument.quote}": _cents(full.skew_cost),
         f"first bid, {instrument.base}": flat.bid_qty,
         f"first bid at full, {instrument.base}": full.bid_qty,
         "quotes": Decimal(len(quotes)),

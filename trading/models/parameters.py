@@ -72,3 +72,8 @@ MEANINGS: Final[Mapping[str, Meaning]] = {
     ),
     "fee": Meaning("fraction of a fill", "what the venue takes: avellaneda-stoikov and glft quote farther by it"),
 }
+STEPS: Final[Mapping[str, Decimal]] = {  # what a first step from nothing is, of which twice is nothing
+    "skew": Decimal("0.0005"),
+    "size_skew": Decimal("0.5"),
+    "fee": Decimal("0.0001"),
+}
