@@ -32,7 +32,7 @@ class NodeState:
 
     Attributes:
         state: waiting, starting, warming, ready, silent, restarting, failed, stopping or stopped.
-        doing: what it does while it is `warming`.
+        doing: what it does while it is `warming`; what it waits for if it is up, and `waiting`.
         since_ns: since when it is in that state, ns since 1970 UTC.
         was_ready: whether it has been ready since the desk began.
     """
@@ -46,8 +46,13 @@ class NodeState:
     since_ns: int = field(default_factory=time_ns)
     was_ready: bool = False
 
+    @property
+    def is_held(self) -> bool:
+        """Whether it is up, and waits for something that it has named."""
+        return self.state == "waiting" and bool(self.doing)
+
     def become(self, state: str, doing: str = "") -> None:
-        """Set its state, and what it does in it."""
+        """Set its state, and what it does in it, or waits for."""
         if state != self.state:
             self.since_ns = time_ns()
         self.state, self.doing = state, doing

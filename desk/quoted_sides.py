@@ -23,7 +23,7 @@ def quoted_side(maker: Mapping[str, Any] | None, withdrawal: Mapping[str, Any] |
     name, figures = _FIGURES[side], {} if maker is None else maker["figures"]
     if maker is None:
         return side_row(side, Rule.AWAY.value, "the desk has none")
-    if maker["state"] == "failed" and withdrawal is not None:
+    if maker["state"] in ("failed", "waiting") and withdrawal is not None:
         return side_row(side, Rule.WITHDRAWN.value, f"{withdrawal['stage']}: {withdrawal['why']}")
     if maker["state"] != "ready":
         return side_row(side, Rule.AWAY.value, _away_text(maker))

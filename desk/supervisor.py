@@ -203,7 +203,9 @@ class Supervisor:
         if report["state"] == "warming" and node.state in ("starting", "warming") and report["doing"] != node.doing:
             node.become("warming", report["doing"])
             self._tell(f"{node.instance.name}: {node.doing}")
-        if {report["state"], node.state} == {"ready", "waiting"}:  # for another node
+        if report["state"] == "waiting" and report["doing"]:
+            self._on_hold(child, node, report["doing"])
+        elif {report["state"], node.state} == {"ready", "waiting"}:  # for another node
             node.become(report["state"])
         if report["state"] == "ready" and node.state in ("starting", "warming"):
             node.become("ready")
@@ -213,6 +215,14 @@ class Supervisor:
             if node.was_ready:
                 self._tell(f"{node.instance.name} is ready again (pid {child.process.pid})")
             node.was_ready = True
+
+    def _on_hold(self, child: Child, node: NodeState, why: str) -> None:
+        """Take note that a node is up and does nothing, beside others in its process, until what it waits for is so."""
+        if node.state in ("starting", "warming", "ready", "waiting") and node.doing != why:
+            node.become("waiting", why)
+            node.was_ready = True
+            child.has_left = child.has_left and not node.instance.kind.cleans_up
+            self._tell(f"{node.instance.name} waits: {why}")
 
     def _keep_port(self, node: NodeState) -> None:
         """Make a free port that a node was given its fixed one, for its restarts and for the nodes that need it."""
@@ -279,7 +289,7 @@ class Supervisor:
             if is_due and has_settings and self._has_needs(child) and self._beginner.is_ready(child.kinds):
                 self._lives.start(child)
         wanted = [node for child, node in self._nodes.values() if child.is_wanted]
-        if not self.is_ready and all(node.state == "ready" for node in wanted):
+        if not self.is_ready and all(node.state == "ready" or node.is_held for node in wanted):
             self._ready_ns = monotonic_ns()
             self._tell(f"ready in {(self._ready_ns - self._started_ns) / NS_PER_SECOND:.1f} s")
 

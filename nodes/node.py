@@ -47,6 +47,7 @@ class Node:
     def __init__(self, instance: Instance, settings: Settings, colocated: Collection[str] = ()) -> None:
         self.instance = instance
         self.name = instance.name
+        self.is_colocated = bool(colocated)
         self.settings = settings
         self.plan: Plan = settings.plan
         self.wiring = desk_wiring(settings, colocated)
@@ -79,7 +80,7 @@ class Node:
         if self._state == "ready":
             return
         is_first = self._state != "waiting"
-        self._state = "ready"
+        self._state, self._doing = "ready", ""
         self._endpoints = endpoints
         self.log.info("ready", **endpoints)
         self.beat()
@@ -93,6 +94,21 @@ class Node:
             self._state = "waiting"
             self.log.info("waiting for another node")
             self.beat()
+
+    def hold(self, why: str) -> None:
+        """Say that this node is up and does nothing, and what it waits for; `ready` takes it back.
+
+        For one that shares its process with others, which go on; alone it would end.
+        """
+        if (self._state, self._doing) != ("waiting", why):
+            self._state, self._doing = "waiting", why
+            self.log.warning("waits", why=why)
+            self.beat()
+
+    @property
+    def is_stopping(self) -> bool:
+        """Whether it was told to stop."""
+        return self._is_stopping
 
     def ask_desk(self) -> dict[str, Any] | None:
         """Ask the supervisor how the desk is; return what it has answered since the last call, if it has."""

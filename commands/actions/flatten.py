@@ -24,7 +24,7 @@ from desk.client import (
     maker_row,
 )
 from desk.halted_file import HaltedFile
-from desk.risk_file import kept_account, risk_name
+from desk.risk_file import kept_account, risk_name, withdrawn
 from desk.run_dir import FLATTEN, LockFile
 from desk.settings import Settings
 from desk.venue import is_own_paper
@@ -174,6 +174,8 @@ def _stop_maker(run_dir: Path, tell: Tell) -> None:
         if "maker" in lone_nodes(run_dir):
             raise DeskError("the maker runs without a supervisor and quotes on: stop it first")
         return
+    if row["state"] == "waiting" and withdrawn(run_dir) is not None:
+        return  # it has no order, and none before a resume, which is refused meanwhile
     with_it = [each["node"] for each in desk_status(run_dir)["nodes"] if each["process"] == row["process"]]
     if "paper" in with_it:
         raise DeskError(f"{' and '.join(with_it)} are threads of one process: the maker cannot be stopped alone")

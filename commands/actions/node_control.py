@@ -41,11 +41,16 @@ def start_node(run_dir: Path, name: str) -> list[str]:
         DeskError: if it does not get ready; the supervisor goes on trying.
     """
     answer = ask_desk(run_dir, b"start", name.encode())
-    row = _await(run_dir, name, lambda row: row["state"] in ("ready", "failed") or row["restarts"] > answer["restarts"])
+
+    def is_done(row: Row) -> bool:
+        is_held = row["state"] == "waiting" and row["doing"]
+        return bool(row["state"] in ("ready", "failed") or is_held or row["restarts"] > answer["restarts"])
+
+    row = _await(run_dir, name, is_done)
     if row["state"] != "ready":
-        is_withdrawn = row["kind"] == "maker" and withdrawn(run_dir) is not None
+        is_withdrawn = row["state"] != "waiting" and row["kind"] == "maker" and withdrawn(run_dir) is not None
         first = f"; first: {command_text('resume', run_dir)}" if is_withdrawn else ""
-        raise DeskError(f"{name} did not get ready: {row['why']}{first}")
+        raise DeskError(f"{name} did not get ready: {row['why'] or row['doing']}{first}")
     return [f"{name} is ready (pid {row['pid']})"]
 
 

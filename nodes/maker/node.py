@@ -1,13 +1,17 @@
 """The maker's node: what it is made of on this desk, and what takes away what an earlier one has left."""
 
 from collections.abc import Callable
+from typing import Final
 
-from desk.run_dir import NodeError, refuse_while_flattening
+from desk.client import command_text
+from desk.halted_file import LOOK_MS
+from desk.risk_file import withdrawn
+from desk.run_dir import NodeError, StayDownError, refuse_while_flattening
 from desk.settings import Settings
 from desk.strategy import model_of, strategy_of
 from desk.strategy_file import StrategyError
 from desk.venue import desk_line, desk_venue
-from market.clock import steady_clock
+from market.clock import NS_PER_SECOND, steady_clock
 from nodes.maker.elsewhere import Elsewhere
 from nodes.maker.ids import SentOrders, own_prefix
 from nodes.maker.maker import Maker
@@ -19,17 +23,53 @@ from trading.strategy import Strategy
 from venues.binance import BinanceVenue
 from venues.polling_line import PollingLine, VenueCalls
 from venues.trading_line import TradingLine
-from venues.venue import VenueError
+from venues.venue import VenueBusyError, VenueError, VenueUnavailableError
+
+AWAY_S: Final = 5.0  # from one try to start at a venue that does not answer to the next
 
 
 def run(node: Node) -> None:
     """Run the maker's node until it is told to stop.
 
+    As a thread beside other nodes, whose process would end with it, it waits where it could not do anything: for a
+    person who resumes, or for a venue that does not answer when it starts.
+
     Raises:
         StrategyError: if the strategy cannot be used; what an earlier run has left is taken away first.
         NodeError: while a person ends the position by hand, or if so much request weight was used by earlier runs that
             there is none for a start yet.
+        StayDownError: if it has withdrawn so far that it has no connection any more.
+        VenueError: if the venue does not answer when it starts.
     """
+    while not node.is_stopping:
+        try:
+            _run(node)
+        except (StayDownError, VenueUnavailableError, VenueBusyError) as error:
+            if not node.is_colocated:
+                raise
+            _wait(node, error)
+        else:
+            return
+
+
+def _wait(node: Node, error: StayDownError | VenueUnavailableError | VenueBusyError) -> None:
+    """Wait until a person has resumed, or until it is time to ask the venue again; or until the node is to stop."""
+    loop, run_dir = node.poll_loop(), node.settings.run_dir
+    if isinstance(error, StayDownError):
+        node.hold(f"{error}; go on with: {command_text('resume', run_dir)}")
+
+        def look() -> None:
+            if withdrawn(run_dir) is None:
+                loop.stop()
+
+        loop.every(LOOK_MS, look)
+    else:
+        node.hold(str(error))
+        loop.alarm(loop.stop).set(int(max(AWAY_S, error.retry_after_s) * NS_PER_SECOND))
+    loop.run()
+
+
+def _run(node: Node) -> None:
     refuse_while_flattening(node.settings.run_dir, "the maker starts")
     try:
         strategy = strategy_of(node.settings)

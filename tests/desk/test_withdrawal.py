@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from desk.risk_file import withdrawn
 from tests.desk.desk_process import BTCUSDT, LEAN, PATIENCE_S, Desk, short_directory, until
 
 
@@ -88,6 +89,52 @@ def test_maker_that_has_disconnected_is_named_with_its_number_and_leaves_nothing
     assert (resumed.returncode, resumed.stderr) == (0, "")
     assert "the maker quotes again when it is started; it had withdrawn: disconnects" in resumed.stdout
     assert ruined.cli_json("why")["withdrawn"] is None
+
+
+@pytest.fixture
+def ruined_beside_flow() -> Iterator[Desk]:
+    """One whose maker is a thread beside the flow."""
+    with short_directory() as path:
+        settings = {
+            "TICKBUS_MAKER__HALF_SPREAD": "0.0001",
+            "TICKBUS_MAKER__LIMITS__DAILY_LOSS": "0.5",
+            "TICKBUS_MAKER__STAGES__DISCONNECTS": "1",
+        }
+        one = Desk(path / "ruined", *LEAN, "--colocate", "flow,maker", **settings).start()
+        yield one
+        one.end()
+
+
+def test_maker_that_has_disconnected_beside_others_waits_and_they_go_on(ruined_beside_flow: Desk) -> None:
+    """It ended the flow with itself, and the next start of the desk."""
+    desk = ruined_beside_flow
+    flow = desk.node("flow")
+    until("it waits", lambda: desk.node("maker")["state"] == "waiting")
+    assert (desk.node("flow")["pid"], desk.node("flow")["state"]) == (flow["pid"], "ready")
+    assert not desk.venue().open_orders(BTCUSDT)
+    desk.stop()
+    desk.start()
+    states = {row["node"]: row["state"] for row in desk.status()["nodes"]}
+    assert states == {"engine": "ready", "paper": "ready", "flow": "ready", "maker": "waiting"}
+    resume = f"python cli.py resume --run-dir {desk.run_dir}"
+    told = desk.cli("status").stdout
+    waits = r"^ *maker +waiting: disconnects: [\d.]+ USDT lost today, from 0\.5 on; go on with: "
+    assert re.search(waits, told, re.MULTILINE), told
+    assert "start maker" not in told
+    assert {side["rule"] for side in desk.cli_json("why")["sides"]} == {"WITHDRAWN"}
+    started = desk.cli("start", "maker")
+    assert (started.returncode, started.stderr.strip().endswith(f"go on with: {resume}")) == (1, True), started.stderr
+    before = withdrawn(desk.run_dir)
+    assert before is not None
+    resumed = desk.cli("resume")
+    assert "start maker" not in resumed.stdout + resumed.stderr
+
+    def goes_on() -> bool:  # until it has lost as much again
+        found = withdrawn(desk.run_dir)
+        return found.trip != before.trip if found else bool(desk.node("maker")["state"] == "ready")
+
+    until("it goes on", goes_on)
+    assert desk.node("flow")["restarts"] == 0
 
 
 def test_desk_whose_maker_has_disconnected_starts_without_it(ruined: Desk) -> None:
