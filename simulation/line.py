@@ -20,7 +20,7 @@ from simulation.calls import ERRORS, Caller, lost_reply, refusal_of
 from simulation.delays import Lane, Travel
 from simulation.heap import EventHeap, Happening
 from trading import news
-from trading.actions import Action, Amend, AskBalances, Cancel, FindOrder, ListOrders, Move, Place, apart
+from trading.actions import Action, Amend, AskBalances, AskRules, Cancel, FindOrder, ListOrders, Move, Place, apart
 from venues import binance_documents as documents
 from venues.binance_errors import NotMovedError
 from venues.binance_requests import amending, moving, placing
@@ -258,6 +258,8 @@ class SimulatedLine:
                 return "GET", "openOrders", {**symbol}
             case AskBalances():
                 return "GET", "account", {}
+            case AskRules():
+                return "GET", "exchangeInfo", {**symbol}
 
     def _answer(self, asked: _Asked, answer: Any) -> list[news.News]:
         """Return what the reply to a call tells the trader."""
@@ -278,6 +280,8 @@ class SimulatedLine:
                 return [news.Listed(documents.orders_of(answer), asked.asked_ns)]
             case AskBalances():
                 return [news.Balances(documents.account_of(answer).balances)]
+            case AskRules():
+                return [news.RulesNews(documents.market_of(answer))]
 
     def _refusal(self, asked: _Asked, error: VenueError) -> list[news.News]:
         """Return what the trader hears of a call that was refused or failed."""

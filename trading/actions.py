@@ -79,10 +79,15 @@ class AskBalances(NamedTuple):
     """Say what we hold. Answered by Balances, or Failed."""
 
 
-Action = Place | Cancel | Move | Amend | FindOrder | ListOrders | AskBalances
+class AskRules(NamedTuple):
+    """Say what the venue's rules of the pair are. Answered by RulesNews, or Failed."""
 
 
-def apart(actions: Iterable[Action]) -> Iterator[Place | Cancel | Amend | FindOrder | ListOrders | AskBalances]:
+Question = FindOrder | ListOrders | AskBalances | AskRules
+Action = Place | Cancel | Move | Amend | Question
+
+
+def apart(actions: Iterable[Action]) -> Iterator[Place | Cancel | Amend | Question]:
     """Yield actions, of each move its halves."""
     for action in actions:
         if isinstance(action, Move):

@@ -16,12 +16,16 @@ from trading.strategy import Fill, Inbox, OwnOrder, Strategy, Wanted
 
 
 class Asking:
-    """One strategy, and the trades and fills since it was asked; of too many the latest."""
+    """One strategy, and the trades and fills since it was asked; of too many the latest.
+
+    Attributes:
+        rules: the venue's bounds of an order.
+    """
 
     def __init__(self, strategy: Strategy, instrument: Instrument, rules: OrderRules) -> None:
         self._strategy = strategy
         self._instrument = instrument
-        self._rules = rules
+        self.rules = rules
         self._trades: deque[MarketTrade] = deque(maxlen=TRADES_KEPT_MAX)
         self._fills: deque[Fill] = deque(maxlen=TRADES_KEPT_MAX)
 
@@ -40,4 +44,4 @@ class Asking:
         self._trades.clear()
         self._fills.clear()
         known = position.qty, position.balances
-        return self._strategy.step(now_ns, Inbox(self._instrument, self._rules, depth, trades, own, fills, *known))
+        return self._strategy.step(now_ns, Inbox(self._instrument, self.rules, depth, trades, own, fills, *known))

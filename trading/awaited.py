@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from market.clock import NS_PER_MS, NS_PER_SECOND, iso_time
-from trading.actions import Action, Amend, AskBalances, Cancel, FindOrder, ListOrders, Place, apart
+from trading.actions import Action, Amend, AskBalances, AskRules, Cancel, FindOrder, ListOrders, Place, apart
 from trading.guard import Guard
 from trading.own_orders import OwnOrders
 from trading.position import Position
@@ -19,6 +19,7 @@ _WORDS: Final[dict[type[Action], str]] = {
     FindOrder: "what became of an order",
     ListOrders: "open orders",
     AskBalances: "balances",
+    AskRules: "the pair's rules",
 }
 
 

@@ -23,11 +23,14 @@ class Funds:
     """Of both sides: bids are paid with the quote asset, asks with the base asset.
 
     While the balances are not known, everything can be paid.
+
+    Attributes:
+        rules: the venue's bounds of an order.
     """
 
     def __init__(self, instrument: Instrument, rules: OrderRules) -> None:
         self._instrument = instrument
-        self._rules = rules
+        self.rules = rules
         self._paid_with = {Side.BUY: instrument.quote, Side.SELL: instrument.base}
         self._ours: dict[Side, Decimal] = {}  # what there is for our orders, locked by them or free; empty: not known
 
@@ -93,7 +96,7 @@ class Funds:
         return qty * quote.price_ticks * self._instrument.tick_size if quote.side == Side.BUY else qty
 
     def _is_an_order(self, price_ticks: int, lots: int) -> bool:
-        return self._rules.is_enough(lots * self._instrument.lot_size, price_ticks * self._instrument.tick_size)
+        return self.rules.is_enough(lots * self._instrument.lot_size, price_ticks * self._instrument.tick_size)
 
     def _why(self, side: Side, has: Decimal, needs: Decimal) -> Reason:
         text = f"{format_decimal(has)} {self._paid_with[side]} is there for it, {format_decimal(needs)} is needed"

@@ -76,6 +76,10 @@ class Guard:
         self._lacked_ns: dict[tuple[Side, bool], int] = {}  # when it had last no room to send; of the day or not
         self._notes: list[notes.Note] = []
 
+    def go_by(self, rules: OrderRules) -> None:
+        """Go by other bounds of the venue's from now on."""
+        self._rules = self._funds.rules = rules
+
     # --- in each round ---
 
     def look(self, now_ns: int, depth: Depth, position: Position, orders: OwnOrders) -> None:
@@ -87,7 +91,7 @@ class Guard:
         held = position.held
         if self._mid_ticks_x2 is not None and held is not None:
             self._check = LimitCheck(
-                self._limits,
+                _within_rules(self._limits, self._rules),
                 self._instrument,
                 self._rules,
                 self._mid_ticks_x2,
@@ -330,6 +334,12 @@ class Guard:
         if not self._is_stuck and not self._is_flat and any(held):
             self._is_stuck = True
             self._notes.append(notes.Stuck(held.low if held.low > 0 else held.high, why))
+
+
+def _within_rules(limits: Limits, rules: OrderRules) -> Limits:
+    """Return the limits with no more open orders than the venue lets be."""
+    counts = [count for count in (limits.open_orders, rules.orders_max) if count is not None]
+    return replace(limits, open_orders=min(counts, default=None))
 
 
 def _without_a_price(wanted: Wanted, left: Sequence[Quote], why: Reason) -> Wanted:

@@ -11,6 +11,7 @@ from market.account import Balance, VenueOrder
 from market.codes import Side
 from market.depth import Depth
 from trading.actions import Action
+from trading.order_rules import MarketRules
 
 
 class MarketTrade(NamedTuple):
@@ -61,12 +62,14 @@ class Refused(NamedTuple):
     Attributes:
         code: the venue's own.
         would_take: whether it is post-only, and would have traded at once.
+        is_of_rules: whether it is no order by the venue's rules of the pair, which may have changed.
     """
 
     client_order_id: str
     why: str
     code: int = 0
     would_take: bool = False
+    is_of_rules: bool = False
 
 
 class Untried(NamedTuple):
@@ -133,6 +136,12 @@ class Failed(NamedTuple):
     may_be_done: bool = False
 
 
+class RulesNews(NamedTuple):
+    """The venue's rules of the pair as they are now."""
+
+    rules: MarketRules
+
+
 class Silent(NamedTuple):
     """What we know of the market or of our orders may be old from now on: a stream has ended, or says nothing."""
 
@@ -145,4 +154,4 @@ class Following(NamedTuple):
 
 _OfTheMarket = BookNews | TradesNews | Silent | Following
 _OfOurOrders = OrderNews | Gone | Kept | Refused | Untried | Amended | Unknown | Found | Listed
-News = _OfTheMarket | _OfOurOrders | Balances | Failed
+News = _OfTheMarket | _OfOurOrders | Balances | RulesNews | Failed

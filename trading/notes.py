@@ -128,6 +128,12 @@ class Settled(NamedTuple):
     has_arrived: bool
 
 
+class Ruled(NamedTuple):
+    """The venue has other bounds of an order than before, which are gone by from now on."""
+
+    changes: Sequence[str]
+
+
 class Paused(NamedTuple):
     """The venue failed; the next round waits for `wait_ns`."""
 
@@ -150,4 +156,4 @@ class Looked(NamedTuple):
 
 
 _OfOrders = Quoted | Filled | Ended | Forgotten | Kept | Declined | Lost | Settled
-Note = _OfOrders | Limited | Broken | Flowed | Wiped | Withdrew | Flattened | Stuck | Paused | Looked
+Note = _OfOrders | Limited | Broken | Flowed | Wiped | Withdrew | Flattened | Stuck | Ruled | Paused | Looked

@@ -41,12 +41,13 @@ class Rule(StrEnum):
     HALTED = "HALTED"  # the kill switch is on
     STOPPING = "STOPPING"  # the maker stops
     SILENT = "SILENT"  # the venue's streams tell nothing, or have ended: what is known may be old
+    OTHER_STEPS = "OTHER_STEPS"  # the venue trades the pair in other ticks or lots than the desk has: it needs these
     # A limit takes something from what is wanted of a side; if it takes all of it, the side is not quoted.
     POSITION_LIMIT = "POSITION_LIMIT"  # the position could become larger than maker.limits.position
     EXPOSURE_LIMIT = "EXPOSURE_LIMIT"  # the position could be worth more than maker.limits.exposure
     ORDER_LIMIT = "ORDER_LIMIT"  # a quote is larger than maker.limits.order
     BAND_LIMIT = "BAND_LIMIT"  # a quote is farther from the mid than maker.limits.band
-    OPEN_ORDERS_LIMIT = "OPEN_ORDERS_LIMIT"  # more quotes are wanted than maker.limits.open_orders
+    OPEN_ORDERS_LIMIT = "OPEN_ORDERS_LIMIT"  # more quotes are wanted than maker.limits.open_orders or the venue allow
     NO_FUNDS = "NO_FUNDS"  # less is there to pay with than the quotes need, what our own orders hold included
     NO_MEASURE = "NO_MEASURE"  # neither mid nor position was ever known: nothing can be held against limits
     # A side is not quoted though it is wanted; what stands there stays.

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from market.clock import NS_PER_SECOND
-from trading.actions import Action, Amend, AskBalances, Cancel, FindOrder, ListOrders, Move, Place
+from trading.actions import Action, Amend, AskBalances, AskRules, Cancel, FindOrder, ListOrders, Move, Place
 from trading.reasons import Reason, Rule
 from trading.sending_rate import room_text
 
@@ -23,6 +23,7 @@ WEIGHTS: Final[dict[type[Action], int]] = {
     FindOrder: 4,
     ListOrders: 6,
     AskBalances: 20,
+    AskRules: 20,
 }
 START_WEIGHT: Final = 120  # the pair's rules 20, open orders of all pairs 80; connections, and a book of the market
 QUOTING_MAX: Final = 3_200  # in any 60 s; with the commands beside them it stays below 60 % of the venue's 6,000,

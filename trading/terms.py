@@ -28,6 +28,7 @@ class Terms(NamedTuple):
         triggers: of its withdrawal.
         can_move: whether the venue cancels an order and enters another in one call.
         fee: what the venue takes of a fill at most, as a fraction.
+        rules_ns: how old the venue's rules of the pair may get before they are read again; 0: they never change.
         can_amend: whether it makes an order smaller without its losing its place in the queue.
     """
 
@@ -46,3 +47,4 @@ class Terms(NamedTuple):
     kept_neutral_qty: Decimal | None = None
     fee: Decimal = Decimal(0)
     had: Amounts | None = None
+    rules_ns: int = 0

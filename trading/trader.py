@@ -18,17 +18,18 @@ from market.codes import Side
 from market.depth import Depth
 from market.instrument import Instrument
 from trading import news, notes
-from trading.actions import Action, Amend, AskBalances, Cancel, FindOrder, ListOrders, Place
+from trading.actions import Action, Amend, AskBalances, AskRules, Cancel, FindOrder, ListOrders, Place
 from trading.asking import Asking
 from trading.awaited import Awaited
 from trading.execution import Execution, Plan
 from trading.guard import Guard
 from trading.looking import Looking
 from trading.moves import paired
-from trading.order_rules import OrderRules
+from trading.order_rules import MarketRules, OrderRules
 from trading.others_book import OthersBook
 from trading.outbox import Outbox
 from trading.own_orders import Left, OwnOrders
+from trading.pair_rules import PairRules
 from trading.position import Position
 from trading.reasons import ADOPTED, FATE_UNKNOWN, NO_BOOK, OFF_GRID, UNTRIED, Reason, Rule, joined, together
 from trading.sending_rate import SentLately
@@ -40,6 +41,7 @@ KEPT_PAUSE_NS: Final = NS_PER_SECOND  # after a cancel that was refused
 LEAVE_PAUSE_NS: Final = NS_PER_SECOND // 20  # after a failure while our orders are to go
 LEAVE_PAUSE_NS_MAX: Final = NS_PER_SECOND // 2
 BALANCES: Final = (AskBalances(),)
+RULES: Final = (AskRules(),)
 NOTHING_BINDS: Final[Mapping[Side, Sequence[Reason]]] = {}
 
 
@@ -67,6 +69,7 @@ class Trader:
         jitter: Callable[[], float] = lambda: 1.0,
     ) -> None:
         self._asking = Asking(strategy, instrument, rules)
+        self._pair = PairRules(instrument, rules, terms.rules_ns)
         self._instrument = instrument
         self._terms = terms
         self._client_order_ids = client_order_ids
@@ -162,6 +165,7 @@ class Trader:
         """
         self._now_ns = now_ns
         self._looking.spending.step(now_ns)
+        self._pair.step(now_ns)
         for each in said:
             self._take(each)
         actions = self._next()
@@ -185,7 +189,8 @@ class Trader:
             if self._round is None:
                 if self._now_ns < self._due_ns():
                     break
-                why = self.why_out or (Reason(Rule.SILENT, self._silence) if self._silence else None)
+                silent = Reason(Rule.SILENT, self._silence) if self._silence else None
+                why = self.why_out or self._pair.why_unfit or silent
                 self._looking.is_leaving = why is not None
                 self._round = self._quoting() if why is None else self._leaving(why)
             if (actions := next(self._round, None)) is None:
@@ -214,6 +219,7 @@ class Trader:
             return
         if looking.is_due(self._now_ns):
             yield from looking.look(self._now_ns)
+        yield self._ask_rules()
         if self.guard.is_to_ask(self._position, self._now_ns) and spending.may_ask(BALANCES):
             yield BALANCES
         if (depth := self._book.settle()) is None:  # the first news of it begins a round
@@ -239,7 +245,16 @@ class Trader:
         yield from self._looking.settle_missing()
         if not self._is_clear:
             yield from self._looking.look(self._now_ns)
+        if not self.why_out:
+            yield self._ask_rules()
         self._end_round(None, Wanted((), idle=dict.fromkeys(Side, why)))
+
+    def _ask_rules(self) -> Sequence[Action]:
+        """Return the question for the pair's rules, if it is time for it."""
+        if not self._pair.is_due(self._now_ns) or not self._looking.spending.may_ask(RULES):
+            return ()
+        self._pair.ask(self._now_ns)
+        return RULES
 
     def _ask_strategy(self, own: Sequence[OwnOrder], depth: Depth) -> Wanted:
         self._is_news = False
@@ -294,7 +309,8 @@ class Trader:
 
     def _look_ns(self) -> int:
         """Return when we must look again, even if nothing happens."""
-        is_leaving = not self.is_out if self.why_out else self._silence and not self.orders.is_none
+        is_off = self._silence or self._pair.why_unfit is not None
+        is_leaving = not self.is_out if self.why_out else is_off and not self.orders.is_none
         return 0 if is_leaving else self._looking.due_ns()
 
     def _held(self) -> dict[Side, Reason]:
@@ -328,10 +344,14 @@ class Trader:
             case news.Balances():
                 self._answered(AskBalances)
                 self.guard.balances(said.balances, self._now_ns, self._position, self.orders)
+            case news.RulesNews():
+                self._answered(AskRules)
+                self._go_by(said.rules)
             case news.Failed():
                 self._failed(said)
             case news.Silent():
                 self._silence = said.why
+                self._pair.doubt()  # of a book in other steps nothing can be told
                 self._book.forget()
                 self._begin_anew()
             case news.Following():
@@ -387,6 +407,8 @@ class Trader:
             case news.Refused():
                 if (quote := self.orders.drop(name)) is not None:
                     self.guard.refused(quote, said, self._now_ns)
+                if said.is_of_rules:
+                    self._pair.doubt()
             case news.Untried():
                 self._is_news = True
                 if self.orders.keep(name):  # it stands where nothing of ours is wanted any more
@@ -436,8 +458,21 @@ class Trader:
             self._hear(order)
         self._looking.missing += self.orders.missing({order.client_order_id for order in ours}, said.asked_ns)
 
+    def _go_by(self, told: MarketRules) -> None:
+        """Go by the venue's rules as they are now; in other steps nothing can stand."""
+        was_unfit = self._pair.why_unfit
+        if changes := self._pair.take(told):
+            self._asking.rules = self._pair.rules
+            self.guard.go_by(self._pair.rules)
+            self._is_news = True
+            self._notes.append(notes.Ruled(changes))
+        if was_unfit != self._pair.why_unfit:
+            self._begin_anew()
+
     def _failed(self, said: news.Failed) -> None:
         """Give up this round, and begin one after a pause."""
+        if any(isinstance(each, AskRules) for each in said.undone):
+            self._pair.doubt()
         kept = self._awaited.undo(said.undone, self._now_ns, may_be_done=said.may_be_done)
         self._keep(kept, Reason(Rule.FAILED, said.why))
         self._begin_anew()

@@ -13,7 +13,7 @@ from market.codes import Side
 from market.depth import Depth
 from market.instrument import Instrument, format_decimal
 from trading.actions import Amend, Move
-from trading.order_rules import OrderRules
+from trading.order_rules import MarketRules, OrderRules
 from venues import binance_documents as documents
 from venues.binance_errors import BinanceErrors, NotMovedError
 from venues.binance_requests import amending, kind_of_order, moving
@@ -57,16 +57,25 @@ class BinanceAccount(ABC):
             VenueError: if it cannot be reached, or does not.
         """
         symbol = instrument.symbol
-        try:
-            tick_size, lot_size, rules = self._ask("GET", "exchangeInfo", {"symbol": symbol}, documents.market_of)
-        except VenueNoSuchPairError as error:
-            raise VenueNoSuchPairError(f"{self._name} does not trade {symbol}", error.code) from None
+        tick_size, lot_size, rules = self.market_rules(instrument)
         if (tick_size, lot_size) != (instrument.tick_size, instrument.lot_size):
             raise VenueRefusedError(
                 f"{self._name} trades {symbol} in ticks and lots of {format_decimal(tick_size)} and "
                 f"{format_decimal(lot_size)}, not {instrument.tick_size} and {instrument.lot_size}"
             )
         return rules
+
+    def market_rules(self, instrument: Instrument) -> MarketRules:
+        """Return the venue's rules of a pair as they are now.
+
+        Raises:
+            VenueError: if it cannot be reached, or does not trade the pair.
+        """
+        symbol = instrument.symbol
+        try:
+            return self._ask("GET", "exchangeInfo", {"symbol": symbol}, documents.market_of)
+        except VenueNoSuchPairError as error:
+            raise VenueNoSuchPairError(f"{self._name} does not trade {symbol}", error.code) from None
 
     def depth(self, instrument: Instrument, level_count: int) -> Depth:
         """Return the best levels of the book, our own orders among them."""

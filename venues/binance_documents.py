@@ -15,7 +15,7 @@ from market.codes import Side
 from market.depth import Depth, Level
 from market.instrument import Instrument
 from trading.news import MarketTrade
-from trading.order_rules import OrderRules
+from trading.order_rules import MarketRules, OrderRules
 
 # No cancel of an order that stands is answered so; other texts of -2011 say that it stays, or nothing of it.
 CANCEL_REFUSED_CODE: Final = -2011
@@ -31,6 +31,7 @@ BAD_TIME_CODE: Final = -1021  # our clock is wrong, and nothing was done
 REFUSED_ORDER_CODE: Final = -2010  # for many reasons, told apart by their text alone: "Errors", messages for -1010
 WOULD_TAKE_TEXT: Final = "Order would immediately match and take."
 DUPLICATE_TEXT: Final = "Duplicate order sent."  # an order of this client order id is open
+RULES_CODES: Final = frozenset({-1013, -1111})  # a filter, or more digits than a pair's steps have
 KEY_CODES: Final = frozenset({-2014, -2015, -1022})
 RETRY_AFTER_DEFAULT_S: Final = 10.0
 RETRY_AFTER_MAX_S: Final = 3 * 86_400.0  # Binance Spot API docs, "IP Limits": bans last up to 3 days
@@ -203,7 +204,7 @@ def mid_of(document: Mapping[str, Any]) -> Decimal | None:
     return (bid + ask) / 2 if bid > 0 and ask > 0 else None
 
 
-def market_of(document: Mapping[str, Any]) -> tuple[Decimal, Decimal, OrderRules]:
+def market_of(document: Mapping[str, Any]) -> MarketRules:
     """Return the tick, the lot and the rules of an answer to `exchangeInfo` of one symbol.
 
     The rules are the bounds that its filters set, Binance Spot API docs, "Filters"; 0 means none there.
@@ -231,8 +232,9 @@ def market_of(document: Mapping[str, Any]) -> tuple[Decimal, Decimal, OrderRules
         bid_reach=reach("bid"),
         ask_reach=reach("ask"),
         position_max=bound("maxPosition", "MAX_POSITION"),
+        orders_max=int(found.get("MAX_NUM_ORDERS", {}).get("maxNumOrders", 0)) or None,
     )
-    return number_of(found["PRICE_FILTER"]["tickSize"]), number_of(found["LOT_SIZE"]["stepSize"]), rules
+    return MarketRules(number_of(found["PRICE_FILTER"]["tickSize"]), number_of(found["LOT_SIZE"]["stepSize"]), rules)
 
 
 def _list(value: Any) -> Any:

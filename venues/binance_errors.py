@@ -71,6 +71,8 @@ class BinanceErrors:
             kind = venue.VenueNoSuchOrderError
         elif documents.is_unknown_symbol(code, said):
             kind = venue.VenueNoSuchPairError
+        elif code in documents.RULES_CODES:
+            kind = venue.VenueRulesError
         return kind(f"{self._name}: {said} ({code})", code)
 
     def moved(self, halves: Mapping[str, Any]) -> venue.Moved:

@@ -6,16 +6,24 @@ whoever only has to take orders away.
 
 import threading
 from collections.abc import Callable
-from typing import Final
+from typing import Final, Protocol
 
 from market.instrument import Instrument
 from trading import news
-from trading.actions import Action, Amend, AskBalances, Cancel, FindOrder, ListOrders, Move, Place
+from trading.actions import Action, Amend, AskBalances, AskRules, Cancel, FindOrder, ListOrders, Move, Place
+from trading.order_rules import MarketRules
 from venues.line_end import LineEnd
 from venues.trading_line import failure, news_of_amend, news_of_cancel, news_of_error, news_of_move
 from venues.venue import Venue, VenueError
 
 BOOK_LEVELS: Final = 20
+
+
+class TradedVenue(Venue, Protocol):
+    """A venue that tells its rules, too."""
+
+    def market_rules(self, instrument: Instrument) -> MarketRules:
+        """Return the venue's rules of a pair as they are now."""
 
 
 class VenueCalls:
@@ -25,7 +33,7 @@ class VenueCalls:
         clock: tells when something is asked, on the clock that the trader's steps have.
     """
 
-    def __init__(self, venue: Venue, instrument: Instrument, clock: Callable[[], int]) -> None:
+    def __init__(self, venue: TradedVenue, instrument: Instrument, clock: Callable[[], int]) -> None:
         self._venue = venue
         self._instrument = instrument
         self._clock = clock
@@ -62,6 +70,8 @@ class VenueCalls:
                 return [news.Listed(venue.open_orders(instrument), asked_ns)]
             case AskBalances():
                 return [news.Balances(venue.balances())]
+            case AskRules():
+                return [news.RulesNews(venue.market_rules(instrument))]
 
 
 def polled(calls: VenueCalls, action: Action) -> list[news.News]:

@@ -12,6 +12,7 @@ from venues.venue import (
     VenueError,
     VenueKeysError,
     VenueRefusedError,
+    VenueRulesError,
     VenueUnavailableError,
     VenueUnknownError,
     VenueWouldTakeError,
@@ -58,7 +59,8 @@ def news_of_error(action: Action, error: VenueError) -> list[news.News]:
         case Place(name), VenueUnknownError(age_ns=age_ns):
             return [news.Unknown(name, str(error), age_ns)]
         case Place(name), VenueRefusedError(code=code) if is_said_no:
-            return [news.Refused(name, str(error), code, isinstance(error, VenueWouldTakeError))]
+            kinds = [isinstance(error, kind) for kind in (VenueWouldTakeError, VenueRulesError)]
+            return [news.Refused(name, str(error), code, *kinds)]
         case Cancel(name), VenueRefusedError() if is_said_no:
             return [news.Kept(name, str(error))]
         case Amend(name), VenueRefusedError() if is_said_no:

@@ -46,6 +46,10 @@ class VenueWouldTakeError(VenueRefusedError):
     """A post-only order would have traded at once: the venue's book is another one than ours shows."""
 
 
+class VenueRulesError(VenueRefusedError):
+    """An order is none by the venue's rules of the pair: its filters, or the steps of price and quantity."""
+
+
 class VenueNoSuchOrderError(VenueRefusedError):
     """There is no such order open, or, to a question, none that the venue knows of."""
 

@@ -23,7 +23,8 @@ from venues.mirror import GatewayMirror
 RECENT_FILLS_MAX: Final = 20  # that `status --json` shows: who asks four times a second misses none
 
 _UNTOLD = frozenset({Rule.STOPPING, Rule.PENDING})  # nobody need be told that it does not quote, or not for a round
-_OfTheGuard = notes.Limited | notes.Broken | notes.Flowed | notes.Wiped | notes.Withdrew | notes.Flattened | notes.Stuck
+_OfLimits = notes.Limited | notes.Broken | notes.Withdrew | notes.Flattened | notes.Stuck | notes.Ruled
+_OfTheGuard = _OfLimits | notes.Flowed | notes.Wiped
 _SHORT = {Side.BUY: "bid", Side.SELL: "ask"}
 
 
@@ -80,10 +81,8 @@ class MakerLog:
             case notes.Forgotten(order, is_adopted):
                 self._decisions.ended(order, DENIED, is_adopted=is_adopted)
                 self._log.warning("an order is gone: the venue has forgotten it", order_id=order.order_id)
-            case notes.Kept(order, why, is_refused):
-                self._decisions.add("kept", order.side, why, order.price, order.leaves_qty, order.client_order_id)
-                if is_refused:
-                    self._log.warning("a cancel was refused", order_id=order.order_id, why=why.text)
+            case notes.Kept():
+                self._tell_kept(note)
             case notes.Declined(quote, why, wait_ns):
                 self.counts["refused"] += 1
                 self._decisions.refuse(quote, why)
@@ -96,6 +95,7 @@ class MakerLog:
                 | notes.Withdrew()
                 | notes.Flattened()
                 | notes.Stuck()
+                | notes.Ruled()
             ):
                 self._tell_guard(note)
             case notes.Lost(name, why):
@@ -169,6 +169,12 @@ class MakerLog:
             self._once("orders are not mirrored", error)
         self._node.show(**mirror.figures())
 
+    def _tell_kept(self, note: notes.Kept) -> None:
+        order, why, is_refused = note
+        self._decisions.add("kept", order.side, why, order.price, order.leaves_qty, order.client_order_id)
+        if is_refused:
+            self._log.warning("a cancel was refused", order_id=order.order_id, why=why.text)
+
     def _tell_guard(self, note: _OfTheGuard) -> None:
         match note:
             case notes.Limited(side, why):
@@ -193,6 +199,8 @@ class MakerLog:
                 self._log.warning("flat", left=format_decimal(left_qty))
             case notes.Stuck(left_qty, why):
                 self._log.warning("the position does not go", left=format_decimal(left_qty), why=why)
+            case notes.Ruled(changes):
+                self._log.warning("the venue has other rules of the pair now", changes="; ".join(changes))
 
     def _add_fill(self, order: VenueOrder, qty: Decimal, *, is_picked_off: bool) -> None:
         self._has_fill_news = True

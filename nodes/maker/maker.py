@@ -31,6 +31,7 @@ from trading import news, notes
 from trading.model_strategy import ModelStrategy
 from trading.order_rules import OrderRules
 from trading.outbox import Outbox
+from trading.pair_rules import RULES_NS
 from trading.quoting import Estimates
 from trading.reasons import HALTED, STOPPING
 from trading.strategy import Strategy
@@ -74,7 +75,8 @@ class Maker:
         self._sent = sent
         self._elsewhere = elsewhere
         of = risk_name(sent.account, sent.symbol)
-        kept, terms = kept_account(settings.run_dir, of), terms_of(settings, sent.prefix, line.list_ns)
+        kept = kept_account(settings.run_dir, of)
+        terms = terms_of(settings, sent.prefix, line.list_ns)._replace(rules_ns=RULES_NS)
         self._trader = Trader(
             strategy,
             settings.instrument,

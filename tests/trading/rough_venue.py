@@ -19,7 +19,8 @@ from market.codes import Side
 from market.depth import Depth, Level
 from market.instrument import Instrument
 from trading import news
-from trading.actions import Action, Amend, AskBalances, Cancel, FindOrder, ListOrders, Move, Place
+from trading.actions import Action, Amend, AskBalances, AskRules, Cancel, FindOrder, ListOrders, Move, Place
+from trading.order_rules import MarketRules, OrderRules
 from trading.outbox import Outbox
 from venues.line_end import with_what_follows
 
@@ -276,6 +277,8 @@ class RoughVenue:
                 return news.Found(name, order if order and self._is_seen(order) else None, asked_ns)
             case ListOrders():
                 return news.Listed([order for order in self.open_orders() if self._is_seen(order)], asked_ns)
+            case AskRules():
+                return news.RulesNews(MarketRules(self._instrument.tick_size, self._instrument.lot_size, OrderRules()))
             case AskBalances():
                 seen = [(qty, price) for at_ns, qty, price in self._fills if self.now_ns - at_ns >= self._lag_ns]
                 has = {

@@ -46,7 +46,9 @@ class Driven:
         inboxes: what it has seen.
     """
 
-    def __init__(self, *, can_move: bool = True, replace_below: str = "0", limits: Limits = NO_LIMITS) -> None:
+    def __init__(
+        self, *, can_move: bool = True, replace_below: str = "0", limits: Limits = NO_LIMITS, rules_ns: int = 0
+    ) -> None:
         self.now_ns = START_NS
         self.wanted = Wanted([BID, ASK])
         self.inboxes: list[Inbox] = []
@@ -62,6 +64,7 @@ class Driven:
                 ARRIVAL_NS,
                 can_move=can_move,
                 limits=limits,
+                rules_ns=rules_ns,
             ),
             (f"tb-{number}" for number in count(1)),
         )

@@ -23,6 +23,7 @@ from venues.venue import (
     VenueNoSuchOrderError,
     VenueNoSuchPairError,
     VenueRefusedError,
+    VenueRulesError,
     VenueUnavailableError,
     VenueUnknownError,
     VenueWouldTakeError,
@@ -162,7 +163,8 @@ def _error(code: int, text: str) -> bytes:
     [
         (400, {}, _error(-2010, "Order would immediately match and take."), VenueWouldTakeError),
         (400, {}, _error(-2010, "Account has insufficient balance for requested action."), VenueRefusedError),
-        (400, {}, _error(-1013, "Filter failure: NOTIONAL"), VenueRefusedError),
+        (400, {}, _error(-1013, "Filter failure: NOTIONAL"), VenueRulesError),
+        (400, {}, _error(-1111, "Parameter 'quantity' has too much precision."), VenueRulesError),
         (401, {}, _error(-2015, "Invalid API-key, IP, or permissions for action."), VenueKeysError),
         (400, {}, _error(-2014, "API-key format invalid."), VenueKeysError),
         (429, {"Retry-After": "7"}, _error(-1003, "Too much request weight used."), VenueBusyError),
@@ -302,6 +304,7 @@ def test_another_market_is_refused_before_any_order(
         VenueRefusedError, match=r"^one trades BTCUSDT in ticks and lots of 0\.1 and 0\.00001, not 0\.01"
     ):
         one.load(BTCUSDT)
+    assert one.market_rules(BTCUSDT)[:2] == (Decimal("0.1"), Decimal("0.00001"))
     server.refusal = (400, {}, _error(-1121, "Invalid symbol."))
     with pytest.raises(VenueRefusedError, match=r"^one does not trade BTCUSDT$"):
         one.load(BTCUSDT)

@@ -18,6 +18,7 @@ from venues.venue import (
     VenueBusyError,
     VenueKeysError,
     VenueRefusedError,
+    VenueRulesError,
     VenueUnavailableError,
     VenueUnknownError,
     VenueWouldTakeError,
@@ -79,6 +80,7 @@ def test_book_comes_with_the_list_and_before_it(venue: ScriptedVenue, line: Poll
     [
         (VenueRefusedError("no funds", -2010), [news.Refused("tb-1", "no funds", -2010)]),
         (VenueWouldTakeError("no", -2010), [news.Refused("tb-1", "no", -2010, would_take=True)]),
+        (VenueRulesError("no", -1013), [news.Refused("tb-1", "no", -1013, is_of_rules=True)]),
         (VenueUnknownError("lost"), [news.Unknown("tb-1", "lost")]),
         (VenueUnavailableError("away"), [news.Failed("away", (BID, AskBalances()))]),
         (VenueBusyError("slow down", 7.0), [news.Failed("slow down", (BID, AskBalances()), 7.0)]),

@@ -11,6 +11,7 @@ from market.codes import Side
 from market.depth import Depth, Level
 from market.instrument import Instrument
 from trading.actions import Amend, Move
+from trading.order_rules import MarketRules, OrderRules
 from venues.venue import Moved, VenueRefusedError
 
 
@@ -28,6 +29,7 @@ class ScriptedVenue:
         before: by call, what happens just before it.
         calls: every call by name.
         now: the time, ns, in a list that the test may change.
+        rules: of the pair; None: its steps, and no bounds but 5 of the quote asset.
     """
 
     def __init__(self) -> None:
@@ -43,6 +45,7 @@ class ScriptedVenue:
         self.calls: list[str] = []
         self.cancels: list[str] = []
         self.totals = {"BTC": "10", "USDT": "1000000"}
+        self.rules: MarketRules | None = None
         self._order_count = 0
 
     @property
@@ -163,6 +166,12 @@ class ScriptedVenue:
             return None
         self.orders[amend.order_id] = replace(order, qty=instrument.lots_to_qty(amend.qty_lots))
         return self.orders[amend.order_id]
+
+    def market_rules(self, instrument: Instrument) -> MarketRules:
+        """Return the rules."""
+        self._call("market_rules")
+        bounds = OrderRules(notional_min=Decimal(5))
+        return self.rules or MarketRules(instrument.tick_size, instrument.lot_size, bounds)
 
     def cancel_in(self, symbol: str, order_id: str) -> VenueOrder | None:
         """End an order in any pair."""
