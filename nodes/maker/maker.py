@@ -74,6 +74,7 @@ class Maker:
         self._quality = MakerQuality(node, clock())
         self._sent = sent
         self._elsewhere = elsewhere
+        self._stop_failed_ns: int | None = None  # when the venue has first failed while we stop
         of = risk_name(sent.account, sent.symbol)
         kept = kept_account(settings.run_dir, of)
         terms = terms_of(settings, sent.prefix, line.list_ns)._replace(rules_ns=RULES_NS)
@@ -236,15 +237,20 @@ class Maker:
             self._node.beat()  # who looks at a screen sees a fill at once
 
     def _give_up_late(self, outbox: Outbox, began_ns: int) -> None:
-        """End a stop for which there is no more time: the venue fails, or its answers bring it no nearer to the end."""
-        unknown = self._trader.orders.unknown
+        """End a stop for which there is no more time: the venue fails, or its answers bring it no nearer to the end.
+
+        Its time begins with the first failure: of one call that has no answer it is told as late as that may last.
+        """
+        unknown, retry_ns = self._trader.orders.unknown, int(RETRY_S * NS_PER_SECOND)
         arrival_ns = max((each.until_ns for each in unknown.values()), default=0) + 3 * LEAVE_PAUSE_NS_MAX
-        deadline_ns = max(began_ns + int(RETRY_S * NS_PER_SECOND), arrival_ns)
         for note in outbox.notes:
-            if isinstance(note, notes.Paused) and self._clock() + note.wait_ns > deadline_ns:
-                raise self._left(note.why)
+            now_ns = self._clock()
+            if isinstance(note, notes.Paused):
+                self._stop_failed_ns = self._stop_failed_ns or now_ns
+                if now_ns + note.wait_ns > max(self._stop_failed_ns + retry_ns, arrival_ns):
+                    raise self._left(note.why)
             lag_ns = began_ns + ARRIVAL_MS_MAX * NS_PER_MS  # a list may be of some seconds ago
-            if isinstance(note, notes.Looked) and self._clock() > max(lag_ns, deadline_ns) and not self._trader.is_out:
+            if isinstance(note, notes.Looked) and now_ns > max(lag_ns, arrival_ns) and not self._trader.is_out:
                 raise self._left("it has them open still")
 
     def _left(self, why: str) -> NodeError:

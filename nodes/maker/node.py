@@ -104,25 +104,27 @@ def clean_up(node: Node) -> None:
     """
     prefix = own_prefix(node.settings.run_dir)
     watchdog = Watchdog(node.settings.run_dir, prefix)  # takes over from an earlier one, and tries on where we give up
+    watchdog.stopping()  # there is something to take away; it comes up while we do that
     try:
-        _await_watchdog(node, watchdog)
         try:
             maker = _maker(node, _polling_line, model_of(node.settings))
         except VenueError as error:
             raise NodeError(f"own orders ({prefix}...) may be left at the venue: {error}") from None
         maker.stop()
         watchdog.release()
+    except NodeError:
+        _await_watchdog(node, watchdog)
+        raise
     finally:
         watchdog.close()
 
 
 def _await_watchdog(node: Node, watchdog: Watchdog) -> None:
-    """Have somebody who tries on; orders are taken away though there is none."""
+    """Wait until there is somebody who tries on."""
     try:
         watchdog.await_ready()
     except NodeError:
         node.log.warning("no watchdog starts: what cannot be cancelled now, nobody tries again")
-    watchdog.stopping()
 
 
 _MakeLine = Callable[[Settings, BinanceVenue, Callable[[], int]], TradingLine]

@@ -25,7 +25,7 @@ def _down(desk: Desk) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.parametrize("hangs_ms", [2_000, 10_000])
 def test_a_stop_gets_over_a_cancel_that_hangs(desk: Desk, hangs_ms: int) -> None:
-    """Shorter than the venue's time-out, and longer: then what the maker leaves is cancelled after it."""
+    """Shorter than the venue's time-out, and longer: then it is tried again, or who cleans up after the maker does."""
     desk.start(*LEAN)
     _quoting(desk.run_dir)
     arm(desk, "delay", method="DELETE", ms=hangs_ms)

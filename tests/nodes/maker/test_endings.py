@@ -123,6 +123,22 @@ def test_stop_tries_again_while_the_venue_is_away(
     assert venue.orders == {}
 
 
+def test_stop_tries_again_after_a_call_that_had_no_answer_for_long(
+    quoting: ScriptedMaker, venue: ScriptedVenue, now: list[int]
+) -> None:
+    """A time-out is longer than it tried: on a busy machine one cancel without an answer left all to the next."""
+    quoting.cycle()
+
+    def hang() -> None:
+        now[0] += 5 * NS_PER_SECOND
+        del venue.before["cancel"]
+
+    venue.before["cancel"] = hang
+    venue.fates["cancel"] = [AWAY]
+    quoting.stop()
+    assert venue.orders == {}
+
+
 @pytest.mark.parametrize(("error", "calls"), [(AWAY, 11), (VenueBusyError("no", 60.0), 1), (VenueKeysError("no"), 1)])
 def test_stop_that_cannot_cancel_says_what_is_left(
     quoting: ScriptedMaker, venue: ScriptedVenue, now: list[int], run_dir: Path, error: VenueError, calls: int

@@ -4,7 +4,7 @@ import contextlib
 import os
 import signal
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
@@ -301,6 +301,25 @@ def test_no_earlier_one_is_ended_where_there_is_none(run_dir: Path) -> None:
     """A lock that nobody holds is no watchdog."""
     LockFile(run_dir / f"{WATCHDOG}.lock", "nobody").release()
     assert not end_earlier(run_dir)
+
+
+def test_who_cleans_up_cancels_while_its_watchdog_comes_up(run_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a busy machine that took all of the time that a stop has, and then nothing was cancelled."""
+    calls: list[str] = []
+
+    class Recorded:
+        def __init__(self, *_: object) -> None:
+            pass
+
+        def __getattr__(self, name: str) -> Callable[[], None]:
+            return lambda: calls.append(name)
+
+    monkeypatch.setattr("nodes.maker.node.Watchdog", Recorded)
+    monkeypatch.setattr("nodes.maker.node._maker", lambda *_: Recorded())
+    settings = load_settings({"run_dir": run_dir}).settings
+    with contextlib.closing(Node(settings.plan.named(["maker"])[0], settings)) as node:
+        clean_up(node)
+    assert calls == ["stopping", "stop", "release", "close"]
 
 
 def test_what_a_killed_maker_has_left_is_not_given_up_by_who_cleans_up(
