@@ -87,6 +87,7 @@ class Reason(NamedTuple):
 
 WANTED: Final = Reason(Rule.WANTED, "it is wanted, and nothing stood for it")
 ADOPTED: Final = Reason(Rule.ADOPTED, "it was there before this run")
+OTHER_PAIR: Final = Reason(Rule.ADOPTED, "an earlier run has left it, in a pair that is not quoted any more")
 SURPLUS: Final = Reason(Rule.SURPLUS, "another one on this side is closer")
 OFF_GRID: Final = Reason(Rule.OFF_GRID, "its price or quantity lies between the pair's steps")
 DENIED: Final = Reason(Rule.DENIED, "the venue says that there is no such order")

@@ -118,20 +118,20 @@ def _is_sure(end: JsonObject | None) -> bool:
     return end is not None and (end["action"] == "ended" or end["rule"] == Rule.WATCHDOG)
 
 
-class WatchdogDecisions:
-    """The same of the maker's watchdog, which cancels for one reason: the maker that would have told of it is gone.
+class LeftDecisions:
+    """The same of whoever takes away, for one reason, what a maker has left that is gone.
 
-    Where that has told of a cancel just before, the order has its end.
+    Where that had told of a cancel just before its end, the order has its end.
 
     Args:
-        cause: why the orders must go.
+        why: the orders must go.
         clock: as Decisions has it.
     """
 
-    def __init__(self, run_dir: Path, cause: str, log: Any, clock: Callable[[], int]) -> None:
+    def __init__(self, run_dir: Path, why: Reason, log: Any, clock: Callable[[], int]) -> None:
         self._run_dir = run_dir
         self._file = DecisionsFile(run_dir)
-        self._why = Reason(Rule.WATCHDOG, f"the watchdog has cancelled it, for the maker is gone: {cause}")
+        self._why = why
         self._log = log
         self._clock = clock
 
@@ -149,6 +149,14 @@ class WatchdogDecisions:
                 self._file.write([_row(now_ns, order.symbol, order.side, self._why, told)], now_ns)
         except OSError as error:
             self._log.warning("a decision is not kept", why=str(error))
+
+
+class WatchdogDecisions(LeftDecisions):
+    """Those of the maker's watchdog; `cause` is why the maker's orders must go."""
+
+    def __init__(self, run_dir: Path, cause: str, log: Any, clock: Callable[[], int]) -> None:
+        why = Reason(Rule.WATCHDOG, f"the watchdog has cancelled it, for the maker is gone: {cause}")
+        super().__init__(run_dir, why, log, clock)
 
 
 def _row(

@@ -29,6 +29,7 @@ class Elsewhere:
         log: told of each order that is found.
         clock: ns, of any beginning.
         wait: waits so many seconds.
+        tell: told of each of which something was left, in whatever thread.
     """
 
     def __init__(
@@ -38,8 +39,10 @@ class Elsewhere:
         log: Any,
         clock: Callable[[], int] = monotonic_ns,
         wait: Callable[[float], None] = time.sleep,
+        tell: Callable[[VenueOrder], None] = lambda _: None,
     ) -> None:
         self._account = account
+        self._tell_decision = tell
         self._sent = sent
         self._log = log
         self._clock = clock
@@ -119,6 +122,8 @@ class Elsewhere:
             self._sent.settle(sent)
 
     def _tell(self, order: VenueOrder) -> None:
+        if order.leaves_qty:
+            self._tell_decision(order)
         self._log.warning(
             "cancelled what an earlier run has left in another pair",
             symbol=order.symbol,

@@ -11,12 +11,14 @@ from desk.settings import Settings
 from desk.strategy import model_of, strategy_of
 from desk.strategy_file import StrategyError
 from desk.venue import desk_line, desk_venue
-from market.clock import NS_PER_SECOND, steady_clock
+from market.clock import NS_PER_SECOND, steady_clock, time_ns
+from nodes.maker.decisions import LeftDecisions
 from nodes.maker.elsewhere import Elsewhere
 from nodes.maker.ids import SentOrders, own_prefix
 from nodes.maker.maker import Maker
 from nodes.maker.watchdog import Watchdog
 from nodes.node import Node
+from trading.reasons import OTHER_PAIR
 from trading.sending_rate import SentLately
 from trading.spending import Spending
 from trading.strategy import Strategy
@@ -140,7 +142,8 @@ def _maker(node: Node, make_line: _MakeLine, strategy: Strategy) -> Maker:
     venue, clock = desk_venue(settings), steady_clock()
     rules = venue.load(settings.instrument)
     sent = _sent_of(node, venue)
-    elsewhere = Elsewhere(venue, sent, node.log)
+    decisions = LeftDecisions(settings.run_dir, OTHER_PAIR, node.log, time_ns)
+    elsewhere = Elsewhere(venue, sent, node.log, tell=decisions.cancelled)
     elsewhere.clear()
     return Maker(node, make_line(settings, venue, clock), strategy, rules, clock, sent, elsewhere)
 

@@ -9,18 +9,23 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+import structlog
 from structlog.testing import capture_logs
 
+from desk.decisions_file import last_decisions
 from desk.halted_file import HaltedFile
 from desk.run_dir import NodeError
 from market.account import VenueOrder
 from market.clock import NS_PER_SECOND
 from market.codes import Side
-from nodes.maker.ids import SENT_FILE, Note, SentOrder, read_note, write_note
+from nodes.maker.decisions import LeftDecisions
+from nodes.maker.elsewhere import Elsewhere
+from nodes.maker.ids import SENT_FILE, Note, SentOrder, SentOrders, read_note, write_note
 from tests.desk.desk_process import until
 from tests.nodes.maker.makers import AWAY, PREFIX, ScriptedMaker, Told, a_maker, figures, lines
 from tests.nodes.maker.scripted_venue import ScriptedVenue
 from trading.quoting import Quote
+from trading.reasons import OTHER_PAIR
 from venues.venue import ARRIVAL_MS_MAX, VenueBusyError, VenueError, VenueKeysError, VenueNoSuchPairError
 
 QUOTE = Quote(Side.BUY, 1, 1)
@@ -52,6 +57,21 @@ def test_own_orders_in_every_other_pair_are_cancelled_and_nobody_elses(
     assert list(venue.orders.values()) == list(others)
     (first, _) = lines(told, "cancelled what an earlier run has left in another pair")
     assert (first["symbol"], first["filled"], first["left"]) == ("ETHUSDT", "0.25", "0.75")
+
+
+def test_each_order_that_is_taken_away_there_has_its_end_in_the_journal(run_dir: Path, venue: ScriptedVenue) -> None:
+    """A placing was told of it, and nothing else ever; what was filled needs no end."""
+    filled = replace(_order("3", f"{PREFIX}3"), filled_qty=Decimal(1), status="FILLED")
+    _have(venue, _order("1", f"{PREFIX}1"))
+    venue.ended["3"] = filled
+    write_note(run_dir / SENT_FILE, Note([replace(LATE, name=filled.client_order_id)], {}))
+    log = structlog.get_logger()
+    sent = SentOrders(run_dir, PREFIX, "BTCUSDT", "scripted", log)
+    tell = LeftDecisions(run_dir, OTHER_PAIR, log, venue.clock).cancelled
+    Elsewhere(venue, sent, log, venue.clock, venue.wait, tell).clear()
+    (line,) = last_decisions(run_dir, 9)
+    told = [line[name] for name in ("action", "symbol", "client_order_id", "rule")]
+    assert told == ["cancel", "ETHUSDT", f"{PREFIX}1", "ADOPTED"]
 
 
 def test_the_list_of_all_pairs_is_asked_for_once_where_nothing_is(run_dir: Path, venue: ScriptedVenue) -> None:
