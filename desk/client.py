@@ -5,7 +5,7 @@ import os
 import select
 import signal
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -63,6 +63,12 @@ def command_text(words: str, run_dir: Path) -> str:
     """Return a command to advise, which is of the same desk."""
     named = "" if run_dir == Settings.model_fields["run_dir"].default else f" --run-dir {run_dir}"
     return f"python cli.py {words}{named}"
+
+
+def advised(words: str, status: Mapping[str, Any]) -> str:
+    """Return a command to advise to who reads what a supervisor has told, from where the desk was started."""
+    run_dir, default = Path(status["run_dir"]), Settings.model_fields["run_dir"].default
+    return command_text(words, default if run_dir == default.resolve() else run_dir)
 
 
 def desk_pid(run_dir: Path) -> int | None:

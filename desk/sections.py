@@ -15,7 +15,7 @@ from pydantic import (
 )
 
 from bus.wiring import BUS_PORTS
-from desk.alerts.watch import Severity
+from desk.alerts.severities import Severity
 from desk.engine_place import PlaceText
 from desk.safety_sections import LimitSettings, StageSettings
 from desk.section import Section

@@ -13,12 +13,14 @@ from pathlib import Path
 from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
-from desk.alerts.watch import SEVERITIES, Alert, Severity
+from desk.alerts.severities import SEVERITIES, Severity
+from desk.alerts.watch import Alert
 from desk.outlet import Outlet
 from desk.run_dir import NodeError
 from desk.template import SECRETS
 from market.clock import NS_PER_MS, iso_time, time_ns
 from market.private_file import read_private_file
+from market.words import counted
 
 WAITING_MAX: Final = 256  # alerts; of more the last are not delivered, but all are in the log
 TRIES: Final = 3
@@ -64,7 +66,9 @@ class AlertOutlets:
             self._log = Outlet(os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600), log)
         except OSError as error:
             raise NodeError(f"{log} cannot be written: {error.strerror}") from None
-        self._waiting: queue.Queue[str | None] = queue.Queue(WAITING_MAX)
+        self._waiting: queue.Queue[tuple[int, str] | None] = queue.Queue(WAITING_MAX)
+        self._number = 0
+        self._undelivered: dict[int, Alert] = {}
         self._ending = threading.Event()
         self._thread: threading.Thread | None = None
         if self._url or self._command:
@@ -77,10 +81,18 @@ class AlertOutlets:
         self._log.write(f"{line}\n")
         if self._thread is None or SEVERITIES.index(alert.severity) < self._least:
             return
+        self._number += 1
+        self._undelivered[self._number] = alert
         try:
-            self._waiting.put_nowait(line)
+            self._waiting.put_nowait((self._number, line))
         except queue.Full:
+            del self._undelivered[self._number]
             self._tell(f"an alert is not delivered, as {WAITING_MAX} wait already: {alert.text}")
+
+    @property
+    def undelivered(self) -> list[Alert]:
+        """Those that nobody has got yet, oldest first; none that was given up."""
+        return list(self._undelivered.values())
 
     def close(self) -> None:
         """Deliver what waits, as far as that is soon done, and end."""
@@ -89,14 +101,18 @@ class AlertOutlets:
             with contextlib.suppress(queue.Full):
                 self._waiting.put(None, timeout=CLOSE_S)
             self._thread.join(CLOSE_S)
+            if self._thread.is_alive() and (left := self._waiting.qsize()):  # the end waits in place of the one at work
+                self._tell(f"{counted(left, 'alert')} may not be delivered: the desk ends, the log has all of them")
         os.close(self._log.fileno())
 
     def _deliver_all(self) -> None:
-        while (line := self._waiting.get()) is not None:
+        while (waiting := self._waiting.get()) is not None:
+            number, line = waiting
             if self._url:
                 self._until_done("the webhook", partial(self._post, line))
             if self._command:
                 self._until_done("the command", partial(self._run, line))
+            del self._undelivered[number]
 
     def _until_done(self, name: str, deliver: Callable[[], str]) -> None:
         """Deliver, trying again after a pause; at the desk's end there is none."""

@@ -3,14 +3,14 @@
 from collections.abc import Iterator, Mapping, Sequence, Set
 from typing import Any, Final, Literal, NamedTuple
 
+from desk.alerts.severities import Severity
+from desk.client import advised
 from market.clock import NS_PER_SECOND
-from market.words import state_text
+from market.words import counted, state_text
 
-Severity = Literal["info", "warning", "critical"]
-SEVERITIES: Final[tuple[Severity, ...]] = ("info", "warning", "critical")
 NODE_S: Final = 5.0  # a node that is killed is back within a second: that is told as a restart
 IDLE_S: Final = 60.0  # a side without a quote has a pause now and then
-_SAID: Final = ("failing", "identity", "standby", "idle")  # what a node says of itself: how their keys begin
+_SAID: Final = ("failing", "stale", "identity", "standby", "idle")  # what a node says of itself: how their keys begin
 Status = Mapping[str, Any]
 
 
@@ -45,19 +45,19 @@ class Alert(NamedTuple):
 def conditions(status: Status) -> Iterator[Condition]:
     """Yield what should not be of a desk that has been ready, from the status of its supervisor."""
     for symbol in status["halted"]:
-        text = f"{symbol} is halted; go on with: python cli.py resume --symbol {symbol}"
+        text = f"{symbol} is halted; go on with: {advised(f'resume --symbol {symbol}', status)}"
         yield Condition(f"halted {symbol}", "warning", text)
     if status["withdrawn"]:
-        yield Condition("withdrawn", "critical", "a limit has made the maker withdraw: python cli.py status")
+        yield Condition("withdrawn", "critical", f"a limit has made the maker withdraw: {advised('status', status)}")
     for row in status["nodes"]:
-        yield from _of_node(row)
+        yield from _of_node(row, status)
 
 
-def _of_node(row: Mapping[str, Any]) -> Iterator[Condition]:
+def _of_node(row: Mapping[str, Any], status: Status) -> Iterator[Condition]:
     name, figures = row["node"], row["figures"]
     why = f": {row['why']}" if row["why"] else ""
     if row["state"] == "stopped":
-        text = f"{name} is stopped by hand{why}; go on with: python cli.py start {name}"
+        text = f"{name} is stopped by hand{why}; go on with: {advised(f'start {name}', status)}"
         yield Condition(f"stopped {name}", "warning", text)
     elif row["state"] not in ("ready", "stopping"):  # only a person makes a node stop of a desk that goes on
         yield Condition(f"down {name}", "critical", f"{name} {state_text(row['state'])}{why}", NODE_S)
@@ -67,8 +67,11 @@ def _of_node(row: Mapping[str, Any]) -> Iterator[Condition]:
         text = failing["why"] if isinstance(failing, Mapping) else failing
         severity: Severity = "critical" if row["kind"] == "maker" else "warning"
         yield Condition(f"failing {name}", severity, f"{name}: {text}", NODE_S)
+    if silent := (figures.get("heard") or {}).get("silent"):
+        yield Condition(f"stale {name}", "warning", f"{name}: the venue's streams tell nothing: {silent}", NODE_S)
     if figures.get("is_sound") is False:
-        text = "what the trades moved is not what the account has: python cli.py report says by how much"
+        says = advised("report", status)
+        text = f"what the trades moved is not what the account has: {says} says by how much"
         yield Condition(f"identity {name}", "critical", text)
     if figures.get("standby_follows") is False:
         yield Condition(f"standby {name}", "critical", f"no standby follows {name}", NODE_S)
@@ -146,7 +149,9 @@ class Watch:
             if row["pid"] != last_pid:
                 last_pid, last = row["pid"], 0
             if fill["number"] > last:
+                missed = fill["number"] - last - 1  # it shows its last ones alone
+                before = f" ({counted(missed, 'fill')} before it, not told one by one)" if missed else ""
                 last = fill["number"]
-                text = f"{row['node']}: {fill['side']} {fill['qty']} at {fill['price']}"
+                text = f"{row['node']}: {fill['side']} {fill['qty']} at {fill['price']}{before}"
                 yield Alert("happens", f"fill {row['node']}", "info", text)
         self._fills[row["node"]] = last_pid, last

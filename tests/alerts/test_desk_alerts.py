@@ -1,17 +1,25 @@
 """Alerts of a desk that runs: a node that dies, a halt that outlives the desk, and what cannot be delivered at all."""
 
 import json
+import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from desk.alerts.desk_alerts import FILE, DeskAlerts, read_told
+from desk.alerts.outlets import AlertOutlets
 from desk.alerts.watch import Condition
 from desk.settings import load_settings
 from tests.desk.desk_process import Desk, short_directory, until
 
-STATUS: dict[str, Any] = {"halted": ["BTCUSDT"], "withdrawn": None, "is_ready": True, "nodes": []}
+STATUS: dict[str, Any] = {
+    "run_dir": str(Path("run").resolve()),
+    "halted": ["BTCUSDT"],
+    "withdrawn": None,
+    "is_ready": True,
+    "nodes": [],
+}
 
 
 def test_a_halt_is_told_once_over_a_restart_of_the_desk() -> None:
@@ -61,3 +69,53 @@ def test_what_was_told_is_kept_when_the_disk_takes_it_again(tmp_path: Path, monk
     for damaged in (b"", b"[", b"7", b"[7]", b'[{"key": 1}]', b'[{"key": "a", "severity": "bad", "text": ""}]'):
         (tmp_path / FILE).write_bytes(damaged)
         assert read_told(tmp_path / FILE) == {}
+
+
+def test_what_waits_when_a_desk_is_killed_is_told_by_the_next_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever takes alerts may take his time: what was on its way was lost, and a halt stood for ever."""
+    (tmp_path / "logs").mkdir()
+    given: list[dict[str, Any]] = []
+    may_take = threading.Event()
+
+    def take(_: AlertOutlets, line: str) -> str:
+        taken = may_take.wait(60)
+        given.append(json.loads(line))
+        return "" if taken else "no answer in time"
+
+    monkeypatch.setattr(AlertOutlets, "_run", take)
+    settings = load_settings({"run_dir": tmp_path, "alerts.command": "true"}).settings
+    well = {**STATUS, "halted": []}
+
+    def killed(*statuses: dict[str, Any]) -> DeskAlerts:
+        """Return the alerts of a desk that has looked at these, and looks at nothing any more."""
+        alerts = DeskAlerts(settings, tmp_path, lambda _: None)
+        for at, status in enumerate(statuses):
+            alerts.look(status, at)
+        return alerts
+
+    def await_all(alerts: DeskAlerts, status: dict[str, Any]) -> None:
+        until("all is delivered", lambda: not alerts._outlets.undelivered, 60)
+        alerts.look(status, 9)
+
+    first = killed(STATUS, STATUS)
+    assert [*read_told(tmp_path / FILE)] == ["halted BTCUSDT"], "a screen shows it all the same"
+    shorter = killed(well)
+    assert read_told(tmp_path / FILE) == {}
+    may_take.set()
+    second = killed(STATUS)
+    await_all(second, STATUS)
+    may_take.clear()
+    third = killed(well, well)
+    assert read_told(tmp_path / FILE) == {}, "it stands no more"
+    may_take.set()
+    fourth = killed(well)
+    await_all(third, well)
+    await_all(fourth, well)
+    fifth = killed(STATUS, well)
+    await_all(fifth, well)
+    for each in (first, shorter, second, third, fourth, fifth):
+        each.close()
+    assert [line["state"] for line in given] == ["begins", "begins", "ends", "ends", "begins", "ends"]
+    assert json.loads((tmp_path / FILE).read_text()) == []

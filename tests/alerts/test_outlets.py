@@ -112,6 +112,21 @@ def test_a_webhook_that_fails_is_asked_again_and_its_url_is_told_to_nobody(tmp_p
     assert told == ["an alert was not delivered: the webhook: HTTP 404"]
 
 
+def test_what_waits_when_the_desk_ends_is_told(
+    tmp_path: Path, told: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A webhook that takes its time: who reads the desk's last words knows that somebody else may not."""
+    monkeypatch.setattr("desk.alerts.outlets.CLOSE_S", 0.2)
+    may_end = threading.Event()
+    monkeypatch.setattr(AlertOutlets, "_post", lambda *_: "" if may_end.wait(30) else "no answer in time")
+    with _outlets(tmp_path, told, "http://127.0.0.1:1/") as outlets:
+        for _ in range(3):
+            outlets.give(HALTED)
+        until("the first one is on its way", lambda: outlets._waiting.qsize() == 2, 30)
+    may_end.set()
+    assert told == ["3 alerts may not be delivered: the desk ends, the log has all of them"]
+
+
 def test_nobody_at_the_url(tmp_path: Path, told: list[str]) -> None:
     """One line that does not name it."""
     hook = Hook()

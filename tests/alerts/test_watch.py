@@ -1,5 +1,6 @@
 """What begins is told once, what is over once, and what was told before a restart not again."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,7 +16,8 @@ def _row(node: str, **changes: Any) -> dict[str, Any]:
 
 
 def _status(*rows: dict[str, Any], **changes: Any) -> dict[str, Any]:
-    return {"halted": [], "withdrawn": None, "is_ready": True, "nodes": list(rows), **changes}
+    run_dir = str(Path("run").resolve())
+    return {"run_dir": run_dir, "halted": [], "withdrawn": None, "is_ready": True, "nodes": list(rows), **changes}
 
 
 def _told(alerts: list[Alert]) -> list[tuple[str, str]]:
@@ -39,6 +41,7 @@ WELL = _status(
         (_status(_row("maker", figures={"failing": "no answer"})), "failing maker", "critical", NODE_S),
         (_status(_row("tracker", figures={"failing": {"why": "full"}})), "failing tracker", "warning", NODE_S),
         (_status(_row("tracker", figures={"history_failing": {"why": "full"}})), "failing tracker", "warning", NODE_S),
+        (_status(_row("maker", figures={"heard": {"silent": "no answer"}})), "stale maker", "warning", NODE_S),
         (_status(_row("tracker", figures={"is_sound": False})), "identity tracker", "critical", 0),
         (_status(_row("engine", figures={"standby_follows": False})), "standby engine", "critical", NODE_S),
         (_status(_row("maker", figures={"bid_idle": "a limit"})), "idle maker bid", "warning", IDLE_S),
@@ -57,6 +60,34 @@ def test_a_condition_begins_once_and_ends_once(status: dict[str, Any], key: str,
     assert watch.look(status, 10**15) == []
     assert _told(watch.look(WELL, 10**15)) == [("ends", key)]
     assert watch.look(WELL, 2 * 10**15) == []
+
+
+@pytest.mark.parametrize(("run_dir", "named"), [("run", ""), ("/srv/desk two", " --run-dir /srv/desk two")])
+def test_what_it_advises_is_of_the_same_desk(run_dir: str, named: str) -> None:
+    """`python cli.py resume` alone would resume another desk, or none."""
+    at = {"run_dir": str(Path(run_dir).resolve())}
+    stopped = _status(_row("flow", state="stopped"), halted=["BTCUSDT"], withdrawn={"stage": 2}, **at)
+    unsound = _status(_row("tracker", figures={"is_sound": False}), **at)
+    texts = [alert.text for status in (stopped, unsound) for alert in Watch({}).look(status, 0)]
+    commands = [part for text in texts for part in text.split(": ") if part.startswith("python cli.py ")]
+    assert [each.removesuffix(" says by how much") for each in commands] == [
+        f"python cli.py {words}{named}" for words in ("resume --symbol BTCUSDT", "status", "start flow", "report")
+    ]
+
+
+def test_says_how_many_fills_it_has_not_told() -> None:
+    """A maker shows its last ones: of a sweep through many levels the first are gone before anybody looks."""
+    watch = Watch({})
+
+    def fills(*numbers: int) -> dict[str, Any]:
+        shown = [{"number": number, "side": "BUY", "qty": "0.01", "price": "91000"} for number in numbers]
+        return _status(_row("maker", figures={"recent_fills": shown}))
+
+    assert len(watch.look(fills(1, 2), 0)) == 2
+    assert [alert.text for alert in watch.look(fills(24, 25), 0)] == [
+        "maker: BUY 0.01 at 91000 (21 fills before it, not told one by one)",
+        "maker: BUY 0.01 at 91000",
+    ]
 
 
 def test_what_was_told_before_a_restart_is_not_told_again() -> None:
@@ -121,6 +152,7 @@ def test_fills_of_a_maker_that_is_gone_are_not_told_again() -> None:
     ("node", "key", "figures", "well"),
     [
         ("maker", "failing maker", {"failing": "no answer"}, {"failing": None}),
+        ("maker", "stale maker", {"heard": {"silent": "no answer"}}, {"heard": {"silent": None}}),
         ("tracker", "identity tracker", {"is_sound": False}, {"is_sound": True}),
         ("engine", "standby engine", {"standby_follows": False}, {"standby_follows": True}),
         ("maker", "idle maker bid", {"bid_idle": "a limit"}, {"bid_idle": None}),
