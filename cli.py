@@ -10,6 +10,7 @@ if find_spec("typer") is None:
 from commands.output import output_told, take_no_color
 from commands.plain import run_plain
 from market.mendable import MendableError
+from screens.fold import harmless
 
 
 def main() -> None:
@@ -28,7 +29,7 @@ def main() -> None:
         sys.exit(130)
     except MendableError as error:
         for line in str(error).splitlines():
-            print(f"error: {line}", file=sys.stderr)
+            print(f"error: {harmless(line)}", file=sys.stderr)
         sys.exit(error.exit_code)
 
 

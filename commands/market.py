@@ -20,7 +20,7 @@ def book(
     """Show the order book as a live ladder."""
     from commands.actions.book import show_book
 
-    show_book(settings_of(run_dir, None, symbol), levels, is_once=once or as_json, as_json=as_json)
+    show_book(lambda: settings_of(run_dir, None, symbol), levels, is_once=once or as_json, as_json=as_json)
 
 
 @app.command(epilog="Example: python cli.py feed --topic trades.BTCUSDT --count 10")

@@ -60,6 +60,7 @@ def settings_of(run_dir: Path | None, venue: str | None = None, symbol: str | No
 def show(answer: Answer, as_json: bool) -> None:
     """Print an answer."""
     from market.exact_json import dumps
+    from screens.fold import harmless
 
     document, text = answer
-    print(dumps(document) if as_json else text)
+    print(dumps(document) if as_json else harmless(text))

@@ -19,10 +19,11 @@ from rich.text import Text
 from bus.end_signals import end_signals, on_end_signals
 from commands.options import Answer
 from commands.output import OutputError, columns, is_screen
-from market.clock import iso_time
+from market.clock import moment_text
 from market.exact_json import dumps
 from market.mendable import MendableError
 from screens.desk import UNBOUNDED
+from screens.fold import harmless
 from screens.frame import ansi_lines, fitted, framed, narrowed, redrawn
 
 _ENTER: Final = "\x1b[?1049h\x1b[?25l\x1b[2J"  # another screen, no cursor, nothing on it
@@ -51,7 +52,9 @@ def print_once(drawn: Callable[[int, int], Text]) -> None:
     """Print what it says, at the width that a terminal has, and however high."""
     from rich.console import Console
 
-    Console(highlight=False).print(drawn(columns() or UNBOUNDED, UNBOUNDED), soft_wrap=True)
+    shown = drawn(columns() or UNBOUNDED, UNBOUNDED)
+    shown.plain = harmless(shown.plain)
+    Console(highlight=False).print(shown, soft_wrap=True)
 
 
 def watch(ask: Callable[[], Look], every_s: float, *, as_json: bool = False) -> NoReturn:
@@ -112,7 +115,7 @@ class _Watch:
                     self._failure, self._told_ms = "", _now_ms()
 
     def _frame(self, width: int, height: int) -> Text:
-        at = f"{iso_time(self._told_ms)[11:19]} UTC"
+        at = f"{moment_text(self._told_ms, _now_ms())} UTC"
         return framed(self._look.drawn, width, height, at, self._notes, self._failure)
 
 

@@ -63,6 +63,12 @@ def iso_time(time_ms: int) -> str:
     return f"{_minute_text(minute)}{rest_ms // 1_000:02}.{rest_ms % 1_000:03}Z"
 
 
+def moment_text(time_ms: int, now_ms: int) -> str:
+    """Return the UTC time of `time_ms` as `14:03:07`, with its date before it if that is not the one of `now_ms`."""
+    told, today = iso_time(time_ms)[:19].replace("T", " "), iso_time(now_ms)[:10]
+    return told.removeprefix(f"{today} ")
+
+
 def day_bounds_ns(day: date) -> tuple[int, int]:
     """Return the first ns of the UTC `day` and the first ns of the next."""
     start = int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp()) * NS_PER_SECOND

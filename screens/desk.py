@@ -191,7 +191,8 @@ def _activity(status: Status, width: int, paces: Mapping[str, Pace]) -> list[Tex
     if paces:
         sections += [("rule", _last_rule(figures.get("maker", {}))), ("venue", _answers(paces.get("maker", Pace())))]
     if "trades" in tracker:
-        sections.append(("today", [*_gains(tracker), counted(tracker["trades"], "trade"), *_until(tracker)]))
+        until = _until(tracker, states.get("tracker", "ready"))
+        sections.append(("today", [*_gains(tracker), counted(tracker["trades"], "trade"), *until]))
         if last := tracker["last_fill"]:
             fill = f"{last['side']} {last['qty']} at {_price(last['price'])}"
             sections.append(("fill", [f"{iso_time(last['time_ms'])[11:19]} UTC", fill]))
@@ -252,7 +253,8 @@ def _quotes(maker: Mapping[str, Any], state: str) -> list[str]:
     mid = f"mid {_price(maker['mid'])}" if maker["mid"] else none
     presence = maker.get("presence_minute")
     present = [] if presence is None else [f"two-sided {percent_text(Decimal(presence))} of last minute"]
-    return [sides[0], mid, sides[1], *present, *([maker["slow"]] if maker.get("slow") else [])]
+    said = ["it is silent: so it said last"] if state == "silent" else []
+    return [sides[0], mid, sides[1], *said, *present, *([maker["slow"]] if maker.get("slow") else [])]
 
 
 def _side(maker: Mapping[str, Any], side: str) -> str:
@@ -302,10 +304,13 @@ def _behind(tracker: Mapping[str, Any]) -> Iterator[str]:
             yield f"The {name} is behind since {since} UTC: {failing['why']}"
 
 
-def _until(tracker: Mapping[str, Any]) -> list[str]:
-    """Return of when the day's figures are, where they are not of now: its file is behind, and they are as old."""
+def _until(tracker: Mapping[str, Any], state: str = "ready") -> list[str]:
+    """Return of when the day's figures are, where they are not of now: its file is behind, or the tracker is away."""
     read_ms = tracker.get("read_ms")
-    return [f"as of {iso_time(read_ms)[11:19]} UTC"] if tracker.get("failing") and read_ms else []
+    if not read_ms or (state == "ready" and not tracker.get("failing")):
+        return []
+    text = iso_time(read_ms)[:19].replace("T", " ")
+    return [f"as of {text if state != 'ready' else text[11:]} UTC"]  # who is away may be so since another day
 
 
 def _gains(tracker: Mapping[str, Any]) -> list[str]:

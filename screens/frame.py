@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from rich.text import Text
 
-from screens.fold import folded
+from screens.fold import folded, harmless
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -56,7 +56,8 @@ def _wrapped(text: str, width: int, style: str) -> Iterator[Text]:
 
 
 def narrowed(frame: Text, encoding: str) -> Text:
-    """Return a frame of which each character is one in an encoding that may have few."""
+    """Return a frame of which each character is one in an encoding that may have few, and none a terminal's command."""
+    frame.plain = harmless(frame.plain)
     if not encoding.lower().startswith("utf"):
         frame.plain = frame.plain.replace("…", "~")  # it would become three dots, and the line longer than the row
     return frame

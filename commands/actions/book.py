@@ -1,7 +1,7 @@
 """What a desk that runs is heard to say: its book as a ladder, its feed line by line."""
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from bus.channel import wait_any
 from bus.feed import HEALTH_TOPIC, FeedError, FeedFrame, Topic, unpack_frame
@@ -22,7 +22,7 @@ FOLLOW_S = 0.2
 SILENT_NS = 3 * NS_PER_SECOND  # then whoever waits is told for what
 
 
-def show_book(settings: Settings, level_count: int, *, is_once: bool, as_json: bool) -> None:
+def show_book(settings_now: Callable[[], Settings], level_count: int, *, is_once: bool, as_json: bool) -> None:
     """Show the api's book as a ladder, live or once, or print its JSON.
 
     Raises:
@@ -30,9 +30,16 @@ def show_book(settings: Settings, level_count: int, *, is_once: bool, as_json: b
     """
     from screens.book import ladder
 
+    settings = settings_now()
+
     def look() -> Look:
-        text = _orderbook(settings, BOOK_DEPTH)
-        document = loads(text)
+        nonlocal settings
+        try:
+            text = _orderbook(settings, BOOK_DEPTH)
+            document = loads(text)
+        except DeskError:
+            settings = settings_now()  # of a desk that was started anew: its api may be elsewhere
+            raise
         return Look(text, lambda width, height: ladder(document, level_count, width, height))
 
     require_node(settings.run_dir, "api")
@@ -47,14 +54,17 @@ def show_book(settings: Settings, level_count: int, *, is_once: bool, as_json: b
 def _orderbook(settings: Settings, level_count: int) -> str:
     import http.client
 
+    where = f"{in_url(settings.api.host)}:{settings.api.port}"
     connection = http.client.HTTPConnection(connectable(settings.api.host), settings.api.port, timeout=3)
     try:
         connection.request("GET", f"/api/orderbook?symbol={settings.symbol}&depth={level_count}")
         response = connection.getresponse()
         text = response.read().decode()
-    except OSError as error:
-        where = f"{in_url(settings.api.host)}:{settings.api.port}"
-        raise DeskError(f"the api is out of reach at {where} ({error.strerror or error})") from None
+    except (OSError, http.client.HTTPException) as error:  # it may end in the middle of an answer, too
+        why = getattr(error, "strerror", None) or str(error) or type(error).__name__
+        raise DeskError(f"the api is out of reach at {where} ({why})") from None
+    except ValueError:
+        raise DeskError(f"what answers at {where} is no api of a desk") from None
     finally:
         connection.close()
     if response.status != 200:

@@ -30,6 +30,7 @@ from desk.supervisor import Supervisor
 from market.clock import monotonic_ns, time_ns
 from nodes.flow.market_flows import check_flows
 from screens.desk import UNBOUNDED, desk_screen
+from screens.fold import harmless
 from screens.frame import ansi_lines, narrowed, redrawn_above
 
 HINT = "Ctrl-C stops everything"
@@ -70,7 +71,7 @@ def run_desk(
     standing = _Standing(news) if is_screen() else None
 
     def tell(line: str) -> None:
-        news.append(f"desk: {line}")
+        news.append(f"desk: {harmless(line)}")
         if standing is not None:
             standing.say(news[-1])
         else:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from commands import operate
+from commands.options import show
 from commands.output import OutputError, output_told
 from desk.client import DeskError
 from tests.cases import IS_NIGHT
@@ -113,3 +114,22 @@ def test_output_that_is_not_taken_keeps_nothing_from_being_done(
                 halt(is_left)
         monkeypatch.undo()
     assert done == 2 * ["cancelled one", "cancelled another"]
+
+
+def test_no_text_of_a_stranger_commands_the_terminal(tmp_path: Path) -> None:
+    """Neither an answer nor an error: the name of a folder cleared the screen, and set the title of its window."""
+    evil = "\x1b[2J\x1b]0;gone\x07\u202e"
+    folder = tmp_path / evil
+    folder.mkdir()
+    command = [sys.executable, str(CLI), "status", "--run-dir", str(folder)]
+    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 3
+    assert "?[2J?]0;gone??" in done.stderr
+    assert not {"\x1b", "\x07", "\u202e"} & {*done.stderr}
+
+
+def test_an_answer_is_harmless_and_its_json_is_exact(capsys: pytest.CaptureFixture[str]) -> None:
+    """Who reads it as JSON gets what there is."""
+    show(({"name": "a\x1b[2J"}, "a\x1b[2J\n\tb"), as_json=False)
+    show(({"name": "a\x1b[2J"}, "a\x1b[2J"), as_json=True)
+    assert capsys.readouterr().out == 'a?[2J\n\tb\n{"name": "a\\u001b[2J"}\n'

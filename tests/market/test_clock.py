@@ -2,11 +2,12 @@
 
 from datetime import UTC, date, datetime
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from market import clock
-from market.clock import NS_PER_MS, NS_PER_SECOND, day_bounds_ns, iso_time, utc_date, utc_datetime
+from market.clock import NS_PER_MS, NS_PER_SECOND, day_bounds_ns, iso_time, moment_text, utc_date, utc_datetime
 
 LAST_NS = 2**63 - 1
 MOMENTS = st.integers(0, LAST_NS)
@@ -56,3 +57,10 @@ def test_reads_both_clocks() -> None:
     before = clock.monotonic_ns()
     assert clock.monotonic_ns() >= before
     assert utc_date(clock.time_ns()).year >= 2024
+
+
+@pytest.mark.parametrize(("days", "text"), [(0, "12:45:29"), (1, "2025-11-30 12:45:29"), (-1, "2025-11-30 12:45:29")])
+def test_moment_of_another_day_has_its_date(days: int, text: str) -> None:
+    """A screen that was left overnight said of yesterday's time that it was that of today."""
+    told_ms = 1_764_506_729_007
+    assert moment_text(told_ms, told_ms + days * 86_400_000) == text

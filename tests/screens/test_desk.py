@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 from rich.console import Console
+from rich.text import Text
 
 from screens.desk import UNBOUNDED, day_lines, desk_screen
+from screens.frame import ansi_lines, narrowed
 from screens.pace import Pace
 
 SIZES = [(40, 12), (40, 24), (80, 20), (80, 24), (120, 40)]
@@ -240,6 +242,27 @@ def test_figures_of_a_day_that_is_not_written_say_of_when_they_are() -> None:
     assert day_lines(status)[0].endswith("+$1.99 unrealized, as of 14:03:02 UTC")
     well = status_with("tracker", figures=figures | {"failing": None})
     assert "as of" not in desk_screen(well, 120, 40).plain + day_lines(well)[0]
+    for state in ("restarting", "silent", "failed", "stopped"):
+        away = status_with("tracker", figures={"read_ms": 1_795_347_582_000, "failing": None}, state=state)
+        assert "1 trade · as of 2026-11-22 11:39:42 UTC" in desk_screen(away, 120, 40).plain
+
+
+def test_what_a_silent_maker_quoted_is_not_told_as_of_now() -> None:
+    """Its orders may have been cancelled by its watchdog since."""
+    assert (
+        "ask 91,566.84 · it is silent: so it said last"
+        in desk_screen(status_with("maker", state="silent"), 120, 40).plain
+    )
+
+
+def test_nothing_of_a_stranger_s_text_is_a_terminal_s_command() -> None:
+    """Names of folders and recordings, and what others answer: it cleared the screen, or turned the line around."""
+    evil = "\x1b[2Jgone\x9b1m\u202e"
+    status = status_with("gateway", state="stopped", why=evil)
+    status |= {"run_dir": f"/srv/{evil}/run", "market": {"venue": evil}}
+    shown = narrowed(desk_screen(status, 120, 40), "utf-8").plain
+    assert shown.count("?[2Jgone?1m?") == 3
+    assert not {*"\x1b\x9b\u202e"} & {*"".join(ansi_lines(narrowed(Text(evil), "utf-8"), 80, 24)).replace("\x1b[K", "")}
 
 
 def test_says_what_of_the_tracker_is_behind_since_when_and_why() -> None:
