@@ -96,6 +96,7 @@ FIGURES: Final = (
     _Figure("tracker", "fees", "day_fees", "Fees of the day."),
     _Figure("tracker", "spread_capture", "day_spread_capture", "What fills of the day earned against the mid."),
     _Figure("tracker", "inventory_pnl", "day_inventory_pnl", "What the mid then did to what was held."),
+    _Figure("tracker", "is_sound", "books_sound", "1 while the day's trades moved just what the account has."),
     _Figure("tracker", "equity", "equity", "What the account is worth, in the quote asset."),
     _Figure("tracker", "writes", "tracker_writes_total", "Daily files written."),
     _Figure("tracker", "failures", "tracker_failures_total", "Readings or writings that failed."),
