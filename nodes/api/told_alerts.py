@@ -2,7 +2,9 @@
 
 import json
 import os
+from collections import deque
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -10,8 +12,8 @@ from desk.alerts.desk_alerts import FILE, read_told
 from market.exact_json import JsonObject
 
 LOG: Final = "alerts.log"
-TAIL_BYTES: Final = 64 << 10  # of the log that are looked at
 LAST_MAX: Final = 50
+_OF_A_FILL: Final = b'"severity": "info"'  # as no text has it: quotes within one are escaped
 _Mark = tuple[int, int, int] | None
 
 
@@ -20,6 +22,7 @@ class ToldAlerts:
 
     def __init__(self, run_dir: Path) -> None:
         self._paths = run_dir / FILE, run_dir / "logs" / LOG
+        self._log = _EndOfLog(self._paths[1])
         self._marks: Sequence[_Mark] = ()
         self._value: JsonObject = {"standing": [], "last": []}
 
@@ -33,10 +36,8 @@ class ToldAlerts:
             if marks != self._marks:
                 told = read_told(self._paths[0]).values()
                 standing = [{"key": each.key, "severity": each.severity, "text": each.text} for each in told]
-                self._value = {"standing": standing, "last": _last(self._paths[1])}
+                self._value = {"standing": standing, "last": self._log.look()}
                 self._marks = marks
-        except FileNotFoundError:
-            self._marks = ()  # the log is just being put aside
         except OSError as error:
             said = _event(f"what the desk has told cannot be read: {error.strerror or error}: {error.filename}")
             if self._value["last"] != [said]:
@@ -59,11 +60,33 @@ def tail_of(path: Path, bytes_max: int, lines_max: int) -> list[str]:
     return [line for line in lines[1 if start else 0 :] if line][-lines_max:]
 
 
-def _last(path: Path) -> list[JsonObject]:
-    if _mark_of(path) is None:
-        return []
-    found = [_event(line) for line in tail_of(path, TAIL_BYTES, TAIL_BYTES)]
-    return [each for each in reversed(found) if each["severity"] != "info"][:LAST_MAX]
+class _EndOfLog:
+    """The last events of a log, fills left out: however many of these came since. It is read on where that ended."""
+
+    def __init__(self, path: Path) -> None:
+        self._paths = path.with_name(f"{path.name}.1"), path  # a long one is put aside, and another one begun
+        self._inode = self._place = 0
+        self._events: deque[JsonObject] = deque(maxlen=LAST_MAX)
+
+    def look(self) -> list[JsonObject]:
+        """Return them, newest first.
+
+        Raises:
+            OSError: if it cannot be read; what is just being put aside is read the next time.
+        """
+        marks = map(_mark_of, self._paths)
+        inodes = [0 if mark is None else mark[0] for mark in marks]
+        for path in self._paths[inodes.index(self._inode) if self._inode in inodes else 0 :]:
+            with suppress(FileNotFoundError), path.open("rb") as file:
+                found = os.fstat(file.fileno())
+                is_same = found.st_ino == self._inode and found.st_size >= self._place
+                place = self._place if is_same else 0
+                file.seek(place)
+                whole, end, _ = file.read().rpartition(b"\n")  # the rest of a line that is being written comes later
+                self._inode, self._place = found.st_ino, place + len(whole) + len(end)
+                lines = (line for line in whole.split(b"\n") if line and _OF_A_FILL not in line)
+                self._events.extend(_event(line.decode(errors="replace")) for line in lines)
+        return [*reversed(self._events)]
 
 
 def _event(line: str) -> JsonObject:

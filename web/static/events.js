@@ -1,11 +1,11 @@
 // Alerts that stand, what was told of late, and the nodes' logs.
+import { moment } from "./numbers.js";
 import { drawRows, element, setClass, setText } from "./rows.js";
 
 const LOGS_MS = 2000;
 
 export function drawEvents(line) {
-  const told = line.values.alerts;
-  if (!told) return;
+  const told = line.values.alerts ?? { standing: [], last: [] };
   const list = element("standing-alerts");
   while (list.children.length > told.standing.length) list.lastChild.remove();
   told.standing.forEach(({ severity, text }, at) => {
@@ -13,13 +13,12 @@ export function drawEvents(line) {
     setText(row, `${severity}: ${text}`);
     setClass(row, severity);
   });
-  const today = new Date(line.now).toISOString().slice(0, 10);
   const rows = told.last.map(({ time, state, severity, text }) => {
-    const when = time === null ? "–" : time.startsWith(today) ? time.slice(11, 19) : time.slice(0, 19).replace("T", " ");
+    const when = time === null ? "–" : moment(Date.parse(time), line.now);
     return { cells: [when, text], kind: state === "ends" ? "over" : severity };
   });
   drawRows(element("events").querySelector("tbody"), rows);
-  element("report-today").href = `/reports/${today}`;
+  element("report-today").href = `/reports/${new Date(line.now).toISOString().slice(0, 10)}`;
 }
 
 // The last lines of a node's log, for as long as the dialog is open.
@@ -46,9 +45,11 @@ export class Logs {
       const answer = await response.json();
       if (!response.ok) throw new Error(answer.error);
       if (!this.dialog.open || node !== this.select.value) return;
-      if (!this.select.options.length) {
-        answer.logs.forEach((name) => this.select.add(new Option(name, name, false, name === "maker")));
-        if (answer.logs.length) return void this.look(true);
+      const isBegun = this.select.options.length > 0, known = [...this.select.options].map((each) => each.value);
+      if (known.join() !== answer.logs.join()) {
+        const chosen = answer.logs.includes(node) ? node : answer.logs.includes("maker") ? "maker" : answer.logs[0];
+        this.select.replaceChildren(...answer.logs.map((name) => new Option(name, name, false, name === chosen)));
+        if (!isBegun && answer.logs.length) return void this.look(true);
       }
       const isAtEnd = isOther || pane.scrollTop + pane.clientHeight >= pane.scrollHeight - 4;
       setText(pane, answer.lines.join("\n"));

@@ -47,6 +47,11 @@ export function percent(share) {
 }
 
 export const clock = (ms) => new Date(ms).toISOString().slice(11, 19);
+// The same of a moment that may be of another day than now is.
+export function moment(ms, now) {
+  const [text, today] = [ms, now].map((each) => new Date(each).toISOString());
+  return text.slice(0, 10) === today.slice(0, 10) ? text.slice(11, 19) : text.slice(0, 19).replace("T", " ");
+}
 export const clockMs = (ms) => new Date(ms).toISOString().slice(11, 23);
 
 export function age(ms) {

@@ -4,9 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-import pytest
-
-from nodes.api import told_alerts
+from desk.outlet import put_log_aside
 from nodes.api.told_alerts import LAST_MAX, ToldAlerts, tail_of
 
 
@@ -60,19 +58,45 @@ def test_a_log_that_cannot_be_read_is_said_and_ends_nothing(tmp_path: Path) -> N
     assert _texts(alerts.look()) == ["told 1"]
 
 
-def test_a_log_that_is_being_put_aside_is_read_the_next_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Between the look at it and the reading of it the desk begins another one."""
+def test_fills_push_nothing_out_of_sight(tmp_path: Path) -> None:
+    """After some hundred of them the page said that nothing was told since the log began."""
     (tmp_path / "logs").mkdir()
-    (tmp_path / "logs" / "alerts.log").write_text(_line(1))
+    log = tmp_path / "logs" / "alerts.log"
+    fills = "".join(_line(number, "info", "happens") for number in range(2_000))
+    log.write_text(_line(1, "critical") + fills)
     alerts = ToldAlerts(tmp_path)
-    with monkeypatch.context() as patched:
-        patched.setattr(told_alerts, "tail_of", _gone)
-        assert alerts.look() == {"standing": [], "last": []}
     assert _texts(alerts.look()) == ["told 1"]
+    with log.open("a") as file:
+        file.write(fills + _line(2))
+    assert _texts(alerts.look()) == ["told 2", "told 1"]
+    assert _texts(ToldAlerts(tmp_path).look()) == ["told 2", "told 1"], "an api that starts again"
 
 
-def _gone(*_: Any) -> list[str]:
-    raise FileNotFoundError(2, "No such file or directory")
+def test_a_log_that_is_put_aside_is_read_to_its_end(tmp_path: Path) -> None:
+    """Also what came to it since the last look; and between two looks there may be none at all."""
+    (tmp_path / "logs").mkdir()
+    log = tmp_path / "logs" / "alerts.log"
+    log.write_text(_line(1))
+    alerts = ToldAlerts(tmp_path)
+    assert _texts(alerts.look()) == ["told 1"]
+    with log.open("a") as file:
+        file.write(_line(2))
+    put_log_aside(log)
+    assert _texts(alerts.look())[-1] == "told 1"
+    log.write_text(_line(3))
+    assert _texts(alerts.look()) == ["told 3", "told 2", "told 1"]
+
+
+def test_a_line_that_is_being_written_is_told_once_it_is_whole(tmp_path: Path) -> None:
+    """Its half would be told as something that is no alert."""
+    (tmp_path / "logs").mkdir()
+    log, line = tmp_path / "logs" / "alerts.log", _line(2)
+    log.write_text(_line(1) + line[:20])
+    alerts = ToldAlerts(tmp_path)
+    assert _texts(alerts.look()) == ["told 1"]
+    with log.open("a") as file:
+        file.write(line[20:])
+    assert _texts(alerts.look()) == ["told 2", "told 1"]
 
 
 def test_a_tail_has_whole_lines_alone(tmp_path: Path) -> None:
