@@ -28,7 +28,7 @@ from nodes.http import HttpApp
 from paper.http_bounds import ERROR_FORMAT
 
 TOKEN_HEADER: Final = "X-Desk-Token"  # noqa: S105 - the name of a header
-OUTPUT_FILE: Final = "dashboard-command.txt"  # what the last command has said
+HALT: Final = "halt"  # waits for no other command: one may trade for minutes, or ask a venue that does not answer
 LOOK_S: Final = 0.1
 LINES_MAX: Final = 200
 LINE_CHARACTERS_MAX: Final = 400
@@ -44,7 +44,7 @@ def run_command(run_dir: Path) -> Run:
     """
 
     def run(words: Sequence[str], tell: Tell) -> int:
-        path = run_dir / "logs" / OUTPUT_FILE
+        path = run_dir / "logs" / f"dashboard-{HALT if words[0] == HALT else 'command'}.txt"
         path.parent.mkdir(mode=0o700, exist_ok=True)
         environment = {name: value for name, value in os.environ.items() if name != LOG_FILE}
         with path.open("w+b") as output, path.open(encoding="utf-8", errors="replace") as said:
@@ -63,6 +63,8 @@ def run_command(run_dir: Path) -> Run:
                 for line in lines:
                     tell(line)
                 if code is not None:
+                    if rest:
+                        tell(rest)
                     return code
                 time.sleep(LOOK_S)
 
@@ -70,7 +72,7 @@ def run_command(run_dir: Path) -> Run:
 
 
 class DeskCommands:
-    """The commands, one at a time; what the last one says is for everybody who looks.
+    """The commands, one at a time but for a halt; what the last one says is for everybody who looks.
 
     Args:
         token: what every command must carry; None: nobody may give one, for `why_not`.
@@ -93,7 +95,7 @@ class DeskCommands:
         self._run = run
         self._log = log
         self._number = 0
-        self._is_running = False
+        self._running: dict[int, JsonObject] = {}  # by number: what each has said that is not done, and the last one
         self.told: JsonObject | None = None
 
     def add_to(self, app: HttpApp) -> None:
@@ -116,7 +118,8 @@ class DeskCommands:
             if symbol not in self._symbols:
                 raise BadRequest(f"there is no symbol {symbol[:20]!r}")
             words = calls[name](symbol, document)
-            if self._is_running:
+            running = [each["name"] for each in self._running.values() if each["exit_code"] is None]
+            if running and (name != HALT or HALT in running):
                 raise SanicException("another command is not done yet", status_code=409)
             self._begin(name, words)
             return json({"number": self._number}, status=202)
@@ -139,11 +142,10 @@ class DeskCommands:
         loop = asyncio.get_running_loop()
 
         def show(exit_code: int | None) -> None:
-            self.told = {**head, "lines": lines[-LINES_MAX:], "exit_code": exit_code}
+            self._show({**head, "lines": lines[-LINES_MAX:], "exit_code": exit_code})
 
         def done(code: int) -> None:
             show(code)
-            self._is_running = False
             self._log("a command of the dashboard is done", words=" ".join(words), exit_code=code)
 
         def soon(action: Callable[..., None], *values: int | None) -> None:
@@ -163,9 +165,15 @@ class DeskCommands:
             finally:
                 soon(done, code)
 
-        self._is_running = True
+        self._running = {number: each for number, each in self._running.items() if each["exit_code"] is None}
         show(None)
         threading.Thread(target=carry_out, name="command", daemon=True).start()
+
+    def _show(self, document: JsonObject) -> None:
+        """Tell what a command has said; `before` is another one that was not done when the last one was given."""
+        self._running[document["number"]] = document
+        *before, last = (self._running[number] for number in sorted(self._running))
+        self.told = {**last, "before": before[-1] if before else None}
 
 
 def _halt(symbol: str, document: Mapping[str, Any]) -> list[str]:

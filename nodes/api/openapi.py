@@ -44,7 +44,7 @@ _COMMAND: Final = {
     202: ("it is carried out; its lines and its exit code come on the live line, by `number`", _JSON),
     400: ("what is not understood", _JSON),
     403: ("the token is missing or wrong", _JSON),
-    409: ("another command is not done yet", _JSON),
+    409: ("another command is not done yet; a halt waits for another halt alone", _JSON),
 }
 _TOKEN: Final = _Parameter(
     "X-Desk-Token", "what `python cli.py token` tells", {"type": "string"}, place="header", is_required=True

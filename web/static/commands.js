@@ -1,5 +1,5 @@
 // Halt, resume, flatten: with the desk's token, and what the command says as it goes on.
-import { clock } from "./numbers.js";
+import { clock, moment } from "./numbers.js";
 import { element, setText } from "./rows.js";
 
 const KINDS = {
@@ -7,6 +7,8 @@ const KINDS = {
   resume: ["Resume", "New orders are taken again, and a maker that has withdrawn quotes again."],
   flatten: ["Flatten", "The maker is stopped, its orders are cancelled, and what is held is traded in slices. It quotes again after: python cli.py start maker."],
 };
+
+const LOST = "what became of it is not known here: the api was started again";
 
 export class Commands {
   constructor(symbol) {
@@ -26,13 +28,13 @@ export class Commands {
     element("command-close").addEventListener("click", () => this.dialog.close());
     element("command-typed").addEventListener("input", () => this.allow());
     element("command-token").addEventListener("change", () => this.takeToken());
-    this.dialog.addEventListener("close", () => (this.kind = null));
+    this.dialog.addEventListener("close", () => (this.kind = this.asked = null));
   }
 
   ask(kind) {
     if (this.dialog.open) return;
     this.kind = kind;
-    this.wanted = null;
+    this.wanted = this.asked = null;
     const [word, what] = KINDS[kind];
     setText(element("command-title"), `${word} ${this.symbol}`);
     setText(element("command-what"), what);
@@ -71,6 +73,7 @@ export class Commands {
   }
 
   async post(name, more) {
+    const asked = (this.asked = {}); // an answer that comes when another question stands there is not shown
     setText(element("command-error"), "");
     setText(element("command-state"), "asking ...");
     this.wanted = null;
@@ -83,12 +86,14 @@ export class Commands {
         body: JSON.stringify({ symbol: this.symbol, ...more }),
       });
       const answer = await response.json();
+      if (asked !== this.asked) return;
       if (!response.ok) throw new Error(answer.error);
       sessionStorage.setItem("token", this.token);
       element("command-token-row").hidden = true;
       this.wanted = answer.number;
-      if (this.told) this.draw(this.told);
+      if (this.told) this.drawDialog(this.told);
     } catch (error) {
+      if (asked !== this.asked) return;
       const text = error instanceof TypeError ? "the api does not answer" : error.message;
       setText(element("command-error"), text);
       setText(element("command-state"), "");
@@ -101,18 +106,36 @@ export class Commands {
     }
   }
 
-  // What the last command says, whoever gave it.
-  draw(told) {
+  // What the last command says, whoever gave it, and the one before it that a halt has not waited for.
+  draw(told, now) {
+    const before = this.told;
     this.told = told;
-    const isDone = told.exit_code !== null;
-    const state = isDone ? (told.exit_code ? `failed, exit code ${told.exit_code}` : "done") : "is carried out ...";
-    setText(element("last-command"), `${clock(told.began_ms)} ${told.words.join(" ")}: ${state}`);
-    if (!this.dialog.open || told.number !== this.wanted) return;
+    const line = (each, state) => `${moment(each.began_ms, now)} ${each.words.join(" ")}: ${state}`;
+    if (told) {
+      setText(element("last-command"), [told, told.before].filter(Boolean).map((each) => line(each, stateOf(each))).join("; "));
+      this.drawDialog(told);
+    } else if (before) {
+      const states = [before, before.before].filter(Boolean).map((each) => line(each, each.exit_code === null ? LOST : stateOf(each)));
+      setText(element("last-command"), states.join("; "));
+      if (this.wanted) setText(element("command-state"), LOST);
+      this.wanted = null;
+    }
+  }
+
+  drawDialog(last) {
+    const told = [last, last.before].find((each) => each?.number === this.wanted);
+    if (!this.dialog.open || !told) return;
+    const isDone = told.exit_code !== null, state = stateOf(told);
     setText(element("command-lines"), [...told.lines, isDone && told.exit_code ? state : ""].filter(Boolean).join("\n"));
     if (told.name === "preview") this.isPreviewed = told.exit_code === 0;
     else if (isDone) element("command-lines").focus();
     this.allow();
     element("command-give").disabled ||= !isDone;
-    setText(element("command-state"), told.name === "preview" && isDone ? "this is what it would do now" : state);
+    setText(element("command-state"), told.name === "preview" && isDone ? `this is what it would do now, at ${clock(told.began_ms)}` : state);
   }
+}
+
+function stateOf(told) {
+  if (told.exit_code === null) return "is carried out ...";
+  return told.exit_code ? `failed, exit code ${told.exit_code}` : "done";
 }

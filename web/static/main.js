@@ -40,7 +40,7 @@ const PARTS = [
   [["markouts"], () => drawMarkouts(line)],
   [["latencies"], () => drawLatencies(line)],
   [["alerts"], () => drawEvents(line)],
-  [["command"], () => line.values.command && commands.draw(line.values.command)],
+  [["command"], () => commands.draw(line.values.command, line.now)],
 ];
 
 function draw() {

@@ -10,6 +10,7 @@ import pytest
 from desk.command_token import TOKEN_FILE, load_or_make_token, load_token
 from market.private_file import PrivateFileError
 from nodes.api.commands import TOKEN_HEADER, DeskCommands, run_command
+from tests.desk.desk_process import until
 from tests.nodes.api.served import BTC, ETH, TOKEN, Answer, Api
 
 KINDS = ("halt", "resume", "preview", "flatten")
@@ -105,6 +106,36 @@ def test_one_at_a_time_and_a_failure_is_told(served: Api) -> None:
     told = _outcome(served, first.document["number"])
     assert (told["exit_code"], told["lines"][-1]) == (1, "the command cannot be run: no such program")
     assert _give(served, "halt", {"symbol": BTC.symbol}).status == 202
+
+
+def test_a_halt_waits_for_no_other_command(served: Api) -> None:
+    """A flatten may trade for minutes, a preview ask a venue that hangs; both are told until they are done."""
+    of = {"symbol": BTC.symbol}
+    first = until("no other is at work", lambda: _give(served, "resume", of).document.get("number"), 20)
+    _outcome(served, first)
+    served.may_end.clear()
+    other, halt = (_give(served, kind, of).document["number"] for kind in ("preview", "halt"))
+    assert [_give(served, kind, of).status for kind in ("halt", "resume", "preview")] == [409] * 3
+    served.may_end.set()
+
+    def both() -> list[tuple[int, int | None]]:
+        told = served.commands.told
+        assert told is not None
+        return [(each["number"], each["exit_code"]) for each in (told, told["before"])]
+
+    until("both are told to be done", lambda: both() == [(halt, 0), (other, 0)], 20)
+    last = _give(served, "resume", {"symbol": BTC.symbol}).document["number"]
+    assert _outcome(served, last)["before"] is None
+
+
+def test_the_last_line_is_told_without_an_end_of_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a program says with its last breath."""
+    program = tmp_path / "program.py"
+    program.write_text("import sys\nprint('first')\nsys.stdout.write('last')\n")
+    monkeypatch.setattr("nodes.api.commands.CLI_FILE", program)
+    lines: list[str] = []
+    assert run_command(tmp_path)(["halt"], lines.append) == 0
+    assert lines == ["first", "last"]
 
 
 def test_a_command_runs_in_the_desk_s_folder_and_its_lines_are_told(tmp_path: Path) -> None:
