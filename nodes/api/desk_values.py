@@ -21,12 +21,12 @@ _SHOWN: Final[Mapping[str, tuple[str, ...]]] = {
     "tracker": ("trades", "writes", "failures"),
 }
 _OF_THE_DAY: Final = (
-    *("pnl", "unrealized", "marked_pnl", "spread_capture", "inventory_pnl", "fees"),
-    *("trades", "buys", "sells", "equity", "equity_asset", "equity_assets", "read_ms", "failing"),
+    *("pnl", "unrealized", "marked_pnl", "spread_capture", "inventory_pnl", "fees", "position"),
+    *("trades", "buys", "sells", "equity", "equity_asset", "equity_assets", "read_ms"),
 )
 _OF_THE_MAKER: Final = (
     *("position", "neutral", "presence", "presence_minute", "presence_minutes"),
-    *("picked_off", "last_decision"),
+    "picked_off",
 )
 
 
@@ -57,13 +57,18 @@ def quoting_value(status: Status) -> JsonObject:
 
 
 def money_value(status: Status) -> JsonObject:
-    """Return position and result of the day: live from the maker, its parts from the tracker's last reading."""
-    maker, tracker = (_figures(status, kind) for kind in ("maker", "tracker"))
+    """Return position and result of the day: live from the maker, its parts from the tracker's last reading.
+
+    What a maker has said that is not ready any more is of before: others may have traded its position since. A reading
+    has its time, and a decision, too.
+    """
+    maker, tracker = _live_figures(status, "maker"), _figures(status, "tracker")
     lost = maker.get("lost_today")
+    last = _figures(status, "maker").get("last_decision")
     return {
         "gained": None if lost is None else str(-Decimal(lost)),
-        "maker": {name: maker.get(name) for name in _OF_THE_MAKER},
-        "day": {name: tracker.get(name) for name in _OF_THE_DAY} if tracker else None,
+        "maker": {name: maker.get(name) for name in _OF_THE_MAKER} | {"last_decision": last},
+        "day": {name: tracker.get(name) for name in _OF_THE_DAY} if "trades" in tracker else None,
     }
 
 
@@ -74,7 +79,7 @@ def markouts_value(status: Status) -> list[JsonObject]:
 
 def risk_value(status: Status) -> JsonObject:
     """Return what is halted or withdrawn, and how near to its limits the maker is."""
-    maker = _figures(status, "maker")
+    maker = _live_figures(status, "maker")
     names = "lost_today", "loss_max", "below_peak", "drawdown_max", "position_use"
     return {"halted": status["halted"], "withdrawn": status["withdrawn"], **{name: maker.get(name) for name in names}}
 
@@ -82,3 +87,9 @@ def risk_value(status: Status) -> JsonObject:
 def _figures(status: Status, kind: str) -> Mapping[str, Any]:
     row = row_of(status, kind)
     return {} if row is None else row["figures"]
+
+
+def _live_figures(status: Status, kind: str) -> Mapping[str, Any]:
+    """Return the figures of a node that is there to say them now."""
+    row = row_of(status, kind)
+    return row["figures"] if row is not None and row["state"] == "ready" else {}

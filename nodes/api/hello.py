@@ -5,6 +5,7 @@ from decimal import Decimal
 from desk.settings import Settings
 from market.exact_json import dumps
 from market.instrument import Instrument
+from web.assets import load_assets
 
 
 def hello_text(settings: Settings, instrument: Instrument) -> str:
@@ -18,7 +19,9 @@ def hello_text(settings: Settings, instrument: Instrument) -> str:
                 "tick": _units(instrument.tick_size),
                 "lot": _units(instrument.lot_size),
                 "quoted": settings.symbol,
+                "result_asset": settings.instrument.quote,
                 "venue": settings.venue.name,
+                "page": load_assets().digest,
             }
         }
     )

@@ -47,6 +47,7 @@ class LiveBars:
     def __init__(self) -> None:
         self._bars: dict[int, Bar] = {}
         self._last_id = 0
+        self._second = 0  # of the last look; an engine on another machine may be ahead of it
 
     def look(
         self,
@@ -71,7 +72,11 @@ class LiveBars:
         fresh = (
             [] if newest is None else [*takewhile(lambda trade: trade.trade_id > known, chain([newest], newest_first))]
         )
-        now = self._bar(now_ns // NS_PER_SECOND)
+        second, before = now_ns // NS_PER_SECOND, self._second
+        self._second = second
+        if second < before:  # the clock was set back: what is later has not been yet
+            self._bars = {each: bar for each, bar in self._bars.items() if each <= second}
+        now = self._bar(second)
         now.mid_ticks_x2, now.own = mid_ticks_x2, own
         changed = {now.second: now}
         for trade in reversed(fresh):
@@ -81,6 +86,9 @@ class LiveBars:
         if fresh:
             self._last_id = fresh[0].trade_id
         return sorted(changed.values(), key=lambda bar: bar.second)
+
+    def __contains__(self, second: int) -> bool:
+        return second in self._bars
 
     def _bar(self, second: int) -> Bar:
         if (bar := self._bars.get(second)) is None:

@@ -22,6 +22,7 @@ from nodes.api.sources import (
     journal_value,
     sources_of_desk,
     sources_value,
+    troubles_value,
 )
 from nodes.api.stamped import StampedRows
 
@@ -29,6 +30,7 @@ DEPTH: Final = 15  # levels a side
 TRADES_MAX: Final = 40  # that a message tells: of more the newest, and the numbers say how many are left out
 FILLS_MAX: Final = 200
 OWN_MAX: Final = 40
+CLOCK_MS: Final = 1_000  # a jump of so much is a clock that was set
 AGES_NS: Final = NS_PER_SECOND  # from one telling of the ages to the next, and so the longest silence of the line
 
 
@@ -64,6 +66,7 @@ class LiveSymbol:
         self._values = StampedRows[str]()
         self._bars = LiveBars()
         self._since_ms: dict[int, int] = {}  # our orders, by when they were first seen
+        self._clocks_ns = 0  # by which the time of the day is ahead of the monotonic one
         self._ages_ns = 0
         self._status: Status | None = None
         self._alerts: JsonObject | None = None
@@ -82,6 +85,7 @@ class LiveSymbol:
         self.version += 1
         self._messages.clear()
         self._time_ms = time_ns // NS_PER_MS
+        self._follow_clock(time_ns - now_ns)
         own = self._own_orders()
         self._take_book(own)
         bests = self._take_quotes(own, desk.status)
@@ -89,6 +93,9 @@ class LiveSymbol:
         replica = self._subscriber.replicas[Topic.TRADES.of(self._instrument.symbol)]
         for bar in self._bars.look(reversed(replica.trades), time_ns, *bests):
             self._bars_rows.put(bar.second, bar.text, self.version)
+        for second in self._bars_rows.known():
+            if second * NS_PER_SECOND > time_ns and second not in self._bars:
+                self._bars_rows.drop(second, f"[{second}]", self.version)
         if desk.status is not None and desk.status is not self._status:
             self._take_status(desk.status)
             self._put("latencies", _plain_json(desk.latencies))
@@ -98,6 +105,13 @@ class LiveSymbol:
             self._alerts = desk.alerts
             self._put("alerts", _plain_json(desk.alerts))
         self._take_sources(now_ns, time_ns, desk)
+
+    def _follow_clock(self, clocks_ns: int) -> None:
+        """Move along with a clock that was set: what stands is as old as before."""
+        moved_ms = (clocks_ns - self._clocks_ns) // NS_PER_MS
+        self._clocks_ns = clocks_ns
+        if abs(moved_ms) >= CLOCK_MS:
+            self._since_ms = {order_id: since_ms + moved_ms for order_id, since_ms in self._since_ms.items()}
 
     def message(self, seen: int) -> str | None:
         """Return what has changed since the version `seen`, 0 for all; None if nothing has."""
@@ -219,13 +233,12 @@ class LiveSymbol:
         if maker is None or status["symbol"] != self._instrument.symbol:
             return
         for fill in maker["figures"].get("recent_fills", ()):
-            key = f"{maker['pid']}-{fill['number']}"
+            key = f"{maker['pid']}-{fill['number']}-{fill['time_ms']}"  # a pid may come again, in a container soon
             self._fills.put(key, _plain_json({"id": key, **fill}), self.version)
 
     def _take_sources(self, now_ns: int, time_ns: int, desk: DeskView) -> None:
         sources = self.sources(now_ns, time_ns, desk)
-        troubles = [[source.name, source.trouble] for source in sources if source.trouble]
-        self._put("troubles", _plain_json(troubles))
+        self._put("troubles", _plain_json(troubles_value(sources, desk.status, self._engine)))
         if now_ns - self._ages_ns >= AGES_NS:
             self._ages_ns = now_ns
             replica = self._subscriber.replicas[self._topics[0]]

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
+from desk.alerts.watch import conditions
 from market.clock import NS_PER_MS, NS_PER_SECOND
 from market.exact_json import JsonObject
 from market.words import state_text
@@ -13,6 +14,8 @@ READING_NS: Final = 3 * NS_PER_SECOND  # that a tracker may be late with its nex
 ASKED_NS: Final = 20 * NS_PER_SECOND  # a maker asks for its open orders every 5 s
 BEHIND_MS_MAX: Final = 1_000  # Binance refuses what is signed with a time so far ahead of its own ...
 AHEAD_MS_MAX: Final = 5_000  # ... or so far behind; a trade's way to us is in it
+_AWAY: Final = ("down", "stopped")  # how keys of alerts begin that tell of a node as its source does, if it has one
+_WRONG: Final = ("failing", "identity", "standby")  # ... and of those that no source tells
 _ASKED_AFTER: Final = "tells when the book changes; asked after 3 s of silence"
 
 
@@ -109,6 +112,25 @@ def sources_value(sources: Sequence[Source]) -> JsonObject:
         "limits_ms": {each.name: _ms(each.limit_ns) for each in sources},
         "notes": {each.name: each.note for each in sources if each.note},
     }
+
+
+def troubles_value(sources: Sequence[Source], status: Status | None, engine: str) -> list[list[str]]:
+    """Return what is wrong, each with its source, or with the node that it is of: those that no source tells of, too.
+
+    Args:
+        status: None before the first; of one that is old nothing is told.
+        engine: the node of which the feed tells.
+    """
+    told = [[each.name, each.trouble] for each in sources if each.trouble]
+    troubles = {name for name, _ in told}
+    if status is None or "desk" in troubles:
+        return told
+    named = {engine: {"feed"}, "tracker": {"tracker", "account"}}
+    for each in conditions(status):
+        kind, _, node = each.key.partition(" ")
+        if kind in _WRONG or (kind in _AWAY and not troubles & named.get(node, {node})):
+            told.append([node, each.text])
+    return told
 
 
 def journal_value(status: Status, engine: str) -> JsonObject | None:

@@ -69,13 +69,19 @@ export class Charts {
   }
 
   drawBars(line) {
-    if (this.count > 2 * line.bars.size + SECONDS_MIN) this.drawn = this.count = 0; // the chart keeps all that it was told
-    const bars = [...line.bars.values()].filter((bar) => bar[0] >= this.drawn);
+    const fresh = [...line.fresh].sort((a, b) => a - b).map((second) => line.bars.get(second));
+    line.fresh.clear();
+    // Anew: the chart keeps all that it was told; a second that is no more; one of before that it has not got.
+    const isOdd = fresh.some((bar) => !bar || (bar[0] < this.drawn && !this.known.has(bar[0])));
+    if (isOdd || this.count > 2 * line.bars.size + SECONDS_MIN) this.drawn = this.count = 0;
+    const bars = this.drawn ? fresh : [...line.bars.values()].sort((a, b) => a[0] - b[0]);
     if (!bars.length) return;
+    if (!this.drawn) this.known = new Set();
+    bars.forEach((bar) => this.known.add(bar[0]));
     this.count += bars.filter((bar) => bar[0] > this.drawn).length;
     // A second without a trade is a dash at the last price: the chart goes on, and shows that nothing happened.
     const candle = ([time, ...prices]) => {
-      if (prices[0] !== null) this.last = this.value(prices[3]);
+      if (prices[0] !== null) this.last = time >= this.drawn ? this.value(prices[3]) : this.last;
       else if (this.last === undefined) return { time };
       const [open, high, low, close] = prices[0] === null ? Array(4).fill(this.last) : prices.slice(0, 4).map(this.value);
       return { time, open, high, low, close };
@@ -86,11 +92,12 @@ export class Charts {
       this.quotes.forEach((series, at) => series.setData(bars.map((bar) => quote(bar, 6 + at))));
     } else {
       for (const bar of bars) {
-        this.candles.update(candle(bar));
-        this.quotes.forEach((series, at) => series.update(quote(bar, 6 + at)));
+        const isOlder = bar[0] < this.drawn; // a trade that was told after its second
+        this.candles.update(candle(bar), isOlder);
+        this.quotes.forEach((series, at) => series.update(quote(bar, 6 + at), isOlder));
       }
     }
-    this.drawn = bars.at(-1)[0];
+    this.drawn = Math.max(this.drawn, bars.at(-1)[0]);
   }
 
   drawFills(line) {
@@ -122,7 +129,9 @@ export class Charts {
     const [bid, ask] = [best(line, 0), best(line, 1)];
     const [top, low] = [line.levels(0)[0], line.levels(1)[0]];
     const market = top && low ? ((low[0] - top[0]) * 10000) / (low[0] + top[0]) : null;
-    const row = [line.time / 1000, bid === undefined ? null : -distance(line, 0, bid), ask === undefined ? null : distance(line, 1, ask), market];
+    if (this.near[0].at(-1) > line.time / 1000) this.near.forEach((series) => (series.length = 0)); // the clock was set back
+    const off = [bid, ask].map((ticks, side) => (ticks === undefined ? null : distance(line, side, ticks))); // null, too, without a mid
+    const row = [line.time / 1000, off[0] === null ? null : -off[0], off[1], market];
     this.near.forEach((series, at) => series.push(row[at]));
     while (this.near[0].length > NEAR_POINTS || row[0] - this.near[0][0] > NEAR_S) this.near.forEach((series) => series.shift());
     const now = performance.now();

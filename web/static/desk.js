@@ -5,9 +5,11 @@ import { drawRows, drawTerms, element, setClass, setText } from "./rows.js";
 const GOOD_STATES = ["ready", "stopped"];
 
 export function drawMoney(line) {
-  const money = line.values.money, day = money?.day, quote = line.hello.quote;
+  const money = line.values.money, day = money?.day, quote = line.hello.result_asset;
   const section = element("money");
-  section.querySelector(".empty").hidden = Boolean(day);
+  const missing = section.querySelector(".empty");
+  missing.hidden = Boolean(day);
+  setText(missing, (line.values.nodes ?? []).some((row) => row.kind === "tracker") ? "the tracker has not read the account yet" : "no tracker tells of it");
   if (!day) return drawTerms(section.querySelector("dl"), []);
   const amount = (value) => (value === null || value === undefined ? "–" : decimals(value, 2, true));
   const fees = day.fees === null ? null : -day.fees;
@@ -41,7 +43,11 @@ function bound(name, value, most, unit) {
 export function drawRisk(line) {
   const risk = line.values.risk;
   const standing = element("standing");
-  if (!risk) return setText(standing, "no supervisor has told of it");
+  if (!risk) {
+    setText(standing, "no supervisor has told of it");
+    setClass(standing, "");
+    return element("bounds").replaceChildren();
+  }
   const isHalted = risk.halted.length > 0;
   const text = isHalted
     ? `HALTED: ${risk.halted.join(", ")}. No new orders until somebody resumes.`
@@ -52,8 +58,8 @@ export function drawRisk(line) {
   setClass(standing, isHalted || risk.withdrawn ? "bad" : "good");
   const use = risk.position_use;
   const rows = [
-    bound("lost today", risk.lost_today, risk.loss_max, line.hello.quote),
-    bound("below the peak", risk.below_peak, risk.drawdown_max, line.hello.quote),
+    bound("lost today", risk.lost_today, risk.loss_max, line.hello.result_asset),
+    bound("below the peak", risk.below_peak, risk.drawdown_max, line.hello.result_asset),
     { name: "position", said: use ? `${decimals(100 * use, 0)} % of its limit` : "–", share: Math.min(1, Number(use ?? 0)) },
   ];
   const box = element("bounds");

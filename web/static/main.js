@@ -14,7 +14,7 @@ import { drawStrip } from "./strip.js";
 const LOOK_MS = 250;
 const { symbol, missing } = document.querySelector("main").dataset;
 const changed = new Set();
-let price, qty, half, past, isAwaited = false;
+let price, qty, half, past, day, isAwaited = false;
 
 const charts = new Charts(missing);
 const commands = new Commands(symbol);
@@ -68,6 +68,8 @@ function look() {
   drawStrip(line, price, half);
   drawMoneyAge(line);
   setText(element("clock").firstChild, line.heard ? clock(line.now) : "");
+  const date = new Date(line.now).toISOString().slice(0, 10);
+  if (day !== (day = date)) [drawEvents, drawFills, drawWhy].forEach((draw) => draw(line)); // what is of today
 }
 
 setInterval(() => {

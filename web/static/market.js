@@ -1,9 +1,9 @@
 // The book as a ladder, our orders in it, our fills, and everybody's trades.
-import { age, clock, clockMs, decimals } from "./numbers.js";
+import { age, clockMs, decimals, moment } from "./numbers.js";
 import { drawRows, drawTerms, element, setText } from "./rows.js";
 import { distance } from "./strip.js";
 
-const TRADES = 60, FILLS = 60, FAR = 4, LEVELS = 12, WORDS = [["▲ buy", "buy"], ["▼ sell", "sell"]];
+const TRADES = 60, FILLS = 60, ORDERS = 12, FAR = 4, LEVELS = 12, WORDS = [["▲ buy", "buy"], ["▼ sell", "sell"]];
 
 // Our prices of a side that are farther away than the levels that are told, best first: [price, our lots].
 function far(line, side, levels) {
@@ -38,14 +38,16 @@ export function drawLadder(line, price, qty, half) {
 
 export function drawOrders(line, price, qty) {
   const quotes = line.values.quotes;
-  const rows = (quotes?.own ?? []).map(([side, ticks, lots, ahead, before, since]) => {
+  const away = ([side, ticks]) => Math.abs(distance(line, side, ticks) ?? 0);
+  const nearest = [...(quotes?.own ?? [])].sort((a, b) => away(a) - away(b)).slice(0, ORDERS);
+  const rows = nearest.sort((a, b) => a[0] - b[0]).map(([side, ticks, lots, ahead, before, since]) => {
     const queue = before ? `${qty(ahead)} in ${before}` : "first";
     const bps = distance(line, side, ticks);
     const cells = [WORDS[side][0], price(ticks), qty(lots), queue, bps === null ? "–" : decimals(bps, 1), age(line.now - since)];
     return { cells, kind: WORDS[side][1] };
   });
-  drawRows(element("orders").querySelector("tbody"), rows.slice(0, 12));
-  setText(element("orders-count"), quotes && quotes.count > 12 ? `the nearest 12 of ${quotes.count}` : "");
+  drawRows(element("orders").querySelector("tbody"), rows);
+  setText(element("orders-count"), quotes && quotes.count > rows.length ? `the nearest ${rows.length} of ${quotes.count}` : "");
 }
 
 export function drawWhy(line) {
@@ -57,7 +59,7 @@ export function drawWhy(line) {
   ]);
   if (isHere && last) {
     const side = { BUY: " bid", SELL: " ask" }[last.side] ?? "";
-    terms.push(["last decision", `${last.time.slice(11, 19)} ${last.action}${side}, ${last.rule}: ${last.why}`]);
+    terms.push(["last decision", `${moment(Date.parse(last.time), line.now)} ${last.action}${side}, ${last.rule}: ${last.why}`]);
   }
   drawTerms(element("why"), terms);
 }
@@ -66,7 +68,7 @@ export function drawFills(line) {
   const places = [line.hello.tick[1], line.hello.lot[1]];
   const fills = [...line.fills.values()].slice(-FILLS).reverse();
   const rows = fills.map((fill) => ({
-    cells: [clock(fill.time_ms), WORDS[fill.side === "BUY" ? 0 : 1][0] + (fill.is_picked_off ? ", picked off" : ""), decimals(fill.price, places[0]), decimals(fill.qty, places[1])],
+    cells: [moment(fill.time_ms, line.now), WORDS[fill.side === "BUY" ? 0 : 1][0] + (fill.is_picked_off ? ", picked off" : ""), decimals(fill.price, places[0]), decimals(fill.qty, places[1])],
     kind: WORDS[fill.side === "BUY" ? 0 : 1][1],
   }));
   drawRows(element("fills").querySelector("tbody"), rows);

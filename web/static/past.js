@@ -10,6 +10,7 @@ export class Past {
     this.line = line;
     this.wanted = null; // the time that is asked for, as text; null: the present
     this.told = null;
+    this.why = ""; // the present is shown again: no moment of the past could be
     element("past-form").addEventListener("submit", (event) => {
       event.preventDefault();
       const text = element("past-time").value.trim();
@@ -51,7 +52,8 @@ export class Past {
     }
     clearTimeout(this.next);
     this.wanted = text;
-    setText(element("past-error"), "");
+    setText(element("past-error"), this.why);
+    this.why = "";
     if (text === null) {
       this.told = null;
       this.show(false);
@@ -84,9 +86,13 @@ export class Past {
       why = error instanceof TypeError ? "the api does not answer" : error.message;
     }
     if (text !== this.wanted) return;
-    if (this.told) this.draw(); // what stands stays, and is called what it is
-    else this.leave();
-    setText(element("past-error"), why);
+    if (this.told) {
+      this.draw(); // what stands stays, and is called what it is
+      setText(element("past-error"), why);
+    } else {
+      this.why = why;
+      this.leave();
+    }
   }
 
   show(isPast) {

@@ -61,16 +61,33 @@ function distances(line, half) {
 
 function position(line) {
   const money = line.values.money, risk = line.values.risk;
-  const held = money?.maker?.position ?? null;
+  const told = money?.maker?.position ?? null;
+  const held = told ?? money?.day?.position ?? null; // of a maker that is away: what its trades have left open
   const use = risk?.position_use;
   const twice = line.values.quotes?.mid_x2;
   const [units, places] = line.hello.tick;
   const worth = held && twice ? Number(held) * ((twice / 2) * units) / 10 ** places : null;
   const text = held === null ? "–" : Number(held) ? `${exact(held, true)} ${line.hello.base}` : "flat";
   const isHere = line.values.quoting?.symbol === line.hello.symbol;
-  if (!isHere) return answer("position", "–", "no maker of this pair", "none");
+  if (!isHere) return answer("position", "–", line.values.quoting ? "no maker of this pair" : "no supervisor has told of it", "none");
   const limit = use ? `${decimals(100 * use, 0)} % of its limit` : "";
-  answer("position", text, [worth === null ? "" : `worth ${decimals(worth, 2, true)} ${line.hello.quote}`, limit].filter(Boolean).join(" · "), use >= 0.8 ? "warn" : "none");
+  const by = told === null && held !== null ? `by the books, ${readAgo(line)}` : "";
+  const more = [worth === null ? "" : `worth ${decimals(worth, 2, true)} ${line.hello.quote}`, limit, by].filter(Boolean);
+  answer("position", text, more.join(" · ") || "the maker does not tell", use >= 0.8 ? "warn" : "none");
+}
+
+function readAgo(line) {
+  return `read ${age(line.now - line.values.money.day.read_ms)} ago`;
+}
+
+// What the result is made of, and of what it is where that is not this pair, live.
+function whyResult(line, day, told, why) {
+  const of = line.values.quoting?.symbol ?? line.hello.symbol;
+  const made = told.some(([word]) => word === "spread")
+    ? why.join(" · ")
+    : !day ? "the account was not read" : day.trades ? "not known what it is made of" : "nothing has traded yet today";
+  const by = day && line.values.money.gained === null ? readAgo(line) : "";
+  return [of === line.hello.symbol ? "" : `of ${of}`, made, by].filter(Boolean).join(" · ");
 }
 
 function result(line) {
@@ -79,10 +96,9 @@ function result(line) {
   const total = money.gained ?? day?.marked_pnl ?? null;
   const parts = day ? [["spread", "spread_capture"], ["inventory", "inventory_pnl"], ["fees", "fees"]] : [];
   const told = parts.filter(([, name]) => day[name] !== null);
-  const isKnown = told.some(([word]) => word === "spread");
   const why = told.map(([word, name]) => `${word} ${decimals(name === "fees" ? -day[name] : day[name], 2, true)}`);
   const kind = total === null || Math.abs(total) < 0.005 ? "none" : total > 0 ? "good" : "bad";
-  answer("result", total === null ? "–" : `${decimals(total, 2, true)} ${line.hello.quote}`, isKnown ? why.join(" · ") : "nothing has traded yet today", kind);
+  answer("result", total === null ? "–" : `${decimals(total, 2, true)} ${line.hello.result_asset}`, whyResult(line, day, told, why), kind);
 }
 
 function health(line) {
@@ -91,10 +107,9 @@ function health(line) {
   const risk = line.values.risk;
   if (risk?.halted?.length) troubles.push(`halted: ${risk.halted.join(", ")}`);
   if (risk?.withdrawn) troubles.push(`withdrawn: ${risk.withdrawn.stage}, ${risk.withdrawn.why}`);
-  const failing = line.values.money?.day?.failing;
-  if (failing) troubles.push(`the daily file is behind: ${failing.why}`);
   if (state === "stale" || state === "connecting" || state === "refused") {
-    return answer("health", state === "stale" ? "Stale" : "No line", (troubles.length ? troubles : [line.state[1]]).slice(0, 3).join(" · "), "bad");
+    const why = [...new Set([line.state[1].replace("STALE: ", ""), ...troubles])];
+    return answer("health", state === "stale" ? "Stale" : "No line", why.slice(0, 3).join(" · "), "bad");
   }
   const nodes = line.values.nodes ?? [];
   const well = nodes.length ? `${nodes.length} nodes ready, all sources fresh` : "all sources fresh";

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from bus.feed import FeedFrame, Topic
 from bus.subscriber import FeedSubscriber
+from desk.settings import load_settings
 from market.clock import monotonic_ns
 from market.codes import Side
 from market.feed_messages import BestPrices, BookOrder, BookTrade, FeedMessage
@@ -18,6 +19,7 @@ from nodes.api.asked import Made
 from nodes.api.asked_routes import AskedRoutes
 from nodes.api.book_views import BookViews, RenderedBook
 from nodes.api.commands import DeskCommands
+from nodes.api.hello import hello_text
 from nodes.api.live_line import LiveLine
 from nodes.api.live_state import LiveSymbol
 from nodes.api.metrics_route import add_metrics
@@ -63,7 +65,8 @@ class Api:
         self.states = {
             each.symbol: LiveSymbol(self.subscriber, each, "engine", 5, is_elsewhere=False) for each in (BTC, ETH)
         }
-        hello = {each.symbol: f'{{"hello": {{"symbol": "{each.symbol}"}}}}' for each in (BTC, ETH)}
+        settings = load_settings({"run_dir": run_dir}).settings
+        hello = {each.symbol: hello_text(settings, each) for each in (BTC, ETH)}
         self.given: list[tuple[str, ...]] = []
         self.may_end = threading.Event()
         self.may_end.set()
@@ -96,6 +99,10 @@ class Api:
             self._is_serving.set()
             await self._ending.wait()
         looking.cancel()
+        left = asyncio.all_tasks() - {asyncio.current_task()}  # of browsers that look still
+        for task in left:
+            task.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
 
     async def _ask(self, words: Sequence[str]) -> Made:
         """Stand for a command that makes something: a report goes to the file that is named."""

@@ -86,7 +86,8 @@ def _status(**figures: Any) -> dict[str, Any]:
     }
     rows = [{"node": name, "kind": name, **common, "figures": {}} for name in ("engine", "maker", "tracker")]
     rows[1]["figures"] = figures
-    return {"symbol": BTC.symbol, "halted": [], "withdrawn": None, "nodes": rows}
+    run_dir = str(Path("run").resolve())
+    return {"run_dir": run_dir, "symbol": BTC.symbol, "halted": [], "withdrawn": None, "nodes": rows}
 
 
 class Reader:
@@ -239,10 +240,10 @@ def test_fills_are_told_once_each(told: Told) -> None:
     told.desk = DeskView(_status(recent_fills=[fill]), told.now_ns)
     told.look()
     seen = told.state.version
-    assert [row["id"] for row in told.message()["fills"]] == ["7-1"]
+    assert [row["id"] for row in told.message()["fills"]] == ["7-1-5"]
     told.desk = DeskView(_status(recent_fills=[fill, {**fill, "number": 2}]), told.now_ns)
     told.look()
-    assert [row["id"] for row in told.message(seen)["fills"]] == ["7-2"]
+    assert [row["id"] for row in told.message(seen)["fills"]] == ["7-2-5"]
 
 
 def test_says_what_is_gained_and_why_a_side_is_idle(told: Told) -> None:
@@ -255,6 +256,81 @@ def test_says_what_is_gained_and_why_a_side_is_idle(told: Told) -> None:
     assert message["money"]["gained"] == "1.50"
     sides = [[each["price"], each["rule"]] for each in message["quoting"]["sides"]]
     assert sides == [[91300, "WANTED"], [None, "NO_MID"]]
+
+
+def test_each_node_that_is_not_well_is_named(told: Told) -> None:
+    """A gateway that was down, books that do not add up: the page said that all is well, and that 7 nodes are ready."""
+    status = _status()
+    rows = [dict(status["nodes"][0], node=name, kind=name) for name in ("gateway", "flow", "paper")]
+    for row, state in zip(rows, ("restarting", "stopped", "ready"), strict=True):
+        row["state"] = state
+    rows[0]["why"] = "killed"
+    status["nodes"] += rows
+    status["nodes"][0]["figures"] = {"standby_follows": False}
+    status["nodes"][1]["figures"] = {"failing": "busy"}
+    status["nodes"][2]["figures"] = {"trades": 1, "is_sound": False, "history_failing": {"why": "a full disk"}}
+    told.desk = DeskView(status, told.now_ns)
+    told.look(0)
+    assert told.message()["troubles"] == [
+        ["engine", "no standby follows engine"],
+        ["maker", "maker: busy"],
+        ["tracker", "tracker: a full disk"],
+        ["tracker", "what the trades moved is not what the account has: python cli.py report says by how much"],
+        ["gateway", "gateway is restarting: killed"],
+        ["flow", "flow is stopped by hand; go on with: python cli.py start flow"],
+    ]
+    told.look(2 * SECOND)
+    assert [name for name, _ in told.message()["troubles"]] == ["desk", "maker", "tracker"], "the others are not known"
+
+
+@pytest.mark.parametrize("state", ["stopped", "failed", "restarting", "silent"])
+def test_what_a_maker_said_before_it_was_away_is_not_told_as_of_now(told: Told, state: str) -> None:
+    """After a flatten the page showed the position that had been sold; the books have the one that there is."""
+    status = _status(position="-0.01", lost_today="1.50", position_use="0.4", last_decision={"why": "wanted"})
+    status["nodes"][1]["state"] = state
+    status["nodes"][2]["figures"] = {"trades": 3, "position": "0", "marked_pnl": "-2", "read_ms": 5}
+    told.desk = DeskView(status, told.now_ns)
+    told.look()
+    money, risk = (told.message()[name] for name in ("money", "risk"))
+    assert (money["gained"], money["maker"]["position"], risk["lost_today"], risk["position_use"]) == (None,) * 4
+    assert (money["day"]["position"], money["day"]["marked_pnl"], money["day"]["read_ms"]) == ("0", "-2", 5)
+    assert money["maker"]["last_decision"] == {"why": "wanted"}, "it has a time of its own"
+
+
+def test_a_tracker_that_has_not_read_yet_has_no_day(told: Told) -> None:
+    """Its first reading has failed: the page said "null: null buys, null sells"."""
+    status = _status()
+    status["nodes"][2]["figures"] = {"writes": 0, "failures": 1, "failing": {"since": "now", "why": "no answer"}}
+    told.desk = DeskView(status, told.now_ns)
+    told.look()
+    assert told.message()["money"]["day"] is None
+    assert told.message()["troubles"] == [["tracker", "tracker: no answer"]]
+
+
+def test_a_clock_that_is_set_back_takes_the_seconds_that_were_not_yet(told: Told) -> None:
+    """Bars of the hour to come stood in the way of those of now; what stands is as old as before."""
+    told.tell(BOOK, BookOrder(1, Side.BUY, MID, 5), BookOrder(2, Side.SELL, MID + 2, 5))
+    told.book.mark(frozenset({1}))
+    for _ in range(40):
+        told.look()
+    (own,) = told.message()["quotes"]["own"]
+    seconds = [bar[0] for bar in told.message()["bars"]]
+    seen, age_ms = told.state.version, (DAY_NS + told.now_ns) // 10**6 - own[5]
+    told.now_ns += SECOND
+    for _ in range(3):
+        told.now_ns += SECOND // 10
+        for topic in (BOOK, TRADES, BEST):
+            told.subscriber._heard_ns[topic] = told.now_ns
+        told.tell(TRADES, BookTrade(told.subscriber.replicas[TRADES].sequence + 1, MID, 2, Side.BUY, 0))
+        told.state.look(told.now_ns, DAY_NS - 3_600 * SECOND + told.now_ns, told.desk)
+    message = told.message(seen)
+    now = (DAY_NS - 3_600 * SECOND + told.now_ns) // SECOND
+    assert sorted(bar[0] for bar in message["bars"] if len(bar) == 1) == seconds
+    ((second, *_, lots, _, _, _),) = [bar for bar in message["bars"] if len(bar) > 1]
+    assert (second, lots) == (now, 6)
+    assert [bar[0] for bar in told.message()["bars"] if len(bar) > 1] == [now], "who comes now is told of no other"
+    (own,) = told.message()["quotes"]["own"]
+    assert message["time"] - own[5] == pytest.approx(age_ms + 1_300, abs=2)
 
 
 def _heard(**known: Any) -> dict[str, Any]:

@@ -30,7 +30,8 @@ def _row(name: str, **figures: Any) -> dict[str, Any]:
 
 
 def _status(*rows: dict[str, Any]) -> dict[str, Any]:
-    return {"symbol": BTC.symbol, "halted": ["ETHUSDT"], "withdrawn": None, "nodes": list(rows)}
+    common = {"run_dir": "/srv/run", "symbol": BTC.symbol, "withdrawn": None}
+    return {**common, "halted": ["ETHUSDT"], "nodes": list(rows)}
 
 
 def _told(api: Api, *rows: dict[str, Any]) -> Samples:
