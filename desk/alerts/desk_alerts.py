@@ -39,6 +39,14 @@ class DeskAlerts:
         """Tell what is new; `now_ns` is monotonic."""
         for alert in self._watch.look(status, now_ns):
             self._outlets.give(alert)
+        self._keep()
+
+    def close(self) -> None:
+        """Deliver what waits, as far as that is soon done, and keep what is on its way still."""
+        self._outlets.close()
+        self._keep()
+
+    def _keep(self) -> None:
         kept = _kept(self._watch.told, self._outlets.undelivered)
         if kept != self._kept:
             rows = [{**each.condition._asdict(), **each.on_its_way} for each in kept]
@@ -47,10 +55,6 @@ class DeskAlerts:
             except OSError:
                 return  # a full disk: tried again the next time
             self._kept = kept
-
-    def close(self) -> None:
-        """Deliver what waits, as far as that is soon done."""
-        self._outlets.close()
 
 
 def read_told(path: Path) -> dict[str, Condition]:

@@ -71,6 +71,20 @@ def test_what_was_told_is_kept_when_the_disk_takes_it_again(tmp_path: Path, monk
         assert read_told(tmp_path / FILE) == {}
 
 
+def test_what_is_delivered_as_the_desk_ends_is_not_told_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A desk that is stopped right after a halt: it was on its way at the last look, and the next one told it anew."""
+    (tmp_path / "logs").mkdir()
+    may_take = threading.Event()
+    monkeypatch.setattr(AlertOutlets, "_run", lambda *_: "" if may_take.wait(60) else "no answer in time")
+    settings = load_settings({"run_dir": tmp_path, "alerts.command": "true"}).settings
+    alerts = DeskAlerts(settings, tmp_path, lambda _: None)
+    alerts.look(STATUS, 0)
+    may_take.set()
+    alerts.close()
+    (row,) = json.loads((tmp_path / FILE).read_text())
+    assert (row["key"], "is_untold" in row) == ("halted BTCUSDT", False)
+
+
 def test_what_waits_when_a_desk_is_killed_is_told_by_the_next_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -115,7 +129,7 @@ def test_what_waits_when_a_desk_is_killed_is_told_by_the_next_one(
     await_all(fourth, well)
     fifth = killed(STATUS, well)
     await_all(fifth, well)
+    assert json.loads((tmp_path / FILE).read_text()) == []
     for each in (first, shorter, second, third, fourth, fifth):
         each.close()
     assert [line["state"] for line in given] == ["begins", "begins", "ends", "ends", "begins", "ends"]
-    assert json.loads((tmp_path / FILE).read_text()) == []
