@@ -26,7 +26,7 @@ from nodes.maker.node import clean_up
 from nodes.maker.watchdog import BEAT, OUT, STOPPING, Watchdog, end_earlier
 from nodes.maker.watching import LOOK_NS, PATIENT_PAUSE_NS_MAX, Silence, await_end, take_away
 from nodes.node import Node
-from tests.desk.desk_process import PATIENCE_S
+from tests.desk.desk_process import PATIENCE_S, until
 from tests.nodes.maker.makers import AWAY, PREFIX, Told, lines
 from tests.nodes.maker.scripted_venue import ScriptedVenue
 from venues.venue import ARRIVAL_MS_MAX, VenueBusyError, VenueError, VenueKeysError, VenueRefusedError
@@ -323,7 +323,7 @@ def test_who_cleans_up_cancels_while_its_watchdog_comes_up(run_dir: Path, monkey
 
 
 def test_what_a_killed_maker_has_left_is_not_given_up_by_who_cleans_up(
-    run_dir: Path, monkeypatch: pytest.MonkeyPatch
+    run_dir: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """A stop in the midst of an outage ended the watchdog that was trying, and then itself: nobody tried on."""
     elsewhere = {"NAME": "binance-testnet", "URL": "http://127.0.0.1:9", "API_KEY": "key", "SECRET": "secret"}
@@ -341,6 +341,13 @@ def test_what_a_killed_maker_has_left_is_not_given_up_by_who_cleans_up(
     node = Node(settings.plan.named(["maker"])[0], settings)
     with contextlib.closing(node), pytest.raises(NodeError, match="may be left at the venue"):
         clean_up(node)
+    said: list[str] = []
+
+    def has_heard_of_the_end() -> bool:
+        said.extend(capfd.readouterr())
+        return "takes the maker's orders away" in "".join(said) or made[0]._process.poll() is not None
+
+    until("it has heard that who cleans up has ended", has_heard_of_the_end)
     is_at_work = holder_pid(run_dir / f"{WATCHDOG}.lock")
     end_earlier(run_dir)
     assert [each._process.wait(PATIENCE_S) for each in made] == [-signal.SIGKILL]
