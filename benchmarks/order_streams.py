@@ -16,9 +16,9 @@ from benchmarks.matching_streams import MIXED_SEED_ROWS, load_stream
 from engine.matching_engine import MatchingEngine
 from engine.rows.ring import Ring
 from engine.wire.codec import RowEncoder
-from engine.wire.decoding import ByteArray
 from market.codes import Tag
 from market.kernels.compiling import kernel
+from market.kernels.integers import ByteArray
 from market.kernels.row_codes import CANCEL, MASS_CANCEL, NEW
 from market.kernels.rows import ROW_WIDTH, TAG, Int64Array
 from market.limits import BATCH_MESSAGES_MAX

@@ -5,9 +5,9 @@ from typing import Final
 
 import numpy as np
 
-from engine.wire.decoding import ByteArray
 from market.codes import CancelReason, Tag
 from market.kernels.compiling import inlined, kernel
+from market.kernels.integers import ByteArray
 from market.kernels.order_table import unsigned
 from market.kernels.rows import Int64Array
 

@@ -17,13 +17,14 @@ import numpy as np
 
 from engine.capacity import ORDERS_MAX
 from engine.rows.ring import Ring
-from engine.wire.decoding import Ending, decode_rows
+from engine.wire.decoding import decode_rows
 from engine.wire.encoding import KEYS_PER_ROW, NO_KEY, encode_rows, encode_selected
 from engine.wire.feed import COUNTS_SIZE, SHOWN_SIZE, tell_feed
 from engine.wire.refusals import MalformedBytesError, refusal_text
 from engine.wire.routing import SOURCES_MAX, admit_frame, route_rows
 from engine.wire.table import ROW_BYTES_MAX, ROW_MESSAGES, wire_table
 from market.codec import MalformedMessageError, decode_first
+from market.kernels.integers import Ending
 from market.kernels.rows import ROW_WIDTH, Int64Array
 from market.limits import BATCH_MESSAGES_MAX, FRAME_BYTES_MAX, SYMBOLS_MAX
 from market.messages import COMMAND_BY_TAG
@@ -82,6 +83,11 @@ class CommandDecoder:
         self.refusals = _take_rows(ring.slot_count)
         self._refusals = self.refusals.reshape(-1)
 
+    @property
+    def arrays(self) -> tuple[Int64Array, Int64Array, Int64Array]:
+        """What `admit_frame` needs beside a frame and the ring: the table, which symbols it has, the flat refusals."""
+        return self._table, self._has_symbol, self._refusals
+
     def admit(self, frame: bytes, source: int, time_ns: int, skip: int = 0) -> Admission:
         """Publish the commands of a frame, but not the first `skip` nor those that the source may not send.
 
@@ -96,6 +102,7 @@ class CommandDecoder:
         number, count, message_at, at, item, kept, last_order_id = admit_frame(
             self._table,
             self._buffer,
+            0,
             size,
             self._rows,
             self._positions,
@@ -137,6 +144,11 @@ class PieceDecoder:
         self._at = self._end = 0
         self._good_count = 0
         self._is_done = True
+
+    @property
+    def table(self) -> Int64Array:
+        """What `decode_rows` needs to read the same messages, but for those with a text."""
+        return self._table
 
     def space(self, rest: bytes) -> memoryview:
         """Begin a stream's next piece with what is left of the one before; return the memory to receive it into."""
@@ -235,7 +247,7 @@ class RowEncoder:
     def encode(self, first: int, count: int) -> bytes:
         """Return the messages of `count` rows (at most `frame_messages_max`) from sequence `first` on."""
         assert 0 <= count <= self._frame_messages_max, f"expected at most {self._frame_messages_max}, was {count}"
-        done, size = encode_rows(self._table, self._rows, first, count, self._buffer)
+        done, size = encode_rows(self._table, self._rows, first, count, self._buffer, 0)
         assert done == count, f"row {first + done} holds no message of the table"
         return bytes(self._memory[:size])
 
@@ -250,7 +262,7 @@ class RowEncoder:
         frame_max = self._frame_messages_max
         while count:
             seen, done, size = encode_selected(
-                self._table, self._rows, keys, key, first, count, frame_max, self._buffer
+                self._table, self._rows, keys, key, first, count, frame_max, self._buffer, 0
             )
             assert seen == count or done == frame_max, f"row {first + seen} holds no message of the table"
             if done:

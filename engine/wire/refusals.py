@@ -1,7 +1,7 @@
 """The words for bytes that are not messages: what was expected, what was there, in which message, at which byte."""
 
-from engine.wire.decoding import Ending
 from engine.wire.table import ITEMS_MAX
+from market.kernels.integers import Ending
 from market.messages import SPEC_BY_TAG
 
 

@@ -4,10 +4,11 @@
 from typing import Final
 
 from engine.rows.ring import CONSUMED, PUBLISHED
-from engine.wire.decoding import ENDINGS, ByteArray, decode_rows
+from engine.wire.decoding import decode_rows
 from engine.wire.encoding import KEYS_PER_ROW, NO_KEY
 from engine.wire.table import ENTRY_SIZE, ORDER_ID_COLUMN, OWNER_COLUMN, SECOND_ORDER_ID_COLUMN
 from market.kernels.compiling import argument, inlined, kernel
+from market.kernels.integers import ENDINGS, ByteArray
 from market.kernels.row_codes import NEW, REASONS, TAGS
 from market.kernels.rows import ROW_WIDTH, TAG, Int64Array, write_row
 from market.limits import ORDER_IDS_PER_SOURCE, OWNERS_PER_SOURCE
@@ -23,6 +24,7 @@ _NOTHING: Final = argument(0)
 def admit_frame(
     table: Int64Array,
     buffer: ByteArray,
+    start: int,
     end: int,
     rows: Int64Array,
     positions: Int64Array,
@@ -32,13 +34,13 @@ def admit_frame(
     refusals: Int64Array,
     has_symbol: Int64Array,
 ) -> tuple[int, int, int, int, int, int, int]:
-    """Read a source's commands in `buffer[:end]` into a ring's free rows and publish those that it may send.
+    """Read a source's commands in `buffer[start:end]` into a ring's free rows and publish those that it may send.
 
     They are those whose order ids and owners are its own; a command without them is anybody's. Nor is a new order kept
     of a symbol whose book is elsewhere: a second book of it would be worse than a refusal.
 
     Args:
-        table, buffer, end, rows, skip: as those of `decode_rows`; the commands that are kept close up.
+        table, buffer, start, end, rows, skip: as those of `decode_rows`; the commands that are kept close up.
         positions: of the ring.
         refusals: flat, at least as many rows as the ring; takes a Rejected for each of the others, in order.
         has_symbol: by symbol id: 0 if another engine has its book.
@@ -49,7 +51,7 @@ def admit_frame(
     """
     first = positions[PUBLISHED]
     room = len(rows) // ROW_WIDTH - (first - positions[CONSUMED])
-    ending, count, size, at, item = decode_rows(table, buffer, 0, end, rows, first, room, skip)
+    ending, count, size, at, item = decode_rows(table, buffer, start, end, rows, first, room, skip)
     if ending != ENDINGS.ALL_READ:
         return ending, count, size, at, item, 0, 0
     mask = len(rows) // ROW_WIDTH - 1

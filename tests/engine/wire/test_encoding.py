@@ -66,7 +66,7 @@ def test_stops_before_the_buffer_is_full() -> None:
     packed = encode(EXECUTED)
     for size in range(ROW_BYTES_MAX * 3):
         buffer = np.full(size + 16, 0xEE, np.uint8)
-        count, byte_count = encode_rows(TABLE, rows, 0, 8, buffer[:size])
+        count, byte_count = encode_rows(TABLE, rows, 0, 8, buffer[:size], 0)
         assert buffer[:byte_count].tobytes() == packed * count
         assert byte_count == count * len(packed)
         assert (buffer[size:] == 0xEE).all()
@@ -116,6 +116,6 @@ def test_stops_a_selection_before_the_buffer_is_full() -> None:
     rows = rows_of([order(1), EXECUTED, order(2), EXECUTED, order(3), EXECUTED, order(4), EXECUTED], 8).reshape(-1)
     keys = np.array([[0, NO_KEY], [1, NO_KEY]] * 4).reshape(-1)
     buffer = np.zeros(ROW_BYTES_MAX + len(encode(EXECUTED)), np.uint8)
-    seen, count, size = encode_selected(TABLE, rows, keys, 1, 0, 8, 100, buffer)
+    seen, count, size = encode_selected(TABLE, rows, keys, 1, 0, 8, 100, buffer, 0)
     assert (seen, count) == (5, 2)
     assert buffer[:size].tobytes() == encode(EXECUTED) * 2

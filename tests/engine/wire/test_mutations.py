@@ -11,11 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.wire.codec import PieceDecoder
-from engine.wire.decoding import Ending, decode_rows
+from engine.wire.decoding import decode_rows
 from engine.wire.refusals import refusal_text
 from engine.wire.table import ROW_MESSAGES, wire_table
 from market.codec import MalformedMessageError, StreamDecoder, encode, encode_all
 from market.commands import CancelOrder
+from market.kernels.integers import Ending
 from market.kernels.rows import ROW_WIDTH
 from market.messages import Message
 from tests.engine.wire.both import (
