@@ -37,6 +37,7 @@ test: setup
 
 nightly: setup
 	@ENDINGS=all KILLS=all $(PY) -m pytest tests/desk/test_endings.py tests/desk/test_faults.py tests/desk/test_standby.py tests/nodes/gateway/test_gateway_kills.py
+	@LANE=on $(PY) -m pytest -q tests/nodes/engine tests/nodes/gateway tests/desk/test_endings.py tests/desk/test_faults.py
 	@$(PY) -m tests.engine.model.nightly --commands 10000000
 	@$(PY) -m tests.simulation.nightly --kills 1000
 	@$(PY) -m tests.simulation.nightly --pairs 8

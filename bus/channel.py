@@ -199,6 +199,13 @@ class ChannelSocket:
             return None
         return frames
 
+    def receive_rest(self) -> list[bytes]:
+        """Return the parts of a message whose first ones were received by a kernel."""
+        frames = []
+        while self._get(_RCVMORE):
+            frames.append(self._receive_frame())
+        return frames
+
     def wait(self, timeout_ms: int) -> bool:
         """Wait until a message can be received; return whether one can."""
         return bool(self._socket.poll(timeout_ms))

@@ -35,6 +35,23 @@ class PeerState(NamedTuple):
     unacknowledged: tuple[SentFrame, ...]
 
 
+class LentPeer(NamedTuple):
+    """What whoever takes commands and sends reports in our place must know of a source: as the fields below.
+
+    Attributes:
+        is_spoken_to: whether reports are sent to its identity, not only kept.
+    """
+
+    source: int
+    identity: bytes
+    is_spoken_to: bool
+    taken: int
+    handled: int
+    last_order_id: int
+    report_sequence: int
+    unacknowledged_count: int
+
+
 @dataclass(slots=True)
 class _Peer:
     """What the engine knows of a source.
@@ -157,6 +174,43 @@ class EngineEnd:
             self._send(peer, payload, size)
         peer.handled += handled  # the last frame: only with it are the commands completely reported
         self._send(peer, *(frames[-1] if frames else (b"", 0)))
+        while len(peer.unacknowledged) > UNACKNOWLEDGED_FRAMES_MAX:
+            peer.unacknowledged.popleft()
+
+    def lend(self) -> list[LentPeer]:
+        """Return what a lane needs to know to take commands and to send reports, each source by its number.
+
+        Until `take_back` nothing else may happen here. All that was to be sent has been.
+        """
+        assert not self._outbox, f"expected nothing to be sent first, were {len(self._outbox)} frames"
+        return [
+            LentPeer(
+                source,
+                peer.identity,
+                bool(peer.identity) and not peer.is_resend_due,
+                peer.taken,
+                peer.handled,
+                peer.last_order_id,
+                peer.report_sequence,
+                len(peer.unacknowledged),
+            )
+            for source, peer in sorted(self._peers.items())
+        ]
+
+    def take_back(
+        self, source: int, counts: tuple[int, int, int, int], heard: int, reports: Sequence[SentFrame]
+    ) -> None:
+        """Know what a lane has done with a source: as if we had taken its commands and sent its reports.
+
+        Args:
+            counts: `taken`, `handled`, `last_order_id` and `report_sequence`, as they are now.
+            heard: the last report that it has said to have, -1 if it has said nothing.
+            reports: that were sent, or only kept.
+        """
+        peer = self._peers[source]
+        peer.taken, peer.handled, peer.last_order_id, peer.report_sequence = counts
+        peer.unacknowledged.extend(reports)
+        self._forget(source, peer, heard)
         while len(peer.unacknowledged) > UNACKNOWLEDGED_FRAMES_MAX:
             peer.unacknowledged.popleft()
 

@@ -116,6 +116,7 @@ class EngineSettings(Section):
     book: Literal["fast", "reference"] = "fast"
     orders_max: Annotated[int, Field(ge=16, le=ORDERS_MAX_LIMIT)] = 65_536
     pages_max: Annotated[int, Field(ge=3, le=PAGES_MAX_LIMIT)] = PAGES_MAX
+    lane: Literal["on", "off"] = "off"
     journal: Literal["none", "write", "group", "sync"] = "write"
     group_ms: Annotated[float, Field(gt=0, le=1_000)] = 5.0
     depth_ms: Annotated[int, Field(ge=1, le=60_000)] = 100

@@ -9,7 +9,7 @@ not write, so that a second one "succeeds" (A. Rebello et al., Can Applications 
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Final, Generic, NoReturn
+from typing import Final, Generic, NamedTuple, NoReturn
 
 from journal.format import (
     HEADER_SIZE,
@@ -30,6 +30,14 @@ from market.lock import lock_folder
 from market.whole_file import make_folder
 
 _CLOSED: Final = -1
+
+
+class LentFile(NamedTuple):
+    """Where records are written in our place: a descriptor, below 0 in mode `none`; its size, and the most."""
+
+    descriptor: int
+    size: int
+    size_max: int
 
 
 class Journal(Generic[R]):
@@ -185,6 +193,35 @@ class Journal(Generic[R]):
             elif self._unsynced_since_ns is None:
                 self._unsynced_since_ns = now_ns
         return self.sequence
+
+    def lend(self) -> LentFile:
+        """Return where records may be written in our place: until `take_back` nothing is to happen here.
+
+        Raises:
+            JournalError: if the journal takes nothing more.
+        """
+        assert not self._is_synced, f"expected a mode in which nobody waits for the disk, was {self.mode}"
+        if self._file < 0:
+            self._check_is_none()
+        return LentFile(self._file, self._file_size, self._file_bytes_max)
+
+    def take_back(self, sequence: int, size: int, last_size: int, last_crc: int) -> None:
+        """Know what was written in our place: up to which record, how large the file is, and the last record."""
+        self.sequence = sequence
+        if self._file >= 0:
+            self._file_size = size
+            self.last = LastRecord(Place(self._number, size, sequence), last_size, last_crc)
+
+    def fail_write(self, size: int, written: int) -> NoReturn:
+        """Take nothing more: of `size` bytes so many were written in our place, or the call failed, error below 0.
+
+        Raises:
+            JournalError: always.
+        """
+        if written < 0:
+            error = OSError(-written, os.strerror(-written))
+            self._fail(f"{size} bytes could not be written to {self._path}: {error.strerror}", error)
+        self._fail(f"expected {size} bytes to be written to {self._path}, were {written}")
 
     def sync(self) -> None:
         """Wait until the disk has all that was appended.

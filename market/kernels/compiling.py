@@ -25,14 +25,26 @@ _config: Any = numba.config  # filled at run time
 _Cache: Any = caching.FunctionCache
 
 
-# Whose files kernels are made of, with all their folders.
-_ROOMS: Final = ("engine", "market", "sessions", "flow/mirror", "simulation/replaying")
+# What kernels are made of: files, and folders with all that is in them.
+_ROOMS: Final = (
+    "engine",
+    "market",
+    "sessions",
+    "flow/mirror",
+    "simulation/replaying",
+    "journal/kernels",
+    "bus/kernels",
+    "bus/order_link.py",
+    "bus/topology.py",
+    "nodes/engine/lane",
+)
 _NOT_COMPILED: Final = "reference"  # but not those in a folder of this name
 
 
 def kernel_sources(root: Path = Path(__file__).parents[2]) -> list[Path]:
     """Return every file below `root` that a kernel may be made of: what changes one changes machine code."""
-    paths = (path for room in _ROOMS for path in (root / room).rglob("*.py"))
+    rooms = (root / room for room in _ROOMS)
+    paths = (path for room in rooms for path in ([room] if room.is_file() else room.rglob("*.py")))
     return sorted(path for path in paths if _NOT_COMPILED not in path.parts)
 
 

@@ -55,6 +55,7 @@ FIGURES: Final = (
     _Figure("engine", "recovered_records", "recovered_records", "Records that the last start replayed."),
     _Figure("engine", "standby_lag", "standby_lag_records", "Records that the standby has not yet."),
     _Figure("engine", "standby_follows", "standby_follows", "1 while a standby follows."),
+    _Figure("engine", "lane", "engine_lane", "1 while what is ordinary is done by compiled code alone."),
     _Figure("gateway", "clients", "gateway_clients", "Connected clients."),
     _Figure("gateway", "sessions", "gateway_sessions", "Sessions with a name."),
     _Figure("gateway", "open_orders", "gateway_open_orders", "Open orders of the sessions."),

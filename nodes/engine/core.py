@@ -4,9 +4,9 @@
 object for each order.
 """
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from itertools import groupby
+from itertools import chain, groupby
 
 from bus.engine_link import CommandBatch, EngineEnd
 from bus.feed import Frames
@@ -26,7 +26,7 @@ from market.commands import HaltSymbol, MassCancel
 from market.events import Canceled, Halted, Rejected
 from market.feed_messages import EngineHealth
 from market.instrument import Instrument
-from market.kernels.rows import read_event, write_command
+from market.kernels.rows import Int64Array, read_event, write_command
 from market.limits import BATCH_MESSAGES_MAX
 from nodes.engine.command_record import COMMANDS, CommandRecord
 from nodes.engine.core_state import CoreState, decode_state
@@ -219,6 +219,32 @@ class EngineCore:
         self._journal.append(records, now_ns)
         self._handle(batches, time_ns)
 
+    @property
+    def decoder_arrays(self) -> tuple[Int64Array, Int64Array, Int64Array]:
+        """The arrays of the decoder of commands, for a lane."""
+        return self._decoder.arrays
+
+    @property
+    def handled_ns(self) -> int:
+        """The time of the last commands, ns since 1970 UTC."""
+        return self._handled_ns
+
+    def take_back(self, command_count: int, time_ns: int) -> None:
+        """Know that a lane has handled so many more commands, the last of them at this time; then `tell`."""
+        self.command_count += command_count
+        self._handled_ns = time_ns
+
+    def finish(self, handled: Mapping[int, int], first: int, time_ns: int) -> None:
+        """Do the rest of a turn whose commands are journaled and in the ring, and partly matched; then `tell`.
+
+        Args:
+            handled: how many commands of each source the turn has.
+            first: the ring sequence of the turn's first event; nothing has been told of it.
+        """
+        self._mass_cancels.clear()
+        done = first, int(self.engine.events.positions[PUBLISHED]) - first
+        self._report(chain([done], self._match(time_ns)), {source: [] for source in handled}, handled, {})
+
     def halt(self, symbols: Iterable[int], time_ns: int, now_ns: int) -> bool:
         """Halt those of `symbols` that are ours and not halted yet, though nobody has sent a command; then `tell`.
 
@@ -275,7 +301,17 @@ class EngineCore:
             handled[source] = handled.get(source, 0) + fresh_count
             last_order_ids[source] = max(last_order_ids.get(source, 0), last_order_id)
             self.command_count += fresh_count
-        for first, count in self._match(time_ns):
+        self._report(self._match(time_ns), reports, handled, last_order_ids)
+
+    def _report(
+        self,
+        matched: Iterable[tuple[int, int]],
+        reports: dict[int, list[Encoded]],
+        handled: Mapping[int, int],
+        last_order_ids: Mapping[int, int],
+    ) -> None:
+        """Give the links what each source hears of the events, behind what is in its `reports` already."""
+        for first, count in matched:
             for source in self._router.route(first, count):
                 reports.setdefault(source, []).extend(self._router.reports(source, first, count))
             if self._mass_cancels:

@@ -18,7 +18,7 @@ from desk.run_dir import StayDownError
 from desk.warm import warm_kernels
 from journal.format import JournalMode
 from journal.journal import Journal
-from market.clock import NS_PER_MS, monotonic_ns, now, time_ns
+from market.clock import NS_PER_MS, NS_PER_US, monotonic_ns, now, time_ns
 from market.whole_file import put_aside
 from nodes.engine.checkpoints import LOOK_MS as CHECKPOINT_LOOK_MS
 from nodes.engine.checkpoints import NO_CHECKPOINT, BesideThread
@@ -26,6 +26,7 @@ from nodes.engine.command_record import CommandRecord
 from nodes.engine.core import EngineCore
 from nodes.engine.followed import TICK_MS as FOLLOWED_TICK_MS
 from nodes.engine.followed import Followed
+from nodes.engine.lane.lane import EngineLane, NoLaneError, make_lane, warm_lane
 from nodes.engine.making import make_checkpoints, recovered_core
 from nodes.engine.standby import kept_role, socket_to, stand_by
 from nodes.engine.turns import EngineTurns
@@ -55,6 +56,7 @@ class EngineNode:
         core.links.term = term
         own = node.plan.engines[node.name].settings
         self._followed = None
+        self._no_lane = "engine.lane is off"
         if own.standby != "none":
             self._followed = Followed(
                 core, journal, self._snapshots, term, self._on_bad_standby, is_awaited=own.standby == "must"
@@ -62,10 +64,11 @@ class EngineNode:
         self._former = (
             socket_to(node) if own.follows else None
         )  # whom this has followed: it may think that it is primary
+        lane = self._make_lane() if own.lane == "on" else None
         self._turns = EngineTurns(
-            core, journal, self._orders, self._feed, self._snapshots, now, self._on_bad_frame, self._followed
+            core, journal, self._orders, self._feed, self._snapshots, now, self._on_bad_frame, self._followed, lane
         )
-        self._loop = node.poll_loop(is_awake=True)
+        self._loop = node.poll_loop(is_awake=lane is None)  # a lane stays awake by itself
         self._beside = BesideThread()
         self._checkpoints = make_checkpoints(node.settings, node.name, core, journal, self._beside)
         self._told_failure = ""
@@ -75,6 +78,22 @@ class EngineNode:
         self._busy_heartbeats = 0
         settings = node.settings
         self._halted_file = HaltedFile(settings.run_dir, [each.symbol for each in settings.instruments])
+
+    def _make_lane(self) -> EngineLane | None:
+        """Return a lane, or say why there is none."""
+        why = "engine.standby: what is sent may have to wait for it"
+        if self._followed is None:
+            look_ns = self._node.settings.bus.spin_us * NS_PER_US
+            try:
+                lane = make_lane(self._core, self._journal, self._orders, look_ns)
+            except NoLaneError as error:
+                why = str(error)
+            else:
+                self._no_lane = ""
+                return lane
+        self._no_lane = why
+        self._node.log.warning("the engine does without its lane", why=why)
+        return None
 
     def run(self) -> None:
         """Serve until stopped."""
@@ -220,6 +239,8 @@ class EngineNode:
             checkpoint=self._checkpoints.sequence,
             bad_frames=self._bad_frame_count + self._core.malformed_count,
             role="primary",
+            lane=not self._no_lane,
+            no_lane=self._no_lane,
             term=self._core.links.term,
             journal_records=self._journal.sequence,
             journal_waiting=self._journal.sequence - self._journal.acknowledged_sequence,
@@ -234,6 +255,8 @@ def run(node: Node) -> None:
     """Run the engine's node until it is told to stop."""
     role = kept_role(node)
     warm_kernels(node.warming)  # else the first order would wait for the compiler
+    if node.plan.engines[node.name].settings.lane == "on":
+        warm_lane(node.warming)
     if role.role == "standby":
         promoted = stand_by(node)
         if promoted is None:

@@ -4,8 +4,9 @@ The clock and the sockets are given: in a simulation they are others.
 """
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
+from typing import NamedTuple, Protocol
 
 import msgpack
 
@@ -30,6 +31,31 @@ STATE_TOPIC = b"state"
 STANDBY_FRAMES = 4  # identity, its topic, header, payload
 
 
+class LaneTurns(NamedTuple):
+    """What a lane has done in one call: it is all reported, and the feed is still to be told.
+
+    Attributes:
+        took: how long each turn took, ns, and how many commands it had.
+        time_ns: of the last turn, 0 if there was none.
+        frames: a message behind these turns that is not ordinary, as it came; None if there is none.
+        bad: why a message was none at all, "" if there was none such.
+        is_idle: whether nothing more waits.
+    """
+
+    took: list[tuple[int, int]]
+    time_ns: int
+    frames: Frames | None
+    bad: str
+    is_idle: bool
+
+
+class Lane(Protocol):
+    """Takes commands that wait, and all that is ordinary all the way, without Python; see nodes/engine/lane/."""
+
+    def take(self, *, is_told: bool) -> LaneTurns:
+        """Do some turns; `is_told`: a poll has just said that something waits, so that we need not look for it."""
+
+
 class EngineTurns:
     """The engine's core between its sockets.
 
@@ -40,6 +66,7 @@ class EngineTurns:
         now: this moment.
         on_bad_frame: is told why a frame of an order link is none.
         followed: tells a standby what is journaled, if one may follow.
+        lane: does what is ordinary, if there is one.
 
     Attributes:
         handling: how long commands take from where they are received to where their reports are sent, or held back.
@@ -55,7 +82,10 @@ class EngineTurns:
         now: Callable[[], Now],
         on_bad_frame: Callable[[str], None],
         followed: Followed | None = None,
+        lane: Lane | None = None,
     ) -> None:
+        assert lane is None or followed is None, "expected that nothing waits for a standby where a lane answers"
+        self._lane = lane
         self._core = core
         self._followed = followed
         self._journal = journal
@@ -85,6 +115,9 @@ class EngineTurns:
 
     def take_orders(self) -> None:
         """Handle the commands that wait, batch by batch."""
+        if self._lane is not None:
+            self._take_by_lane(self._lane)
+            return
         for turn in range(TURNS_MAX):
             if self.is_full:
                 break  # the standby has to get on first
@@ -92,15 +125,36 @@ class EngineTurns:
             batches = list(self._receive(room, is_told=turn == 0))
             if not batches:
                 break
-            now = self._now()
-            self._core.handle(batches, now.time_ns, now.monotonic_ns)
-            self._tell_standby(now.monotonic_ns)
-            self._send_reports()
-            self.handling.add(self._now().monotonic_ns - now.monotonic_ns, sum(batch.size for batch in batches))
-            self.publish(self._core.tell(now.time_ns))
+            self._handle(batches)
             if room - sum(batch.size for batch in batches) >= BATCH_MESSAGES_MAX:
                 break  # all that waited is done
         self._send_reports()
+
+    def _handle(self, batches: Sequence[CommandBatch]) -> None:
+        now = self._now()
+        self._core.handle(batches, now.time_ns, now.monotonic_ns)
+        self._tell_standby(now.monotonic_ns)
+        self._send_reports()
+        self.handling.add(self._now().monotonic_ns - now.monotonic_ns, sum(batch.size for batch in batches))
+        self.publish(self._core.tell(now.time_ns))
+
+    def _take_by_lane(self, lane: Lane) -> None:
+        """Let the lane take what waits, and do here what it leaves, in the order in which all came."""
+        for turn in range(TURNS_MAX):
+            done = lane.take(is_told=turn == 0)
+            self._send_reports()  # of a turn that was finished here
+            for took_ns, count in done.took:
+                self.handling.add(took_ns, count)
+            if done.time_ns:
+                self.publish(self._core.tell(done.time_ns))
+            if done.bad:
+                self._on_bad_frame(done.bad)
+            if done.frames is not None:
+                if (batch := self._batch_of(done.frames)) is not None:
+                    self._handle([batch])
+                self._send_reports()
+            if done.is_idle:
+                break
 
     def halt(self, symbol_ids: Iterable[int]) -> bool:
         """Halt symbols though nobody has sent a command; return whether one was not halted."""
@@ -173,15 +227,18 @@ class EngineTurns:
         """
         while room >= BATCH_MESSAGES_MAX and (frames := self._orders.receive(is_told=is_told)) is not None:
             is_told = False
-            identity, *rest = frames
-            try:
-                batch = self._core.links.receive(identity, rest)
-            except LinkError as error:
-                self._on_bad_frame(str(error))
-                continue
-            if batch is not None:
+            if (batch := self._batch_of(frames)) is not None:
                 room -= batch.size
                 yield batch
+
+    def _batch_of(self, frames: Frames) -> CommandBatch | None:
+        """Return the new commands of a message from a source, None if it has none."""
+        identity, *rest = frames
+        try:
+            return self._core.links.receive(identity, rest)
+        except LinkError as error:
+            self._on_bad_frame(str(error))
+            return None
 
     def _send_reports(self) -> None:
         for identity, frames in self._core.links.outgoing():

@@ -20,6 +20,7 @@ from unittest import mock
 import cli
 from desk.client import DeskError, NoDeskError, desk_status
 from paper.access.accounts import KeyPair, load_keys
+from tests.lanes import EVERYWHERE
 from tests.pairs import default_instruments
 from venues.binance import BinanceVenue
 
@@ -58,7 +59,7 @@ def until(what: str, condition: Callable[[], Any], timeout_s: float = PATIENCE_S
 def environment(**settings: str) -> dict[str, str]:
     """Return this process's environment without settings of its own, plus `settings`."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith("TICKBUS_")}
-    return {**clean, **settings}
+    return {**clean, **EVERYWHERE, **settings}
 
 
 def run_apart(words: list[str], cwd: Path, variables: dict[str, str]) -> subprocess.CompletedProcess[str]:

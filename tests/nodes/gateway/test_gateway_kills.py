@@ -15,6 +15,7 @@ from market.codes import Side, Tag
 from market.commands import CancelOrder, NewOrder
 from market.events import Accepted, Canceled, Event, Executed, Rejected, Rested
 from tests.desk.desk_process import short_directory, until
+from tests.lanes import LANES
 from tests.nodes.gateway.engine_book import EngineBook
 from tests.nodes.gateway.gateway_process import Pair
 from tests.reliability import FaultRow
@@ -27,10 +28,11 @@ JOURNAL_BYTES = 1 << 20  # so little that the gateway begins its journal anew se
 BTC = 0
 
 
-@pytest.fixture
-def pair() -> Iterator[Pair]:
+@pytest.fixture(params=LANES)
+def pair(request: pytest.FixtureRequest) -> Iterator[Pair]:
     """An engine and a gateway."""
-    with short_directory() as path, Pair(path, TICKBUS_GATEWAY__JOURNAL_BYTES=str(JOURNAL_BYTES)).working() as one:
+    settings = {"TICKBUS_GATEWAY__JOURNAL_BYTES": str(JOURNAL_BYTES), **LANES[request.param]}
+    with short_directory() as path, Pair(path, **settings).working() as one:
         yield one
 
 
