@@ -8,8 +8,9 @@ checks every report; session, limits and idempotence are on. Measured are
   a stall counts for every order that it holds up;
 
 with the journal in each of its modes, without checkpoints and with one after another, with nodes that do not look for
-the next message before they sleep, and with gateway and engine as threads of one process. Turn by turn with `alone`
-runs the floor (latency_floor.py): the same hops with the same sizes and no work.
+the next message before they sleep, with gateway and engine as threads of one process, and with the engine's lane. Turn
+by turn with `alone` run the floors, the same hops with the same sizes and no work: `floor` in Python, asleep
+(latency_floor.py), and compiled, over the hops of the way, asleep and awake (compiled_floor.py).
 """
 
 import argparse
@@ -24,6 +25,7 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
+from benchmarks.compiled_floor import CompiledFloor
 from benchmarks.latency_floor import Floor
 from benchmarks.node_processes import node_pair
 from benchmarks.order_streams import OrderStream, direct_hash, load_orders
@@ -63,7 +65,11 @@ WAYS: Final = {
     "asleep, journal write": Way("write", settings=(("BUS__SPIN_US", "0"),)),
     "colocated, journal write": Way("write", is_colocated=True),
     "colocated, journal none": Way("none", is_colocated=True),
+    "lane, journal write": Way("write", settings=(("ENGINE__LANE", "on"),)),
+    "lane, asleep": Way("write", settings=(("ENGINE__LANE", "on"), ("BUS__SPIN_US", "0"))),
+    "lane, colocated": Way("write", is_colocated=True, settings=(("ENGINE__LANE", "on"),)),
 }
+COMPILED_FLOORS: Final = {"compiled asleep": False, "compiled awake": True}  # by name: whether they stay awake
 _PR_SET_TIMERSLACK: Final = 29
 
 Figures = dict[str, Any]
@@ -140,18 +146,20 @@ def measure_way(way: Way, folder: Path | None, path: Path | None, seconds: float
         tempfile.TemporaryDirectory(prefix="tb-") as name,
         node_pair(folder, settings, is_colocated=way.is_colocated) as pair,
     ):
-        floor, client = Floor(Path(name)), LatencyClient(pair.port, stream)
+        client = LatencyClient(pair.port, stream)
+        floors: dict[str, Floor | CompiledFloor] = {"floor": Floor(Path(name))}
+        for floor, is_awake in COMPILED_FLOORS.items():
+            floors[floor] = CompiledFloor(Path(name), is_awake=is_awake, is_colocated=way.is_colocated)
         gc.freeze()
         gc.disable()
         client.rush(SEED_COMMANDS)
-        floor.alone(ALONE_PER_TURN)
-        client.alone(ALONE_PER_TURN)
-        ours: list[int] = []
-        theirs: list[int] = []
-        for _ in range(TURNS):
-            theirs += floor.alone(ALONE_PER_TURN)
-            ours += client.alone(ALONE_PER_TURN)
-        floor.close()
+        took_ns: dict[str, list[int]] = {}
+        for turn in range(1 + TURNS):
+            for what, one in (*floors.items(), ("alone", client)):
+                took = one.alone(ALONE_PER_TURN)
+                took_ns[what] = took_ns[what] + took if turn > 1 else took  # the first one warms up
+        for each in floors.values():
+            each.close()
         steady = {f"{rate}/s": figures(client.steady(rate, seconds)) for rate in RATES}
         client.close()
         _, state_hash = pair.state()
@@ -160,8 +168,9 @@ def measure_way(way: Way, folder: Path | None, path: Path | None, seconds: float
     engine = make_engine("fast", len(Settings().instruments), ORDERS_MAX)
     expected = direct_hash(engine, stream, client.sent, first_order_id(source), first_owner(source))
     assert state_hash == expected, f"the engine came to state {state_hash:x}, a direct run to {expected:x}"
-    floor_figures, alone = figures(theirs), figures(ours)
-    return {"floor": floor_figures, "alone": alone, "ratio": alone["p50"] / floor_figures["p50"], **steady}
+    told = {name: figures(took) for name, took in took_ns.items()}
+    ratios = {f"ratio to {name}": told["alone"]["p50"] / told[name]["p50"] for name in floors}
+    return {**told, **steady, **ratios}
 
 
 def figures(took_ns: list[int]) -> Figures:
@@ -174,13 +183,13 @@ def figures(took_ns: list[int]) -> Figures:
 def show(found: dict[str, Figures]) -> None:
     """Print the figures as a table."""
     print("answers checked; us from sending an order (at a steady rate: from when it was meant to be sent) to the")
-    print("reading of its first report; `to floor` compares the medians of orders alone, measured turn by turn\n")
-    print(f"{'':>26} {'':>9} {'orders':>8} " + " ".join(f"{name:>9}" for name in QUANTILES) + "  to floor")
+    print("reading of its first report; `alone to it` compares the medians of orders alone, measured turn by turn\n")
+    print(f"{'':>26} {'':>15} {'orders':>8} " + " ".join(f"{name:>9}" for name in QUANTILES) + "  alone to it")
     for way, row in found.items():
-        for what in ("floor", "alone", *(f"{rate}/s" for rate in RATES)):
+        for what in ("floor", *COMPILED_FLOORS, "alone", *(f"{rate}/s" for rate in RATES)):
             times = " ".join(f"{row[what][name]:>9.0f}" for name in QUANTILES)
-            ratio = f"{row['ratio']:>8.2f} x" if what == "alone" else ""
-            print(f"{way:>26} {what:>9} {row[what]['count']:>8,} {times} {ratio}")
+            ratio = f"{row[f'ratio to {what}']:>11.2f} x" if f"ratio to {what}" in row else ""
+            print(f"{way:>26} {what:>15} {row[what]['count']:>8,} {times} {ratio}")
 
 
 def main() -> None:
