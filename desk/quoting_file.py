@@ -3,6 +3,7 @@
 The maker keeps it, also for its successor; the daily document has what it comes to.
 """
 
+from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Final
 
 from desk.desk_file import kept_settings
 from desk.market_seen import seen_json, seen_of
+from desk.quoting_told import quoting_told
 from desk.settings import Settings, SettingsError, setting_texts
 from market.exact_json import JsonObject, dumps, loads
 from market.whole_file import write_whole
@@ -18,7 +20,6 @@ from trading.quoting_day import FillSums, QuotingDay
 
 DAYS_MAX: Final = 14  # of which files are kept
 
-_TUNED: Final = ("model", "half_spread", "skew", "inventory", "notional")
 _COUNTS: Final = ("orders", "orders_filled")
 _SUMS: Final = ("notional", "marked_notional", "markout")
 
@@ -61,8 +62,7 @@ def quoting_document(settings: Settings, day: date) -> JsonObject | None:
         return None  # the maker, which reads it as well, tells why
     if kept is None:
         return None
-    told = kept.document(settings.maker.presence_target, settings.maker.presence_within)
-    return told | {"symbol": settings.symbol, "seen": seen_json(kept.seen), "maker": _maker_of(settings)}
+    return quoting_told(settings, kept, _texts_of(settings))
 
 
 def write_quoting(run_dir: Path, day: QuotingDay, symbol: str) -> None:
@@ -90,14 +90,13 @@ def write_quoting(run_dir: Path, day: QuotingDay, symbol: str) -> None:
             old.unlink(missing_ok=True)
 
 
-def _maker_of(settings: Settings) -> JsonObject:
-    """Return what the model is set to: by `set`, which a desk keeps, or else as it began."""
+def _texts_of(settings: Settings) -> Mapping[str, str | None]:
+    """Return what the desk is set to: by `set`, which a desk keeps, or else as it began."""
     try:
         kept = kept_settings(settings.run_dir)
     except SettingsError:
         kept = None  # every command tells why
-    texts = setting_texts(settings) if kept is None else kept.settings
-    return {name: texts.get(f"maker.{name}") for name in _TUNED}
+    return setting_texts(settings) if kept is None else kept.settings
 
 
 def _sums_to(sums: FillSums) -> JsonObject:

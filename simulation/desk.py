@@ -7,13 +7,15 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import Final
 
 from bus.topology import Source, first_order_id, first_owner
+from desk.quoting_told import quoting_told
 from desk.sections import VenueSettings
-from desk.settings import Settings
+from desk.settings import Settings, setting_texts
 from desk.strategy import strategy_of, terms_of
 from engine.capacity import Capacity
 from engine.fast.engine import FastEngine
@@ -39,6 +41,9 @@ from simulation.others_mids import OthersMids
 from simulation.placed_orders import PlacedOrders
 from simulation.recorded_market import RecordedMarket, make_tracks
 from trading import news, notes
+from trading.model_strategy import ModelStrategy
+from trading.quoting_day import QuotingRecord
+from trading.quoting_watch import QuotingWatch
 from trading.strategy import Strategy
 from trading.trader import Trader
 
@@ -144,8 +149,9 @@ class SimulatedDesk:
         self._placed = PlacedOrders()
         self.exchange.exchange.account_listeners += self.others.hear, self._placed.hear, self.line.hear
         self.exchange.exchange.market.listeners.append(self._market_news)
+        self._strategy = strategy or strategy_of(settings)
         self.trader = Trader(
-            strategy or strategy_of(settings),
+            self._strategy,
             instrument,
             self.account.load(instrument),
             terms_of(settings, PREFIX, LIST_NS),
@@ -153,6 +159,8 @@ class SimulatedDesk:
         )
         self._wake_ns: int | None = None
         self._market_ns: int | None = start_ns  # when news of the market matter to the trader
+        self._quoting = QuotingRecord(settings.maker.presence_within, start_ns)
+        self._quoting_watch = QuotingWatch(self._quoting, instrument.tick_size)
         self.folder = ReportsFolder(folder)
         self._books = Bookkeeper(
             self.account,
@@ -161,6 +169,7 @@ class SimulatedDesk:
             self._clock,
             _described(settings),
             settings.instruments,
+            partial(self._quoting_of, settings),
             mids=self.others.mids,
             fill_orders=self._placed,
         )
@@ -196,6 +205,16 @@ class SimulatedDesk:
         self.others.pass_to(self.heap.now_ns)
         self._books.update()
 
+    def _quoting_of(self, settings: Settings, day: date) -> JsonObject | None:
+        """Return a day of the trader's quotes as the daily document tells it, as a desk's maker keeps it."""
+        self._quoting.pass_to(self.heap.now_ns)
+        kept = self._quoting.day
+        if kept.day != day:
+            return None
+        if isinstance(self._strategy, ModelStrategy):
+            kept.seen = self._strategy.seen
+        return quoting_told(settings, kept, setting_texts(settings))
+
     def _clock(self) -> Now:
         return Now(self.heap.now_ns, self.heap.now_ns)
 
@@ -219,6 +238,7 @@ class SimulatedDesk:
         now_ns = self.heap.now_ns
         outbox = self.trader.step(now_ns, [*self._market_news.take(), *said])
         self.told.take(outbox.notes)
+        self._quoting_watch.take(now_ns, outbox, self.trader.orders)
         self._placed.act(outbox.actions, now_ns // NS_PER_MS)
         self.line.act(outbox.actions)
         self._market_ns = outbox.market_ns

@@ -131,7 +131,7 @@ class QuotingRecord:
 
     def look(self, now_ns: int, mid: Decimal | None, bid: Decimal | None, ask: Decimal | None) -> None:
         """Take how things are from now on: the others' mid, and our best prices; None where there is none."""
-        self._count(now_ns)
+        self.pass_to(now_ns)
         reach = (mid or 0) * self._within
         is_near = mid is not None and bid is not None and ask is not None and mid - bid <= reach and ask - mid <= reach
         self._is_present = is_near
@@ -140,7 +140,7 @@ class QuotingRecord:
 
     def placed(self, now_ns: int, name: str) -> None:
         """Take that the venue has taken an order of ours."""
-        self._count(now_ns)
+        self.pass_to(now_ns)
         self.day.orders += 1
         self.day.unfilled.add(name)
 
@@ -152,7 +152,7 @@ class QuotingRecord:
 
     def fill(self, now_ns: int, name: str, side: Side, price: Decimal, qty: Decimal, *, is_picked_off: bool) -> None:
         """Take a fill of an order of ours; of the day's orders the first one counts, of those of before none."""
-        self._count(now_ns)
+        self.pass_to(now_ns)
         day = self.day
         for those in (day.unfilled, day.ended):
             if name in those:
@@ -172,7 +172,7 @@ class QuotingRecord:
     def _kinds(self, is_picked_off: bool) -> list[FillSums]:
         return [self.day.fills, *([self.day.picked_off] if is_picked_off else [])]
 
-    def _count(self, now_ns: int) -> None:
+    def pass_to(self, now_ns: int) -> None:
         """Let time pass, with the quotes as they were."""
         while self._at_ns < now_ns:
             start_ns, end_ns = day_bounds_ns(self.day.day)

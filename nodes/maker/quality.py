@@ -1,18 +1,16 @@
 """How well the maker quotes: its presence and its fills, kept in the run directory and shown in `status`."""
 
-from decimal import Decimal
 from typing import Final
 
 from desk.quoting_file import read_quoting, write_quoting
 from market.clock import NS_PER_SECOND, utc_date
-from market.codes import Side
 from market.instrument import format_decimal
 from nodes.node import Node
-from trading import notes
 from trading.outbox import Outbox
 from trading.own_orders import OwnOrders
 from trading.quoting import Estimates
 from trading.quoting_day import QuotingRecord
+from trading.quoting_watch import QuotingWatch
 
 KEEP_NS: Final = 5 * NS_PER_SECOND
 
@@ -28,9 +26,7 @@ class MakerQuality:
         settings = node.settings
         self._node = node
         self._symbol, self._run_dir = settings.symbol, settings.run_dir
-        self._tick_size = settings.instrument.tick_size
         self._target, self._within = settings.maker.presence_target, settings.maker.presence_within
-        self._mid: Decimal | None = None
         self._kept_ns = now_ns
         self._why_failed = ""
         day = None
@@ -39,36 +35,14 @@ class MakerQuality:
         except (OSError, ValueError) as error:
             self._failed(error)
         self._record = QuotingRecord(self._within, now_ns, day)
+        self._watch = QuotingWatch(self._record, settings.instrument.tick_size)
 
     def take(self, now_ns: int, outbox: Outbox, own: OwnOrders) -> None:
         """Take what has become of our quotes in a step."""
-        for note in outbox.notes:
-            if isinstance(note, notes.Looked):
-                self._mid = None if note.mid_ticks_x2 is None else note.mid_ticks_x2 * self._tick_size / 2
-            else:
-                self._take(now_ns, note)
-        if not outbox.notes:
-            return
-        prices = {side: [order.price for order in own.standing.values() if order.side == side] for side in Side}
-        bid, ask = max(prices[Side.BUY], default=None), min(prices[Side.SELL], default=None)
-        self._record.look(now_ns, self._mid, bid, ask)
-        if now_ns - self._kept_ns >= KEEP_NS:
+        self._watch.take(now_ns, outbox, own)
+        if outbox.notes and now_ns - self._kept_ns >= KEEP_NS:
             self._kept_ns = now_ns
             self.keep()
-
-    def _take(self, now_ns: int, note: notes.Note) -> None:
-        match note:
-            case notes.Quoted(order):
-                self._record.placed(now_ns, order.client_order_id)
-            case notes.Settled(name, True):
-                self._record.placed(now_ns, name)
-            case notes.Filled(order, qty, is_picked_off):
-                name = order.client_order_id
-                self._record.fill(now_ns, name, order.side, order.price, qty, is_picked_off=is_picked_off)
-            case notes.Ended(order) | notes.Forgotten(order):
-                self._record.ended(order.client_order_id)
-            case _:
-                pass
 
     def see(self, seen: Estimates) -> None:
         """Take what the market is like."""

@@ -103,12 +103,47 @@ def test_limit_of_a_position_lets_a_strategy_buy_up_to_it(tmp_path: Path) -> Non
     assert strategy.positions[-1] == held - 1
 
 
+@dataclass
+class ForAWhile:
+    """A strategy that quotes both sides near the market until a time, and nothing from then on."""
+
+    until_ns: int
+
+    def step(self, now_ns: int, inbox: Inbox) -> Wanted:
+        """Return both quotes, that do not follow each tick."""
+        bids, asks = inbox.depth
+        if now_ns >= self.until_ns or not bids or not asks:
+            return Wanted(())
+        mid = (bids[0].price_ticks + asks[0].price_ticks) // 10_000 * 5_000
+        return Wanted([Quote(Side.BUY, mid - 10_000, 1_000), Quote(Side.SELL, mid + 15_000, 1_000)])
+
+
+def test_day_tells_how_the_trader_has_quoted(tmp_path: Path) -> None:
+    """Guards the figures that a real desk's day has: half of the time without quotes is half of the presence."""
+    settings = load_settings({"run_dir": tmp_path, "flow.opening_s": 2}).settings
+    strategy = ForAWhile(START_NS + 60 * NS_PER_SECOND)
+    desk = SimulatedDesk(settings, START_NS, tmp_path / "reports", strategy=strategy)
+    desk.run(START_NS + 120 * NS_PER_SECOND)
+    desk.close_books()
+    document = desk.folder.read(date(2026, 1, 1))
+    assert document is not None
+    quoting, metrics = document["quoting"], document["metrics"]
+    assert Decimal("0.4") < quoting["presence"] < Decimal("0.51")
+    assert (quoting["minutes"], metrics["presence"]) == (2, {"value": quoting["presence"], "n": 2})
+    assert quoting["orders"] == desk.told.counts["Quoted"] == metrics["fill_ratio"]["n"]
+    assert quoting["fills"]["count"] == sum(row["rule"] is not None for row in document["trade_history"])
+    assert (quoting["symbol"], quoting["maker"]["half_spread"]) == ("BTCUSDT", str(settings.maker.half_spread))
+
+
 @pytest.mark.parametrize("seconds_before", [10])
 def test_day_ends_with_its_last_moment_and_the_next_begins(tmp_path: Path, seconds_before: int) -> None:
     """A file for each day."""
     start_ns = START_NS + DAY_NS - seconds_before * NS_PER_SECOND
     desk = run_desk(tmp_path, 7, seconds=2 * seconds_before, start_ns=start_ns)
     assert desk.folder.days() == [date(2026, 1, 1), date(2026, 1, 2)]
+    documents = [document for day in desk.folder.days() if (document := desk.folder.read(day)) is not None]
+    assert sum(each["quoting"]["orders"] for each in documents) == desk.told.counts["Quoted"] > 0
+    assert all(each["quoting"]["presence"] > 0 for each in documents)
 
 
 def test_open_orders_are_what_the_trader_knows(tmp_path: Path) -> None:
