@@ -7,11 +7,10 @@ other tools write for the same number, too: `1E-5`, `1e+2`, `-0.0`, `1.500`.
 import contextlib
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 from json.encoder import encode_basestring_ascii
-from operator import attrgetter
 from typing import Any, Final
 
 JsonObject = dict[str, Any]
@@ -27,17 +26,17 @@ _EXPONENT = re.compile(r"[eE][+-]?0*([0-9]*)$", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
-class JsonText:
-    """What is JSON already, in one line, and is written as it is: to read a long list first would cost much."""
+class JsonTexts:
+    """What is JSON already, in one line, and is written as it is, piece by piece: to read it first would cost much."""
 
-    text: str
+    texts: Iterable[str]
 
 
 def dumps(value: Any, *, spread: int = 0) -> str:
     """Return `value` as JSON.
 
     Args:
-        value: None, bool, int, str, Decimal, JsonText, or lists, tuples and dicts (with text keys) of these.
+        value: None, bool, int, str, Decimal, or lists, tuples and dicts (with text keys) of these.
         spread: how many outer levels have each of their items on a line of its own; 0 writes one line.
 
     Raises:
@@ -45,6 +44,29 @@ def dumps(value: Any, *, spread: int = 0) -> str:
         ValueError: for a number that JSON has no plain decimal for: NaN, infinity, a huge exponent.
     """
     return _text(value, spread, "\n")
+
+
+def pieces(value: Any) -> Iterator[str]:
+    """Yield what `dumps` returns, in pieces: of a long document only some is in memory at once.
+
+    Args:
+        value: as there; besides, in it or in dicts of it, iterators, which are written as lists, and `JsonTexts`.
+    """
+    if isinstance(value, dict):
+        yield "{"
+        for index, (name, item) in enumerate(value.items()):
+            yield f"{', ' if index else ''}{_name(name)}: "
+            yield from pieces(item)
+        yield "}"
+    elif isinstance(value, JsonTexts):
+        yield from value.texts
+    elif isinstance(value, Iterator):
+        yield "["
+        for index, item in enumerate(value):
+            yield f"{', ' if index else ''}{_text(item, 0, '')}"
+        yield "]"
+    else:
+        yield _text(value, 0, "")
 
 
 def loads(text: str | bytes) -> Any:
@@ -162,7 +184,6 @@ _SCALARS: Final[dict[type, Callable[[Any], str]]] = {
     int: int.__repr__,  # an enum's member, too, as its number
     bool: {True: "true", False: "false"}.__getitem__,
     type(None): {None: "null"}.__getitem__,
-    JsonText: attrgetter("text"),
 }
 
 

@@ -12,6 +12,7 @@ from reports.day_book import DayBook
 from reports.exact import EXACT, FIGURE_PLACES
 from reports.kinds import OF_TRADES, check_kinds
 from reports.performance import book_of, refigured, told_history
+from reports.pnl import TRIPS_KEPT
 from reports.trade_history import HistoryRow, utc_day
 
 _SINCE_SCHEMA: Final = ("volume", "fees", "rebates")  # of `trades`
@@ -20,8 +21,11 @@ _LATER: Final = ("round_trips",)  # that files of the same schema need not have
 _MADE_AGAIN: Final = ("trades", "symbols", "fees", *_OF_BALANCES)
 
 
-def checked_book(document: JsonObject) -> DayBook | None:
+def checked_book(document: JsonObject, trips_kept: int | None = TRIPS_KEPT) -> DayBook | None:
     """Return the book of a document of ours, whose figures are those of its trades; None for one by other hands.
+
+    Args:
+        trips_kept: as `DayBook` has it.
 
     Raises:
         ValueError: naming what is wrong: where a trade is lost, doubled or changed, by how much and from which on.
@@ -34,7 +38,7 @@ def checked_book(document: JsonObject) -> DayBook | None:
     for row, told in told_history(document):
         rows.append(row)
         realized.append(told)
-    book = book_of(day, document, rows=rows)
+    book = book_of(day, document, rows=rows, trips_kept=trips_kept)
     figures = book.figures({})
     strangers = [row for row in book.rows if utc_day(row.trade.time_ms) != day]
     if strangers:

@@ -16,7 +16,7 @@ from datetime import date
 from typing import Any, Final
 
 from market import exact_json
-from market.exact_json import JsonObject, JsonText
+from market.exact_json import JsonObject, JsonTexts
 from reports import json_fields as fields
 
 SCHEMA: Final = 2
@@ -53,9 +53,16 @@ class SealedHistory:
         """Yield the text of the entries, some of them at a time, with a comma and a new line between two."""
         return _pieces(self._text, 0, len(self._text))
 
-    def as_json(self) -> JsonText:
-        """Return the entries as they stand there, in one line."""
-        return JsonText(f"[{self._text.replace(_BETWEEN_ENTRIES, b', ').decode('ascii')}]")
+    def as_json(self) -> JsonTexts:
+        """Return the entries as they stand there, in one line, to be written once."""
+        return JsonTexts(self._texts())
+
+    def _texts(self) -> Iterator[str]:
+        before = "["
+        for piece in self.pieces():
+            yield before + piece.replace(_BETWEEN_ENTRIES, b", ").decode("ascii")
+            before = ", "
+        yield "]" if before == ", " else "[]"
 
     def in_floats(self) -> Iterator[JsonObject]:
         """Yield the entries, their numbers as the nearest floats: for statistics, in a third of the time.

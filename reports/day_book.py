@@ -20,6 +20,7 @@ from reports.daily_file import HistoryLines
 from reports.exact import figure
 from reports.exact_sum import units_of
 from reports.maker_fills import MakerFills
+from reports.pnl import TRIPS_KEPT
 from reports.realized import Realized
 from reports.reconciliation import Books, Flow, difference_of, is_flow
 from reports.symbol_book import SymbolBook
@@ -44,6 +45,7 @@ class DayBook:
     Args:
         day: trades of other days are no part of it; the books look at them if they moved what the account holds.
         instruments: by symbol, in the order of the report.
+        trips_kept: how many of the last round trips of each symbol are kept, None: all.
 
     Attributes:
         rows: the day's trades, oldest first, and what each has `realized`.
@@ -57,8 +59,9 @@ class DayBook:
         unvalued_fees: the third assets of which a fee has no price yet, each with the quote asset that it would be in.
     """
 
-    def __init__(self, day: date, instruments: Mapping[str, Instrument]) -> None:
+    def __init__(self, day: date, instruments: Mapping[str, Instrument], trips_kept: int | None = TRIPS_KEPT) -> None:
         self.day = day
+        self._trips_kept = trips_kept
         self.instruments: Mapping[str, Instrument] = dict(instruments)
         self.opening: JsonObject | None = None
         self.carried = Carried()
@@ -362,7 +365,7 @@ class DayBook:
         self.newest: dict[str, HistoryRow] = {}
         marks = self.opening_marks
         self.symbols = {
-            symbol: SymbolBook(one, self.carried.of(symbol), marks.get(symbol))
+            symbol: SymbolBook(one, self.carried.of(symbol), marks.get(symbol), self._trips_kept)
             for symbol, one in self.instruments.items()
         }
         self.curve = Curve({symbol: one.worth_line for symbol, one in self.symbols.items()})

@@ -18,6 +18,7 @@ from reports.checking import checked_book
 from reports.daily_file import FILE_BYTES_MAX, SealedHistory, decode, decode_sealed, encode
 from reports.day_book import DayBook
 from reports.kinds import check_kinds
+from reports.pnl import TRIPS_KEPT
 
 T = TypeVar("T")
 
@@ -75,12 +76,15 @@ class ReportsFolder:
         found = self.read_book(day)
         return None if found is None else found[0]
 
-    def read_book(self, day: date, *, is_sealed: bool = False) -> tuple[JsonObject, DayBook | None] | None:
+    def read_book(
+        self, day: date, *, is_sealed: bool = False, trips_kept: int | None = TRIPS_KEPT
+    ) -> tuple[JsonObject, DayBook | None] | None:
         """Return what `read` does, with the book that the document was checked by; none of one by other hands.
 
         Args:
             is_sealed: whether `trade_history` may be a `SealedHistory`: who looks at the book alone need not hold all
                 entries of a long day, too.
+            trips_kept: as `DayBook` has it.
 
         Raises:
             DamagedReportError, OSError: as `read`.
@@ -94,17 +98,19 @@ class ReportsFolder:
                 del content  # of a long day as much as a tenth of all that its reader holds
                 if not is_sealed and isinstance(document.get("trade_history"), SealedHistory):
                     document["trade_history"] = list(document["trade_history"])
-                book = checked_book(document)
+                book = checked_book(document, trips_kept)
         except ValueError as error:
             raise DamagedReportError(path, str(error)) from error
         return document, book
 
-    def read_shown(self, day: date) -> tuple[JsonObject | None, DayBook | None, str | None]:
+    def read_shown(
+        self, day: date, trips_kept: int | None = TRIPS_KEPT
+    ) -> tuple[JsonObject | None, DayBook | None, str | None]:
         """Return the document of `day`, its `trade_history` sealed where it can be, its book, and why it is damaged.
 
-        A file that cannot be read counts as damaged; of no file all three are None.
+        A file that cannot be read counts as damaged; of no file all three are None. `trips_kept` as `DayBook` has it.
         """
-        found, damaged = _each_read([day], lambda one: self.read_book(one, is_sealed=True))
+        found, damaged = _each_read([day], lambda one: self.read_book(one, is_sealed=True, trips_kept=trips_kept))
         document, book = found.get(day, (None, None))
         return document, book, damaged.get(day)
 

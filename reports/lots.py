@@ -133,11 +133,21 @@ class Lot:
     @property
     def gross(self) -> Fraction:
         """What its closed part has brought."""
-        return _together(self.gross_units, self.gross_shares)
+        return self.gross_sum.value
 
     @property
     def fees(self) -> Fraction:
         """The fees of both legs of its closed part."""
+        return self.fees_sum.value
+
+    @property
+    def gross_sum(self) -> ExactSum:
+        """`gross`, to reckon with."""
+        return _together(self.gross_units, self.gross_shares)
+
+    @property
+    def fees_sum(self) -> ExactSum:
+        """`fees`, to reckon with."""
         return _together(self.fees_units, self.fees_shares)
 
     def set_closed(self, gross: Decimal, fees: Decimal) -> None:
@@ -183,12 +193,12 @@ def _copied(shares: ExactSum | None) -> ExactSum | None:
     return found
 
 
-def _together(units: int, shares: ExactSum | None) -> Fraction:
+def _together(units: int, shares: ExactSum | None) -> ExactSum:
     """Return whole units of 10^-120 and shares as one number."""
     found = ExactSum(units)
     if shares is not None:
         found.add_sum(shares)
-    return found.value
+    return found
 
 
 def lot_of(trade: VenueTrade, base: str, fee_value: Fraction | Decimal | None) -> Lot | None:

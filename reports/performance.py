@@ -48,7 +48,7 @@ from reports.exact import amount
 from reports.identity import identity_and_equity
 from reports.marked_fills import MarkedFill
 from reports.metrics import metrics
-from reports.pnl import FifoBook
+from reports.pnl import TRIPS_KEPT, FifoBook
 from reports.reconciliation import balances_to_json, flow_from_json, flow_to_json, opening_of, with_prices
 from reports.trade_history import FillDetail, HistoryRow, TradeKey, fee_value, row_from_json
 from reports.trips import last_trips
@@ -105,17 +105,19 @@ def book_of(
     document: JsonObject | None,
     instruments: Iterable[Instrument] = (),
     rows: Iterable[HistoryRow] | None = None,
+    trips_kept: int | None = TRIPS_KEPT,
 ) -> DayBook:
     """Return the book of `day` as its document holds it, empty without one.
 
     Args:
         instruments: those of the desk, before others that the document tells of.
         rows: the trades of the document, from whom has read them.
+        trips_kept: as `DayBook` has it.
 
     Raises:
         ValueError: naming what is wrong in the document.
     """
-    book = DayBook(day, instruments_of(document, instruments))
+    book = DayBook(day, instruments_of(document, instruments), trips_kept)
     if document is not None and "opening" in document:
         book.open(fields.child(document, "opening"))
     if document is not None and "symbols" in document:

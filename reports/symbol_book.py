@@ -13,7 +13,7 @@ from reports.curve import Line
 from reports.exact import FIGURE_PLACES, amount, decimals_of, figure, rounded
 from reports.exact_sum import UNIT, VALUE, ExactSum, units_of
 from reports.lots import FillUnits, Lot, fee_in_quote, fill_units
-from reports.pnl import FifoBook
+from reports.pnl import TRIPS_KEPT, FifoBook
 from reports.totals import Charges
 from reports.trade_history import HistoryRow
 
@@ -27,6 +27,7 @@ class SymbolBook:
     Args:
         lots: what was carried over midnight, for this book alone.
         mark: the mid at the opening, None where it is not known.
+        trips_kept: how many of the last round trips are kept, None: all.
 
     Attributes:
         charges: what was charged in each asset.
@@ -36,9 +37,15 @@ class SymbolBook:
         has_opening: whether it is known what the carried lots were worth at the opening.
     """
 
-    def __init__(self, instrument: Instrument, lots: Iterable[Lot] = (), mark: Decimal | None = None) -> None:
+    def __init__(
+        self,
+        instrument: Instrument,
+        lots: Iterable[Lot] = (),
+        mark: Decimal | None = None,
+        trips_kept: int | None = TRIPS_KEPT,
+    ) -> None:
         self.instrument = instrument
-        self.fifo = FifoBook(instrument.base)
+        self.fifo = FifoBook(instrument.base, trips_kept)
         self.average = AverageCost()
         for lot in lots:
             self.average.carry(lot)

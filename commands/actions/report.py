@@ -2,7 +2,7 @@
 
 import errno
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cached_property, partial
@@ -16,13 +16,14 @@ from desk.client import DeskError, UsageError
 from desk.settings import Settings
 from market.account import VenueOrder, VenueTrade
 from market.clock import NS_PER_MS, day_bounds_ns, now, utc_date
-from market.exact_json import JsonObject, dumps
+from market.exact_json import JsonObject, dumps, pieces
 from market.whole_file import write_whole
 from reports.by_order import realized_by_order
 from reports.daily_file import SealedHistory
 from reports.folder import FolderBusyError, ReportsFolder
 from reports.one_symbol import of_symbol
 from reports.performance import history_of, is_sound, with_shared_texts
+from reports.pnl import TRIPS_KEPT
 from reports.recommendations import weekly_document
 from reports.round_trips import round_trips
 from reports.weekly import DAYS
@@ -109,7 +110,7 @@ class Found:
     shown: date | None
     day: JsonObject | None
     by_order: JsonObject
-    round_trips: list[JsonObject]
+    round_trips: Iterator[JsonObject]
     damage: str | None
     week: JsonObject | None
     not_updated: str | None
@@ -127,7 +128,7 @@ class Found:
 
     @property
     def day_as_json(self) -> JsonObject | None:
-        """`day` for `dumps`."""
+        """`day` for `pieces`."""
         told = None if self.day is None else self.day.get("trade_history")
         if self.day is None or not isinstance(told, SealedHistory):
             return self.day
@@ -201,7 +202,9 @@ def print_report(
             "not_updated": found.not_updated,
         }
         document |= {"round_trips": found.round_trips, "by_order": by_order}
-        print(dumps(document | {"damaged": found.damage} | ({} if page is None else {"html": str(page)})))
+        document |= {"damaged": found.damage} | ({} if page is None else {"html": str(page)})
+        sys.stdout.writelines(pieces(document))
+        print()
     else:
         parts = found.warnings
         if found.day is not None:
@@ -240,7 +243,8 @@ def _found(
     shown = period.last if period.count == 1 else None
     if not period.is_given:
         shown = max((day for day in folder.days() if day <= period.last), default=period.last)
-    day, book, damage = folder.read_shown(shown) if shown is not None else (None, None, None)
+    kept = None if has_trips else TRIPS_KEPT
+    day, book, damage = folder.read_shown(shown, kept) if shown is not None else (None, None, None)
     if shown is not None and day is None and damage is None:
         raise DeskError(f"there is no report of {shown} in {folder.path}")
     has_week = not period.is_given or period.count > 1
@@ -261,7 +265,7 @@ def _found(
             day = of_symbol(day, symbol)
         except ValueError as error:
             raise DeskError(f"cannot tell {symbol} of {shown}: {error}") from None
-    trips = round_trips(day, None if book is None else book.rows) if has_trips and day is not None else []
+    trips = round_trips(book, symbol) if has_trips and book is not None else iter(())
     file = folder.file_of(shown or period.last)
     return Found(folder.path, file, symbol, shown, day, by_order, trips, damage, week, reason, notes, is_wrong)
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from market import exact_json
-from market.exact_json import dumps, loads
+from market.exact_json import dumps, loads, pieces
 
 _DECIMALS = st.decimals(allow_nan=False, allow_infinity=False, min_value=-(10**20), max_value=10**20, places=12)
 _VALUES = st.recursive(
@@ -41,6 +41,14 @@ def test_reads_back_what_it_wrote(value: Any, spread: int) -> None:
     text = dumps(value, spread=spread)
     assert text.isascii()
     assert loads(text) == value == loads(text.encode())
+
+
+@given(_VALUES)
+def test_pieces_are_the_text(value: Any) -> None:
+    """Guards long documents, which never stand in memory whole; an iterator in one is a list."""
+    assert "".join(pieces(value)) == dumps(value)
+    rows = value if isinstance(value, list) else [value]
+    assert "".join(pieces({"a": {"rows": iter(rows)}, "b": value})) == dumps({"a": {"rows": rows}, "b": value})
 
 
 @given(_VALUES)

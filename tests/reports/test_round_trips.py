@@ -9,8 +9,10 @@ from hypothesis import strategies as st
 
 from market.account import VenueTrade
 from market.codes import Side
+from market.exact_json import JsonObject
 from reports.checking import checked_book
 from reports.day_book import DayBook
+from reports.exact import figure
 from reports.identity import identity_and_equity
 from reports.lots import arrived
 from reports.metrics import metrics
@@ -21,11 +23,15 @@ from tests.reports.documents import performance_document
 from tests.reports.fills import BTC, DAY, ETH, FILLS, NOON_MS, account, buy, fill, sell, snapshot
 
 
+def _trips(document: JsonObject, symbol: str | None = None) -> list[JsonObject]:
+    return list(round_trips(book_of(day_of(document), document, trips_kept=None), symbol))
+
+
 def test_tells_each_lot_that_was_closed() -> None:
     """Guards the list by hand: 2 @ 100 for 0.2 closed at 103 and 104, then a short of 1 @ 105 closed at 107."""
     fills = [buy(1, "2", "100", "0.2"), sell(2, "1", "103", "0.1"), sell(3, "2", "104", "0.2"), buy(4, "1", "107")]
     document = performance_document(snapshot(account(BTC="1", USDT="1000"), fills), None)
-    first, second = round_trips(document)
+    first, second = _trips(document)
     assert first == {
         "opened_ms": NOON_MS + 1_000,
         "closed_ms": NOON_MS + 3_000,
@@ -40,7 +46,6 @@ def test_tells_each_lot_that_was_closed() -> None:
     assert document["round_trips"] == {"n": 2, "rows": [first, second]}
     part = document["symbols"]["BTCUSDT"]
     assert (part["round_trips"], part["pnl"]) == (2, first["net"] + second["net"])
-    assert round_trips({"date": "2025-11-30"}) == []
 
 
 def test_file_holds_the_last_ones_and_says_how_many_there_were() -> None:
@@ -55,8 +60,9 @@ def test_file_holds_the_last_ones_and_says_how_many_there_were() -> None:
     document = performance_document(snapshot(account(BTC="1", ETH="1", USDT="1"), fills, instruments=pairs), None)
     found = document["round_trips"]
     assert (found["n"], [int(row["gross"]) for row in found["rows"]]) == (130, list(range(31, 131)))
-    assert found["rows"] == round_trips(document)[-100:]
-    assert round_trips(document, book_of(day_of(document), document).rows) == round_trips(document)
+    assert found["rows"] == _trips(document)[-100:]
+    assert _trips(document, "ETHUSDT") == [row for row in _trips(document) if row["symbol"] == "ETHUSDT"] != []
+    assert len(_trips(document)) == 130
     assert [row["symbol"] for row in found["rows"][:3]] == ["BTCUSDT", "BTCUSDT", "ETHUSDT"]
 
 
@@ -75,6 +81,17 @@ def test_round_trip_that_does_not_follow_makes_a_file_damaged(name: str) -> None
     document["round_trips"]["rows"].clear()
     with pytest.raises(ValueError, match=r"round_trips\.rows must have 1 entries by the trades, has 0"):
         checked_book(document)
+
+
+@settings(deadline=None)
+@given(FILLS)
+def test_figures_of_a_round_trip_are_the_fractions_rounded_once(fills: list[VenueTrade]) -> None:
+    """Guards the integers that they are made of, with fees that have no decimal."""
+    book = DayBook(DAY, {"BTCUSDT": BTC}, trips_kept=None)
+    book.add(fills, {"BNBUSDT": Decimal(600)})
+    lots = [ended.lot for ended in book.symbols["BTCUSDT"].fifo.ended]
+    told = [(row["qty"], row["gross"], row["fees"], row["net"]) for row in round_trips(book)]
+    assert told == [tuple(map(figure, (lot.opened, lot.gross, lot.fees, lot.gross - lot.fees))) for lot in lots]
 
 
 @settings(deadline=None)

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks.long_reports import FIRST_DAY, Account
+from market import exact_json
 from market.exact_json import dumps
 from reports.daily_file import SealedHistory, decode_sealed, encode, entries_of
 from reports.exact_sum import ExactSum
@@ -36,7 +37,7 @@ def test_a_day_is_read_as_by_json() -> None:
     assert document is not None
     history = document["trade_history"]
     assert isinstance(history, SealedHistory)
-    assert dumps(history.as_json()) == dumps(list(history))
+    assert "".join(exact_json.pieces({"rows": history.as_json()})) == dumps({"rows": list(history)})
     pieces = list(history.pieces())
     assert len(pieces) > 1
     for piece in pieces:
