@@ -23,6 +23,7 @@ _NAMES: Final = frozenset(
 )
 _TAIL_SIZE: Final = 512 * 1024  # what is read for the last ones
 _CANCEL_MS: Final = 600_000  # before a fill, in which its order's cancel is looked for
+_OF_ORDERS: Final = ("place", "cancel", "amend")
 _FATES: Final = ("cancel", "kept")  # an order is to go, and stands all the same
 _ENDS: Final = (*_FATES, "ended")
 _AROUND_MS: Final = 60_000  # by which the time of an order may be another one than that of its decision
@@ -83,6 +84,23 @@ def decisions_from(run_dir: Path, day: date, start: int) -> tuple[list[JsonObjec
         with contextlib.suppress(ValueError):  # cut by a crash, or by a full disk
             found.append(loads(line))
     return found, start + len(lines) + bool(lines)
+
+
+def decided_ns(run_dir: Path, day: date, symbol: str) -> list[int]:
+    """Return when anything was decided of orders in a pair on a day, ns since 1970 UTC to the ms, oldest first.
+
+    Raises:
+        OSError: if the file cannot be read.
+    """
+    path = decisions_path(run_dir, day)
+    if not path.exists():
+        return []
+    found = []
+    for line in path.read_bytes().split(b"\n"):
+        told = _decision(line)
+        if told and told.get("symbol") == symbol and told.get("action") in _OF_ORDERS and _is_moment(_time_of(told)):
+            found.append(round(datetime.fromisoformat(_time_of(told)).timestamp() * 1_000) * NS_PER_MS)
+    return sorted(found)
 
 
 def decisions_until(run_dir: Path, time_ns: int) -> list[JsonObject]:

@@ -132,7 +132,8 @@ class SimulatedDesk:
         self.told = Told()
         self.problems: list[str] = []
         engine = FastEngine(Capacity(len(settings.instruments)))
-        looks = Looks(engine, self._symbol_id, start_ns, self._delays.book_ns)
+        book_ns = self._delays.book_ns
+        looks = Looks(engine, self._symbol_id, -(-start_ns // book_ns) * book_ns, book_ns)  # as the exchange ticks
         watch = self.digest.add_rows
         if others is not None:
             others.begin_book(engine, start_ns)

@@ -22,6 +22,7 @@ from reports.trade_history import HistoryRow
 from simulation.delays import Delays
 from simulation.desk import SimulatedDesk
 from simulation.journaled import JournaledFlow
+from simulation.known_rounds import KnownRounds
 from trading.model_strategy import ModelStrategy
 
 BLOCKS_MAX: Final = 48  # half an hour each of a whole day
@@ -61,6 +62,7 @@ def play(
     folder: Path,
     run_to: Callable[[SimulatedDesk, int], object],
     retunes: Sequence[tuple[int, Settings]] = (),
+    decided_ns: Sequence[int] = (),
 ) -> Played:
     """Trade in the market of a journal, and return how it went.
 
@@ -70,9 +72,13 @@ def play(
         folder: for the daily files, empty.
         run_to: runs a desk up to a time.
         retunes: how its model is set from a time on, ns since 1970 UTC, oldest first.
+        decided_ns: when a live maker decided anything: the trader looks at the market when that one did.
     """
     strategy = strategy_of(settings)
     desk = SimulatedDesk(settings, start_ns, folder, delays, strategy, JournaledFlow(records))
+    if decided_ns:
+        interval_ns = settings.maker.interval_ms * NS_PER_MS
+        desk.trader.next_round_ns = KnownRounds(decided_ns, start_ns, ends_ns[-1], interval_ns).next_ns
     instrument, mids, left = settings.instrument, [], deque(retunes)
     for end_ns in ends_ns:
         while left and left[0][0] < end_ns:

@@ -91,6 +91,7 @@ class Trader:
         self._out_since_ns = 0  # when `leave` was last called
         self._is_clear = False  # whether the list has nothing of ours: one of after the last order, cancel and `leave`
         # The rounds.
+        self.next_round_ns: Callable[[int], int] = lambda now_ns: now_ns + terms.interval_ns
         self._round: Iterator[Sequence[Action]] | None = None
         self._is_news = False  # whether something has happened since the strategy was asked
         self._soonest_ns = 0  # when the next round may begin
@@ -210,7 +211,7 @@ class Trader:
 
     def _quoting(self) -> Iterator[Sequence[Action]]:
         """Go through a round: yield actions, go on when they are answered."""
-        self._soonest_ns = self._now_ns + self._terms.interval_ns
+        self._soonest_ns = self.next_round_ns(self._now_ns)
         looking, spending = self._looking, self._looking.spending
         if looking.listed_ns is None and not looking.may_look():  # what stands is not known, nor may anybody ask
             self._tell_idle(None, dict.fromkeys(Side, spending.why_full(looking.questions())), Wanted(()))

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from desk.client import DeskError
+from desk.decisions_file import decided_ns
 from desk.settings import Settings, load_kept_settings, setting_texts
 from desk.settings_log import SettingChange, settings_set
 from journal.format import JournalError
@@ -32,6 +33,7 @@ class DeskDay(NamedTuple):
         settings: at its start.
         rows: its trades, oldest first.
         changes: what was set while it went on, as far as the maker's logs reach.
+        decided_ns: when the maker decided anything, as far as its journal of decisions has it.
     """
 
     folder: Path
@@ -41,6 +43,7 @@ class DeskDay(NamedTuple):
     rows: Sequence[HistoryRow]
     delays: Delays = LATENCY
     changes: Sequence[SettingChange] = ()
+    decided_ns: Sequence[int] = ()
 
     def records(self) -> Iterator[CommandRecord]:
         """Yield what was sent to the engine of the pair, oldest first.
@@ -77,7 +80,11 @@ def desk_day(settings: Settings, day: date | None) -> DeskDay:
     start_ns = max(start_ns, first.time_ns)
     begun, changes = _settings_at(settings, start_ns)
     during = [change for change in changes if change.time_ns < end_ns]
-    return DeskDay(settings.run_dir, begun, start_ns, end_ns, rows, changes=during)
+    try:
+        decided = decided_ns(settings.run_dir, day, settings.symbol)
+    except OSError as error:
+        raise DeskError(f"cannot read {error.filename}: {error.strerror or error}") from None
+    return DeskDay(settings.run_dir, begun, start_ns, end_ns, rows, changes=during, decided_ns=decided)
 
 
 def _settings_at(settings: Settings, time_ns: int) -> tuple[Settings, list[SettingChange]]:

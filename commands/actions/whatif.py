@@ -84,7 +84,7 @@ class LivedDay:
 
     @cached_property
     def _again(self) -> Played:
-        return _played(self._run, self._run.settings, self._ends_ns, _retunes(self._run, {}))
+        return _played(self._run, self._run.settings, self._ends_ns, _retunes(self._run, {}), self._run.decided_ns)
 
     def whatif(self, sets: Sequence[str]) -> JsonObject:
         """Return what it would have earned with other settings.
@@ -105,7 +105,8 @@ class LivedDay:
             "near_fills": None if near is None else rounded(near, 4),
             "again": _figures(again.rows, run.settings, _pnl(again, run, self._ends_ns)) | {"sha256": again.digest},
         }
-        document |= _compared(run, again, changed if given else None, self._ends_ns, _retunes(run, given))
+        retunes = _retunes(run, given)
+        document |= _compared(run, again, changed if given else None, self._ends_ns, retunes, run.decided_ns)
         document["settings_changes"] = [
             {"time": iso_time(each.time_ns // NS_PER_MS), "key": each.key, "before": each.before, "now": each.now}
             for each in run.changes
@@ -156,20 +157,27 @@ def _compared(
     changed: Settings | None,
     ends_ns: Sequence[int],
     retunes: Sequence[tuple[int, Settings]] = (),
+    decided_ns: Sequence[int] = (),
 ) -> JsonObject:
     """Return what a change comes to; nulls without one."""
     if changed is None:
         return {"changed": None, "difference": None}
-    other = _played(run, changed, ends_ns, retunes)
+    other = _played(run, changed, ends_ns, retunes, decided_ns)
     figures = _figures(other.rows, run.settings, _pnl(other, run, ends_ns)) | {"sha256": other.digest}
     return {"changed": figures, "difference": _difference(again, other, run.settings.symbol, ends_ns)}
 
 
 def _played(
-    run: Run, settings: Settings, ends_ns: Sequence[int], retunes: Sequence[tuple[int, Settings]] = ()
+    run: Run,
+    settings: Settings,
+    ends_ns: Sequence[int],
+    retunes: Sequence[tuple[int, Settings]] = (),
+    decided_ns: Sequence[int] = (),
 ) -> Played:
     with tempfile.TemporaryDirectory(prefix="tickbus-") as scratch, failures_told():
-        return play(settings, run.start_ns, ends_ns, run.delays, run.records(), Path(scratch), run_to, retunes)
+        return play(
+            settings, run.start_ns, ends_ns, run.delays, run.records(), Path(scratch), run_to, retunes, decided_ns
+        )
 
 
 def _files_of(folder: Path) -> Mapping[date, bytes]:

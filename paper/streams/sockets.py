@@ -158,8 +158,13 @@ class MarketSockets:
                 client.leave()
 
     async def _tick(self) -> None:
+        """Tick whenever a multiple of FAST_MS is reached: pauses of that length would each be a little longer."""
+        period_ns, now_ns = FAST_MS * NS_PER_MS, self._clock()
         while True:
-            await asyncio.sleep(FAST_MS / 1_000)
+            due_ns = (now_ns // period_ns + 1) * period_ns
+            while now_ns < due_ns <= now_ns + period_ns:  # the clock may be set meanwhile
+                await asyncio.sleep((due_ns - now_ns) / NS_PER_SECOND)
+                now_ns = self._clock()
             try:
                 self._hub.tick(self._clock() // NS_PER_MS)
             except Exception as error:  # noqa: BLE001 - whatever it is, it is told, and other streams go on
