@@ -156,17 +156,21 @@ class Schema(Generic[R]):
         assert found is not None, f"expected a file of the journal, was {path}"
         return int(found[1])
 
-    def files(self, folder: Path) -> list[Path]:
-        """Return the files of a journal in order; none if there is no such folder.
+    def found(self, folder: Path) -> list[Path]:
+        """Return the files of a journal that are there, in order, whatever is missing; none if there is no folder."""
+        if not folder.is_dir():
+            return []
+        return sorted(path for path in folder.iterdir() if self._file_name.fullmatch(path.name))
+
+    def files(self, folder: Path, first_number: int = 1) -> list[Path]:
+        """Return the files of a journal from a number on, in order; none if there is no such folder.
 
         The first ones may have been pruned: who reads them begins behind a checkpoint.
 
         Raises:
             CorruptJournalError: if one is missing between others.
         """
-        if not folder.is_dir():
-            return []
-        paths = sorted(path for path in folder.iterdir() if self._file_name.fullmatch(path.name))
+        paths = [path for path in self.found(folder) if self.number_of(path) >= first_number]
         for number, path in enumerate(paths, self.number_of(paths[0]) if paths else 1):
             expected = folder / self.file_name(number)
             if path != expected:
@@ -190,6 +194,8 @@ class Schema(Generic[R]):
             CorruptJournalError: if they hold none.
             JournalMismatchError: if it is of a later version.
         """
+        if len(head) < HEADER_SIZE:
+            raise CorruptJournalError(path, 0, f"the header has {HEADER_SIZE} bytes, were {len(head)}")
         magic, version, crc = _HEADER.unpack_from(head)
         if magic != self._magic:
             raise CorruptJournalError(path, 0, f"it must begin with {self._magic!r}, was {magic!r}")

@@ -55,7 +55,6 @@ def prune(folder: Path, schema: Schema[Any], figures: tuple[int, ...], retention
         now_ns: ns since 1970.
 
     Raises:
-        JournalError: if the files do not follow one another; nothing was changed.
         OSError: if one cannot be read or removed.
     """
     for remnant in folder.glob("checkpoint-*.tmp"):  # of one whose writer has died
@@ -66,7 +65,7 @@ def prune(folder: Path, schema: Schema[Any], figures: tuple[int, ...], retention
     if retention.keep is Keep.ALL or len(needed) < _GOOD_ONES:
         return
     first_needed = min(place.number for place in needed)
-    paths = schema.files(folder)
+    paths = schema.found(folder)
     total = sum(path.stat().st_size for path in paths)
     for path in paths:
         number, size = schema.number_of(path), path.stat().st_size

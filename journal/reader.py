@@ -108,14 +108,13 @@ class JournalReader(Generic[R]):
             JournalMismatchError: if a file has other figures, is of a later version, or of an earlier one with records.
             OSError: if a file cannot be read.
         """
-        paths = self.schema.files(self._folder)
         if after is not None:
             self.place, self._first, self.last_sequence = after, after, after.sequence
-        own = [path for path in paths if self.schema.number_of(path) >= self._first.number]
-        if own and (number := self.schema.number_of(own[0])) != self._first.number:
+        paths = self.schema.files(self._folder, self._first.number)
+        if paths and (number := self.schema.number_of(paths[0])) != self._first.number:
             missing = self._folder / self.schema.file_name(self._first.number)
             raise CorruptJournalError(missing, 0, f"the file is missing, the next is {self.schema.file_name(number)}")
-        for path in own:
+        for path in paths:
             with path.open("rb", buffering=_BUFFER_SIZE) as file:
                 size = os.fstat(file.fileno()).st_size
                 no_record = yield from self._records_of(path, file, size)
@@ -136,12 +135,22 @@ class JournalReader(Generic[R]):
             JournalError: if the first file is none.
             OSError: if it cannot be read.
         """
-        paths = self.schema.files(self._folder)
-        if not paths or (number := self.schema.number_of(paths[0])) == 1:
-            return Place(1, HEADER_SIZE, 0)
-        with paths[0].open("rb") as file:
-            header = self.schema.decode_header(paths[0], file.read(HEADER_SIZE))
-        return Place(number, HEADER_SIZE, header.start_sequence - 1)
+        first = Place(1, HEADER_SIZE, 0)
+        for index, path in enumerate(self.schema.found(self._folder)):
+            number = self.schema.number_of(path)
+            with path.open("rb") as file:
+                head = file.read(HEADER_SIZE)
+            try:
+                header = self.schema.decode_header(path, head)
+            except JournalError:
+                if index or number == 1:
+                    break  # `records` says what it is
+                raise
+            place = Place(number, HEADER_SIZE, header.start_sequence - 1)
+            if header.version == self.schema.version:
+                return place
+            first = first if index else place
+        return first
 
     def _records_of(self, path: Path, file: BinaryIO, size: int) -> Generator[tuple[int, R], None, _NoRecord | None]:
         """Yield what follows a file's header; return where there is something else than a record, and why, if so."""

@@ -92,7 +92,7 @@ def _before(folder: Path, sequence: int) -> list[str]:
     """Return the names of the files before the one in which a checkpoint stands, and of the checkpoints in them."""
     number = read_place(checkpoint_path(folder, sequence))[0].number
     checkpoints = [path.name for path in checkpoint_paths(folder) if read_place(path)[0].number < number]
-    return [*checkpoints, *(path.name for path in COMMANDS.files(folder) if COMMANDS.number_of(path) < number)]
+    return [*checkpoints, *(path.name for path in COMMANDS.found(folder) if COMMANDS.number_of(path) < number)]
 
 
 def _move(folder: Path, aside: Path, names: list[str]) -> None:

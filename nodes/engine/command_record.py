@@ -58,12 +58,15 @@ def figures_of(capacity: Capacity, own_symbols: Iterable[Instrument] = ()) -> tu
 def journal_epoch(folder: Path) -> int | None:
     """Return the epoch of the order links that the journal in `folder` goes on with, None if there is no journal.
 
+    All files have the same one. Asked is the last of them, which a start reads in any case: the first ones may be
+    damaged, or gone, before a checkpoint.
+
     Raises:
-        JournalError: if its first file is not a journal's.
+        JournalError: if its last file is not a journal's.
     """
-    paths = COMMANDS.files(folder)
-    if not paths:
-        return None
-    with paths[0].open("rb") as file:
-        head = file.read(HEADER_SIZE)
-    return COMMANDS.decode_header(paths[0], head).epoch if len(head) == HEADER_SIZE else None  # a torn one is cut off
+    for path in reversed(COMMANDS.found(folder)):
+        with path.open("rb") as file:
+            head = file.read(HEADER_SIZE)
+        if len(head) == HEADER_SIZE:  # else it was only begun
+            return COMMANDS.decode_header(path, head).epoch
+    return None

@@ -98,7 +98,7 @@ class Follower:
         self.role = role_file.read()
         if self.role.role != "standby":
             self._keep_role(Role.new_standby().model_copy(update={"term": self.role.term}))
-        if COMMANDS.files(self._folder):
+        if COMMANDS.found(self._folder):
             self._start(None)
         epoch = self.core.epoch if self.core is not None else 0
         self._end = StandbyEnd(self.role.who, epoch, self._position, self.role.term)

@@ -6,17 +6,18 @@ from typing import Final
 import pytest
 
 from commands.actions.doctor_stores import journal_findings
+from commands.actions.journal import journal_report
 from commands.actions.journal_upkeep import prune_journal, repair_journal
 from desk.client import DeskError
 from desk.plan import EnginePlan
 from desk.settings import Settings
-from journal.checkpoint import Checkpoint, checkpoint_paths, sequence_of, write_checkpoint
-from journal.format import HEADER_SIZE
+from journal.checkpoint import Checkpoint, checkpoint_paths, good_checkpoints, sequence_of, write_checkpoint
+from journal.format import HEADER_SIZE, JournalMode
 from journal.journal import Journal
 from journal.pruning import ARCHIVE, Keep
 from nodes.engine.command_record import COMMANDS
 from nodes.engine.inspection import verification_text, verify
-from nodes.engine.making import engine_figures
+from nodes.engine.making import engine_figures, make_core
 from tests.journal.records import EPOCH, record_of
 
 FILES: Final = 6  # of two records each
@@ -189,3 +190,49 @@ def test_doctor_gives_up_no_journal_from_which_an_engine_starts(settings: Settin
     (found,) = journal_findings(settings)
     assert found.state == "wrong"
     assert "which loses what rests in the book" in found.do
+
+
+def test_a_file_that_is_missing_before_a_checkpoint_costs_no_book(settings: Settings, engine: EnginePlan) -> None:
+    """An engine starts behind it; all of the journal was put aside, with the open orders, and none started before."""
+    folder = engine.journal_folder
+    (folder / COMMANDS.file_name(3)).unlink()
+    found = verify(folder)
+    assert (found["state"], found["begins_after"]) == ("damaged", 9)
+    assert "the file is missing" in verification_text(found)
+    said, is_due = _repaired(settings, engine)
+    assert "put 5 files aside" in said
+    assert not is_due
+    assert _numbers(folder) == [5, 6]
+    assert verify(folder)["state"] == "sound"
+
+
+@pytest.mark.parametrize("content", [b"", b"TICKJRNL", bytes(HEADER_SIZE)])
+def test_a_first_file_that_is_none_keeps_no_engine_from_starting(
+    settings: Settings, engine: EnginePlan, content: bytes
+) -> None:
+    """`verify` said that one starts all the same; none did, or with a new epoch, and every order was entered twice."""
+    folder = engine.journal_folder
+    (folder / COMMANDS.file_name(1)).write_bytes(content)
+    assert verify(folder)["state"] == "damaged"
+    for _ in range(2):
+        core, journal = make_core(settings, "engine", folder, JournalMode.WRITE)
+        assert core.epoch == EPOCH
+        told = list[int]()
+        (newest, *_) = (each for each in good_checkpoints(folder, COMMANDS) if isinstance(each, Checkpoint))
+        journal.recover(lambda sequence, _, to=told: to.append(sequence), after=newest.last)  # type: ignore[misc]
+        journal.close()
+        assert told == [10, 11, 12]
+    assert prune_journal(settings, engine, Keep.PRUNE).startswith("4 files")
+    assert verify(folder)["state"] == "sound"
+
+
+@pytest.mark.parametrize("size", [0, 12, 40])
+def test_a_pruned_one_whose_first_file_is_short_is_told(settings: Settings, engine: EnginePlan, size: int) -> None:
+    """It ended `verify`, `inspect` and `doctor` with a traceback."""
+    folder = engine.journal_folder
+    prune_journal(settings, engine, Keep.PRUNE)
+    first = COMMANDS.files(folder)[0]
+    first.write_bytes(first.read_bytes()[:size])
+    assert verify(folder)["state"] == "damaged"
+    with pytest.raises(DeskError, match="the header has 64 bytes"):
+        journal_report(settings, engine, is_verification=False)
