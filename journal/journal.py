@@ -93,6 +93,7 @@ class Journal(Generic[R]):
         self._file_bytes_max = file_bytes_max
         self._path = folder
         self._number = 0
+        self._first_number = 1  # no file is before it
         self._file = _CLOSED
         self._file_size = 0
         self._failure = ""
@@ -283,8 +284,11 @@ class Journal(Generic[R]):
         self._begin_file()
 
     def _begin_file(self) -> None:
-        if self._number > JOURNAL_FILES_MAX:
-            self._fail(f"expected at most {JOURNAL_FILES_MAX} files in {self.folder}")
+        if self._number - self._first_number >= JOURNAL_FILES_MAX:  # of those before it many may be pruned
+            numbers = [self._schema.number_of(path) for path in self._schema.found(self.folder)]
+            self._first_number = min(numbers, default=self._number)
+            if self._number - self._first_number >= JOURNAL_FILES_MAX:
+                self._fail(f"expected at most {JOURNAL_FILES_MAX} files in {self.folder}")
         header = FileHeader(self._epoch, self.sequence + 1, self._number, self.figures, self.mode, self._schema.version)
         self._path = self.folder / self._schema.file_name(self._number)
         try:

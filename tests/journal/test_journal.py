@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from engine.capacity import Capacity
 from journal.format import (
+    HEADER_SIZE,
     JournalBusyError,
     JournalError,
     JournalMismatchError,
@@ -222,3 +223,20 @@ def test_gives_back_any_batches_of_any_lives(lives: list[list[list[CommandRecord
             live(Path(name), batches)
         appended = [record for batches in lives for batch in batches for record in batch]
         assert read(Path(name)) == list(enumerate(appended, 1))
+
+
+def test_files_are_counted_and_not_their_numbers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first ones are pruned for as long as an engine lives: after so many in all it ended, and never started."""
+    monkeypatch.setattr("journal.journal.JOURNAL_FILES_MAX", 3)
+    size = HEADER_SIZE + COMMANDS.record_size_max
+    large = record_of(1, FRAME_BYTES_MAX)  # more than one fills a file
+    with Journal(tmp_path, COMMANDS, FIGURES, EPOCH, file_bytes_max=size) as journal:
+        journal.recover(lambda *_: None)
+        for _ in range(6):
+            journal.append([large], 0)
+            for path in COMMANDS.files(tmp_path)[:-2]:
+                path.unlink()  # as it is pruned
+        assert [COMMANDS.number_of(path) for path in COMMANDS.files(tmp_path)] == [5, 6]
+        journal.append([large], 0)
+        with pytest.raises(JournalError, match="expected at most 3 files"):
+            journal.append([large], 0)
