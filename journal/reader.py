@@ -18,6 +18,7 @@ from journal.format import (
     PREFIX_SIZE,
     CorruptJournalError,
     FileHeader,
+    JournalError,
     JournalMismatchError,
     R,
     Schema,
@@ -129,10 +130,13 @@ class JournalReader(Generic[R]):
         return self._first.number
 
     def beginning(self) -> Place:
-        """Return where the journal's first record that is still there begins: what was before it may be pruned.
+        """Return where the first record begins that is there to be read: before it some may be pruned.
+
+        Those of an earlier version are passed over: what they have led to, a checkpoint tells. If all are of one, it is
+        where the first of them begins, and `records` says why they are not read.
 
         Raises:
-            JournalError: if the first file is none.
+            JournalError: if a file that is looked at is none.
             OSError: if it cannot be read.
         """
         first = Place(1, HEADER_SIZE, 0)

@@ -108,9 +108,10 @@ def replay_journal(settings: Settings, engine: EnginePlan, *, is_verified: bool)
 
 def _begun(core: EngineCore, reader: JournalReader[CommandRecord], folder: Path) -> Place | None:
     """Bring a core to where a journal whose first files are pruned can be replayed from, and return that place."""
-    if not reader.beginning().sequence:
+    if not (first := reader.beginning().sequence):
         return None
-    good = [found for found in good_checkpoints(folder, COMMANDS) if isinstance(found, Checkpoint)]
+    checkpoints = good_checkpoints(folder, COMMANDS)
+    good = [found for found in checkpoints if isinstance(found, Checkpoint) and found.last.place.sequence >= first]
     if not good:
         raise JournalError(f"{folder} has neither its first file nor a good checkpoint")
     core.restore(good[-1])

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from journal.checkpoint import checkpoint_path, checkpoint_paths, read_checkpoint, read_place, sequence_of
-from journal.format import CorruptJournalError, JournalError
-from journal.reader import JournalReader, OpenedFile, TornTail
+from journal.format import HEADER_SIZE, CorruptJournalError, JournalError
+from journal.reader import JournalReader, OpenedFile, Place, TornTail
 from market.clock import NS_PER_MS, iso_time
 from market.lock import is_locked
 from market.words import counted
@@ -98,14 +98,14 @@ def verify(folder: Path, figures: tuple[int, ...] | None = None) -> Document:
         OSError: if a file cannot be read.
     """
     reader = JournalReader(folder, COMMANDS, figures)
+    checkpoints = list(_checkpoints(folder, figures))
+    begins_after = next((sequence for sequence, why in checkpoints if not why), 0)
     count, corruption = _Count(), None
     try:
-        for sequence, record in reader.records(reader.beginning()):
+        for sequence, record in reader.records(_first_place(reader, folder, begins_after)):
             count.add(record, sequence)
     except CorruptJournalError as error:
         corruption = {"file": error.path.name, "offset": error.offset, "why": str(error)}
-    checkpoints = list(_checkpoints(folder, figures))
-    begins_after = next((sequence for sequence, why in checkpoints if not why), 0)
     missing = reader.first_number > 1 and not begins_after
     if missing and corruption is None:
         first = COMMANDS.file_name(reader.first_number)
@@ -119,6 +119,7 @@ def verify(folder: Path, figures: tuple[int, ...] | None = None) -> Document:
         "is_in_use": is_in_use(folder),
         "state": state,
         "files": len(reader.files),
+        "earlier_files": _earlier_count(folder, reader),
         "records": count.records,
         "commands": count.commands,
         "torn_tail": _tail_document(reader.torn_tail),
@@ -126,6 +127,29 @@ def verify(folder: Path, figures: tuple[int, ...] | None = None) -> Document:
         "checkpoints": [{"sequence": sequence, "why": why} for sequence, why in checkpoints],
         "begins_after": begins_after,
     }
+
+
+def _first_place(reader: JournalReader[CommandRecord], folder: Path, begins_after: int) -> Place:
+    """Return from where on a journal is to be sound for this release.
+
+    Where all of it is of an earlier one, that is behind the checkpoint from which an engine of this one goes on.
+    """
+    place = reader.beginning()
+    first = folder / COMMANDS.file_name(place.number)
+    if begins_after and first.exists() and _version_of(first) < COMMANDS.version:
+        return read_place(checkpoint_path(folder, begins_after))[0]
+    return place
+
+
+def _version_of(path: Path) -> int:
+    with path.open("rb") as file:
+        head = file.read(HEADER_SIZE)
+    return COMMANDS.decode_header(path, head).version
+
+
+def _earlier_count(folder: Path, reader: JournalReader[CommandRecord]) -> int:
+    """Return how many files are of an earlier release, which alone can read them."""
+    return sum(COMMANDS.number_of(path) < reader.first_number for path in COMMANDS.found(folder))
 
 
 def _checkpoints(folder: Path, figures: tuple[int, ...] | None) -> Iterator[tuple[int, str | None]]:
@@ -198,7 +222,9 @@ def verification_text(document: Document) -> str:
         return f"{document['corruption']['why']}\n{counts} before it are sound; the engine will not start from it"
     if document["torn_tail"]:
         return f"{_tail_text(document['torn_tail'])}\n{counts} are sound; the next start cuts the tail off"
-    return f"{document['folder']} is sound: {counts}"
+    earlier = document["earlier_files"]
+    before = f"; {counted(earlier, 'file')} before are of an earlier release, which alone reads them" if earlier else ""
+    return f"{document['folder']} is sound: {counts}{before}"
 
 
 def _file_document(file: OpenedFile, count: _Count) -> Document:

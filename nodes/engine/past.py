@@ -251,8 +251,9 @@ def first_time_ns(folder: Path) -> int | None:
     Raises:
         JournalError, OSError: if it cannot be read.
     """
-    if JournalReader(folder, COMMANDS).beginning().sequence:
-        return next((read_place(path)[1] for path in checkpoint_paths(folder)), None)
+    if first := JournalReader(folder, COMMANDS).beginning().sequence:
+        later = (path for path in checkpoint_paths(folder) if sequence_of(path) >= first)
+        return next((read_place(path)[1] for path in later), None)
     return next((record.time_ns for _, record in JournalReader(folder, COMMANDS).records()), None)
 
 

@@ -8,8 +8,11 @@ import pytest
 
 from bus.engine_link import CommandBatch
 from bus.topology import Source, first_order_id, first_owner
+from commands.actions.doctor_stores import journal_findings
+from commands.actions.journal import replay_journal
+from desk.settings import Settings, load_settings
 from engine.matching_engine import make_engine
-from journal.checkpoint import checkpoint_paths
+from journal.checkpoint import checkpoint_path, checkpoint_paths, read_place
 from journal.format import HEADER_SIZE, JournalMismatchError, JournalMode
 from journal.journal import Journal
 from journal.pruning import Keep, Retention
@@ -19,6 +22,8 @@ from market.commands import NewOrder
 from nodes.engine.checkpoints import Checkpoints, CheckpointTimes
 from nodes.engine.command_record import COMMANDS, CommandRecord, figures_of
 from nodes.engine.core import EngineCore
+from nodes.engine.inspection import inspect, verification_text, verify
+from nodes.engine.past import first_time_ns
 from tests.kept.test_kept import CAPACITY, EPOCH, LEFT
 from tests.pairs import default_instruments
 
@@ -115,3 +120,44 @@ def test_records_that_no_checkpoint_stands_behind_are_refused_and_the_way_is_nam
     release = Release(folder)
     assert release.done.record_count == 0
     release.journal.close()
+
+
+def _settings(run_dir: Path) -> Settings:
+    rows = [{"name": "engine", "symbols": ["BTCUSDT", "BNBUSDT"]}, {"name": "engine2"}]
+    return load_settings({"run_dir": run_dir, "engines": rows}).settings
+
+
+@pytest.mark.usefixtures("next_release")
+def test_what_is_told_of_a_journal_is_what_this_release_needs_of_it(folder: Path, tmp_path: Path) -> None:
+    """A sound one was told to be wrong, and that it is to be moved away with all that rests in the book."""
+    settings = _settings(tmp_path)
+    engine = settings.plan.engines["engine"]
+    assert engine.journal_folder == folder
+    figures = figures_of(CAPACITY)
+    found = verify(folder, figures)
+    assert (found["state"], found["records"], found["begins_after"]) == ("sound", 0, 508), "before its first start"
+    for count in (1, 2):
+        release = Release(folder)
+        release.trade()
+        expected = release.core.engine.state_hash()
+        release.journal.close() if count == 1 else release.stop()
+        found = verify(folder, figures)
+        assert (found["state"], found["records"], found["torn_tail"]) == ("sound", count, None)
+        assert found["earlier_files"] > 0
+        assert "are of an earlier release, which alone reads them" in verification_text(found)
+        assert inspect(folder)["records"] == count
+        assert f"{expected:016x}" in replay_journal(settings, engine, is_verified=False)
+        assert [each.state for each in journal_findings(settings)] == ["ok", "ok"]
+    assert first_time_ns(folder) == read_place(checkpoint_path(folder, 508))[1]
+
+
+def test_records_of_before_that_no_checkpoint_stands_behind_are_told_by_doctor(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the way, and nothing else: to start the release that wrote them."""
+    release = Release(folder)
+    release.trade()
+    release.journal.close()
+    monkeypatch.setattr(COMMANDS, "version", 2)
+    found, _ = journal_findings(_settings(tmp_path))
+    assert (found.state, "docs/journal.md, Upgrades" in found.what) == ("wrong", True)
