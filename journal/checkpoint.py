@@ -100,7 +100,7 @@ def read_checkpoint(path: Path, schema: Schema[Any], figures: tuple[int, ...] | 
     checkpoint = decode_checkpoint(path, data, schema)
     if figures is not None:
         schema.check_figures(path, checkpoint.figures, figures)
-    _check_record(path, checkpoint.last, schema)
+    check_record(path, path.parent, checkpoint.last, schema)
     return checkpoint
 
 
@@ -156,6 +156,29 @@ def good_checkpoints(
             yield error
 
 
+def check_record(path: Path, folder: Path, last: LastRecord, schema: Schema[Any]) -> None:
+    """Refuse a state of a journal that has something else where it goes on.
+
+    Args:
+        path: of the state, to be named in errors.
+        folder: of the journal.
+        last: what the state stands behind.
+        schema: of the journal's records.
+
+    Raises:
+        DamagedCheckpointError: if that is not there.
+    """
+    (number, offset, sequence), size, crc = last
+    beside = folder / schema.file_name(number)
+    try:
+        with beside.open("rb") as file:
+            prefix = os.pread(file.fileno(), PREFIX_SIZE, offset - size)
+    except OSError as error:
+        raise DamagedCheckpointError(f"{path} goes on in {beside.name}, which cannot be read: {error}") from error
+    if len(prefix) < PREFIX_SIZE or read_prefix(prefix) != (crc, size - PREFIX_SIZE, sequence):
+        raise DamagedCheckpointError(f"{path} is not of this journal: {beside.name} has no such record {sequence:,}")
+
+
 def _encode(schema: Schema[Any], checkpoint: Checkpoint) -> bytes:
     epoch, time_ns, (place, size, crc), figures, state = checkpoint
     padded = (*figures, *(0,) * (_FIGURES_MAX - len(figures)))
@@ -183,16 +206,3 @@ def _decode(path: Path, data: bytes, schema: Schema[Any]) -> Checkpoint:
     state = zlib.decompress(content[_HEAD.size + _REST.size :], bufsize=state_size)
     last = LastRecord(Place(number, offset, sequence), size, crc)
     return Checkpoint(epoch, time_ns, last, tuple(figures[:count]), state)
-
-
-def _check_record(path: Path, last: LastRecord, schema: Schema[Any]) -> None:
-    """Refuse a checkpoint of a journal that has something else where it goes on."""
-    (number, offset, sequence), size, crc = last
-    beside = path.with_name(schema.file_name(number))
-    try:
-        with beside.open("rb") as file:
-            prefix = os.pread(file.fileno(), PREFIX_SIZE, offset - size)
-    except OSError as error:
-        raise DamagedCheckpointError(f"{path} goes on in {beside.name}, which cannot be read: {error}") from error
-    if len(prefix) < PREFIX_SIZE or read_prefix(prefix) != (crc, size - PREFIX_SIZE, sequence):
-        raise DamagedCheckpointError(f"{path} is not of this journal: {beside.name} has no such record {sequence:,}")

@@ -6,6 +6,7 @@ They are a cache: those of another journal, or of other kernels, are not looked 
 that is not byte for byte what was written is passed over, and a disk that takes none costs the next one time alone.
 """
 
+import os
 from collections.abc import Callable, Collection, Iterator
 from contextlib import suppress
 from hashlib import blake2b
@@ -20,9 +21,16 @@ from engine.capacity import Capacity
 from engine.fast.engine import FastEngine
 from engine.wire.codec import CommandDecoder
 from engine.wire.refusals import MalformedBytesError
-from journal.checkpoint import DamagedCheckpointError, checkpoint_paths, read_checkpoint, read_place
-from journal.format import HEADER_SIZE, FileHeader, JournalError, JournalMismatchError
-from journal.reader import JournalReader, Place
+from journal.checkpoint import (
+    DamagedCheckpointError,
+    check_record,
+    checkpoint_paths,
+    read_checkpoint,
+    read_place,
+    sequence_of,
+)
+from journal.format import HEADER_SIZE, PREFIX_SIZE, FileHeader, JournalError, JournalMismatchError, read_prefix
+from journal.reader import JournalReader, LastRecord, Place
 from market.codec import MalformedMessageError, decode_commands
 from market.commands import HaltSymbol, MassCancel
 from market.events import Event
@@ -35,7 +43,7 @@ from nodes.engine.core_state import decode_state
 KEPT_RECORDS: Final = 4_000  # some 0.15 s of replay, and 100 s of a default desk
 
 _DIGEST_SIZE: Final = 16  # at the end of a kept state, of all that is before it
-_PLACE: Final = "place"  # file number, offset, sequence, and the time of the last record
+_PLACE: Final = "place"  # file number, offset, sequence; size, CRC and time of the record before it
 _NO_ROWS: Final = ("commands", "events", "links", "queues")  # rings, empty between two records; and views of others
 
 
@@ -96,7 +104,7 @@ class Past:
             run.take(record)
             last_ns = record.time_ns
             if sequence % KEPT_RECORDS == 0:
-                self._try_to_keep(run.engine, reader.place, last_ns)
+                self._try_to_keep(run.engine, reader, last_ns)
                 tell(last_ns)
         return Moment(run.engine, last_ns, reader.last_sequence, None)
 
@@ -123,7 +131,7 @@ class Past:
         begun = self._behind_checkpoint(time_ns)
         for path, last_ns in reversed(list(self._states())):
             if begun[2] < last_ns <= time_ns:
-                with suppress(OSError, ValueError):  # damaged, or removed meanwhile: an earlier one
+                with suppress(OSError, ValueError, JournalError):  # damaged, or removed meanwhile: an earlier one
                     return self._loaded(path)
         return begun
 
@@ -145,16 +153,19 @@ class Past:
             if last_ns.isdecimal():
                 yield path, int(last_ns)
 
-    def _try_to_keep(self, engine: FastEngine, place: Place, last_ns: int) -> None:
+    def _try_to_keep(self, engine: FastEngine, reader: JournalReader[CommandRecord], last_ns: int) -> None:
         """Keep a state, if the disk has taken all of before: the answer does not depend on it."""
         if self.refusal is None:
             try:
-                self._keep(engine, place, last_ns)
+                self._keep(engine, reader, last_ns)
             except OSError as error:
                 self.refusal = error
 
-    def _keep(self, engine: FastEngine, place: Place, last_ns: int) -> None:
-        arrays: dict[str, Any] = {_PLACE: np.array([*place, last_ns], np.int64)}
+    def _keep(self, engine: FastEngine, reader: JournalReader[CommandRecord], last_ns: int) -> None:
+        place, begun = reader.place, reader.last_offset
+        with (self._folder / COMMANDS.file_name(place.number)).open("rb") as file:
+            crc, *_ = read_prefix(os.pread(file.fileno(), PREFIX_SIZE, begun))
+        arrays: dict[str, Any] = {_PLACE: np.array([*place, place.offset - begun, crc, last_ns], np.int64)}
         for name, array in engine.memory._asdict().items():
             if name not in _NO_ROWS:
                 used = np.flatnonzero(array)
@@ -171,13 +182,17 @@ class Past:
         if sealed[-_DIGEST_SIZE:] != blake2b(content, digest_size=_DIGEST_SIZE).digest():
             raise ValueError(f"{path} is not as it was written")
         with np.load(BytesIO(content), allow_pickle=False) as kept:
-            *place, last_ns = kept[_PLACE].tolist()
+            number, offset, sequence, size, crc, last_ns = kept[_PLACE].tolist()
+            place = Place(number, offset, sequence)
+            check_record(
+                path, self._folder, LastRecord(place, size, crc), COMMANDS
+            )  # else it is of what was there once
             run = _Run(self._capacity, self._own_symbols)
             for name, array in run.engine.memory._asdict().items():
                 if name not in _NO_ROWS:
                     array[:] = 0
                     array[kept[f"{name}.at"]] = kept[f"{name}.is"]
-        return run, Place(*place), last_ns
+        return run, place, last_ns
 
 
 class _Run:

@@ -220,3 +220,20 @@ def test_nothing_is_known_where_there_is_no_journal(tmp_path: Path) -> None:
     (tmp_path / "journal" / "commands-00000001.journal").write_bytes(b"TICK")
     with pytest.raises(JournalError, match="begun to be written"):
         Past(tmp_path / "journal", [0], tmp_path)
+
+
+def test_a_state_of_another_life_of_the_same_journal_is_passed_over(
+    folder: Path, tmp_path: Path, records: list[CommandRecord], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A standby that was given a checkpoint has other files in its folder: `at` said that they are corrupt."""
+    monkeypatch.setattr(module, "KEPT_RECORDS", 300)
+    moment_ns = records[700].time_ns
+    Past(folder, [0], tmp_path / "kept").at(moment_ns)
+    other = tmp_path / "other"
+    with Journal(other, COMMANDS, figures_of(Capacity(1)), START_NS, JournalMode.WRITE) as journal:
+        journal.recover(lambda *_: None)
+        journal.append(records[50:], 0)
+    expected = Past(other, [0], tmp_path / "none").at(moment_ns)
+    found = Past(other, [0], tmp_path / "kept").at(moment_ns)
+    assert found[1:] == expected[1:]
+    assert found.engine.state_hash() == expected.engine.state_hash()
