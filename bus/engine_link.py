@@ -5,7 +5,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from bus.order_link import Frames, Kind, LinkError, SentFrame, SupersededError, header_of, link_frames, term_of
+from bus.order_link import (
+    Frames,
+    Kind,
+    LinkError,
+    LostTailError,
+    SentFrame,
+    SupersededError,
+    check_step,
+    header_of,
+    link_frames,
+    term_of,
+)
 from bus.topology import is_remembering
 from market.limits import BATCH_MESSAGES_MAX, SOURCE_MAX, UNACKNOWLEDGED_FRAMES_MAX
 
@@ -137,6 +148,7 @@ class EngineEnd:
         Raises:
             LinkError: if the frames are not of this protocol.
             SupersededError: if the source knows of another engine in our place, of a higher term.
+            LostTailError: if it has had reports that we have never told.
         """
         kind, *rest = header_of(frames)
         if kind == Kind.HELLO:
@@ -231,6 +243,7 @@ class EngineEnd:
     def _greet(
         self, identity: bytes, source: int, epoch: int, report_sequence: int, incarnation: int, term: int = 0
     ) -> None:
+        check_step(term, self.term)
         if term > self.term:
             raise SupersededError(term)
         if not 0 < source <= SOURCE_MAX:
@@ -240,6 +253,8 @@ class EngineEnd:
             self._outbox.append((identity, link_frames(b"", Kind.STRANGER, peer.incarnation, 0, 0, 0)))
             return
         if epoch == self._epoch:
+            if report_sequence > peer.report_sequence:
+                raise LostTailError(source, report_sequence, peer.report_sequence)
             self._forget(source, peer, report_sequence)
         elif incarnation > peer.incarnation:
             peer.unacknowledged.clear()  # the process that they were for is gone, and this one keeps nothing

@@ -26,6 +26,7 @@ from market.events import Event
 from market.limits import BATCH_MESSAGES_MAX, ID_MAX, UNACKNOWLEDGED_FRAMES_MAX
 
 Frames = list[bytes]
+TERM_STEP_MAX = 1_000_000  # terms between two that meet: beyond it the number is no term, and nobody is ended by it
 SILENT_RETRIES = 4  # unanswered for so many retry times, the engine is held to be gone
 _HEADER_BYTES_MAX = 64  # seven integers
 
@@ -53,6 +54,19 @@ class SupersededError(Exception):
     def __init__(self, term: int) -> None:
         super().__init__(f"another engine has taken our place, with term {term}")
         self.term = term
+
+
+class LostTailError(Exception):
+    """A source has had reports of this epoch that the engine has never told: it has forgotten, and must not go on.
+
+    Its next ones would have the numbers of those that it has lost, and be taken for them.
+    """
+
+    def __init__(self, source: int, theirs: int, ours: int) -> None:
+        super().__init__(f"source {source} has had {theirs} reports, and {ours} were told")
+        self.source = source
+        self.theirs = theirs
+        self.ours = ours
 
 
 class Connected(NamedTuple):
@@ -143,6 +157,16 @@ def integers_of(frames: Frames, wanted: str) -> list[int]:
     if type(header) is not list or any(type(number) is not int or not 0 <= number <= ID_MAX for number in header):
         raise LinkError(f"expected a header of {wanted} integers, was {str(header)[:60]}")
     return cast("list[int]", header)
+
+
+def check_step(theirs: int, ours: int) -> None:
+    """Take a number for a term, or not: after the highest one no higher one would be left for a promotion.
+
+    Raises:
+        LinkError: if so many engines cannot have been primary since.
+    """
+    if theirs - ours > TERM_STEP_MAX:
+        raise LinkError(f"expected a term of at most {ours + TERM_STEP_MAX:,}, was {theirs:,}")
 
 
 def term_of(term: int) -> tuple[int, ...]:
@@ -331,6 +355,7 @@ class SourceEnd:
         feed_epoch: int = 0,
         term: int = 0,
     ) -> list[Connected | Reports | RawReports]:
+        check_step(term, self.term)
         self.is_outdated = term < self.term
         if self.is_outdated:
             return []

@@ -8,7 +8,7 @@ import gc
 from collections.abc import Iterable
 
 from bus.channel import ChannelSocket
-from bus.order_link import SupersededError
+from bus.order_link import LostTailError, SupersededError
 from bus.standby_frames import TOPIC as STANDBY
 from bus.standby_frames import term_frames
 from bus.topology import FEED, ORDERS, SNAPSHOTS
@@ -272,7 +272,7 @@ def serve(node: Node, core: EngineCore, journal: Journal[CommandRecord], role: R
     """Be the primary engine until told to stop.
 
     Raises:
-        StayDownError: if another engine has taken our place; that is kept.
+        StayDownError: if another engine has taken our place, which is kept; or a source knows what our disk has lost.
     """
     engine = EngineNode(node, core, journal, role.term)
     try:
@@ -292,3 +292,12 @@ def serve(node: Node, core: EngineCore, journal: Journal[CommandRecord], role: R
         put_aside(journal.folder)  # else the next start would read all of it to find nothing
     elif owed := [node.plan.source_name(source) for source in core.links.owed]:
         node.log.info("the journal stays: not all have acknowledged their reports", owed=owed)
+    except LostTailError as error:
+        way = f"restore the desk from a backup, or move {journal.folder} away, and what rests in the book is lost"
+        if node.plan.engines[node.name].settings.standby == "must":
+            way = f"the standby has it: promote that one. Else {way}"
+        name = node.plan.source_name(error.source)
+        raise StayDownError(
+            f"{name} has had {error.theirs:,} reports and, by its journal, this engine has told it {error.ours:,}: the "
+            f"disk has lost the journal's end, or it is that of a copy. {way[0].upper()}{way[1:]}"
+        ) from None

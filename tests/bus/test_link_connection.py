@@ -2,7 +2,7 @@
 
 import pytest
 
-from bus.order_link import SILENT_RETRIES, Connected, Kind, Reports, SourceEnd
+from bus.order_link import SILENT_RETRIES, Connected, Kind, LostTailError, Reports, SourceEnd
 from market.clock import NS_PER_SECOND
 from market.codec import encode_all
 from tests.bus.engine_end import PlainEngineEnd
@@ -228,3 +228,18 @@ def test_asks_a_source_on_a_new_connection_who_it_is() -> None:
         [accepted(11), accepted(12)],
         [accepted(13)],
     ]
+
+
+def test_an_engine_that_has_forgotten_what_it_has_told_goes_no_further() -> None:
+    """Its disk has lost the end: its next reports would be taken for those that the source has had, and dropped."""
+    link = Link().connected()
+    link.source.send(orders(11, 13))
+    link.settle()
+    again = PlainEngineEnd(EPOCH)
+    again.restore(SOURCE, 2)  # as its journal says
+    again.report(SOURCE, [accepted(11), accepted(12)], 2, 12)
+    for resume in ((EPOCH, 0), (EPOCH, 2), (EPOCH + 1, 3)):
+        assert Link(resume, 2, again).settle() == []
+    with pytest.raises(LostTailError, match=f"source {SOURCE} has had 3 reports, and 2 were told") as error:
+        Link((EPOCH, 3), 2, again).up()
+    assert (error.value.source, error.value.theirs, error.value.ours) == (SOURCE, 3, 2)

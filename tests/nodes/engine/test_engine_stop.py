@@ -1,5 +1,6 @@
 """What a clean stop of the engine's node leaves behind."""
 
+import os
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,9 +16,11 @@ from desk.halted_file import HaltedFile
 from market.clock import monotonic_ns
 from market.commands import CancelOrder, Command, HaltSymbol, MassCancel, NewOrder
 from market.events import Event, Executed, Halted, Rejected
+from nodes.engine.command_record import COMMANDS
 from tests.desk.copies import begin
 from tests.desk.desk_process import until
 from tests.one_engine import GATEWAY
+from tests.reliability import FaultRow
 
 OWNER, ORDER_ID = first_owner(GATEWAY), first_order_id(GATEWAY) + 1
 
@@ -33,10 +36,10 @@ def folder() -> Iterator[Path]:
 class Life:
     """An engine as a process of ours, and the sources that talk to it."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, **settings: str) -> None:
         self._place = folder / "run"
         self._log = folder / "engine.log"
-        self._engine = begin("engine", {"TICKBUS_RUN_DIR": str(self._place)}, self._log)
+        self._engine = begin("engine", {"TICKBUS_RUN_DIR": str(self._place), **settings}, self._log)
         self._sources: list[LinkEnd] = []
         self.epoch = 0
 
@@ -73,6 +76,23 @@ class Life:
         self._engine.send_signal(number)
         assert self._engine.wait() == (0 if number == signal.SIGTERM else -number), self._log.read_text()
         return self.epoch
+
+    def come(self, source: int, resume: tuple[int, int]) -> LinkEnd:
+        """Let a source come; whether it is answered is not waited for."""
+        one = LinkEnd(source, "engine", ChannelSocket(ORDERS, self._place, "engine"), resume=resume)
+        self._sources.append(one)
+        return one
+
+    def ended(self, source: int, resume: tuple[int, int]) -> tuple[int, str]:
+        """Let a source come until the engine has ended by itself; return its exit code and what it has said."""
+        one = self.come(source, resume)
+
+        def is_so() -> bool:
+            one.tick(monotonic_ns())
+            return self._engine.poll() is not None
+
+        until("it has ended", is_so)
+        return self._engine.wait(), self._log.read_text()
 
     def _wait(self, what: str, source: LinkEnd, heard: list[Event], condition: Callable[[], bool]) -> None:
         def is_so() -> bool:
@@ -168,3 +188,26 @@ def test_a_symbol_stays_halted_for_as_long_as_the_file_says_so(folder: Path) -> 
         life.give(operator, told, HaltSymbol(0, 0))
         until("it is resumed", lambda: not is_refused())
         life.end()
+
+
+@pytest.mark.parametrize("has_standby", [False, True])
+def test_an_engine_whose_disk_has_lost_what_it_has_told_does_not_go_on(
+    folder: Path, fault_row: FaultRow, *, has_standby: bool
+) -> None:
+    """The source would take its next reports for those that it has had; nothing is changed, and the way is told."""
+    orders = [NewOrder(ORDER_ID + number, 0, 0, 9_000_000, 5, owner=OWNER) for number in range(2)]
+    with Life(folder) as life:
+        source, heard = life.source(GATEWAY)
+        for order in orders:
+            life.give(source, heard, order)
+        epoch = life.end(signal.SIGKILL)
+    journal = folder / "run" / "journal"
+    last = COMMANDS.files(journal)[-1]
+    os.truncate(last, last.stat().st_size - 3)
+    with Life(folder, **({"TICKBUS_ENGINE__STANDBY": "must"} if has_standby else {})) as life:
+        code, said = life.ended(GATEWAY, (epoch, 2))
+    assert code == 3, said
+    assert "has had 2 reports and, by its journal, this engine has told it 1: the disk has lost" in said
+    assert ("the standby has it: promote that one" in said.lower()) == has_standby
+    assert f"move {journal} away" in said
+    fault_row("disk loses the journal's end", "the last record cut off, which was told: it stays down, and says so", 1)
