@@ -6,7 +6,7 @@ The link, and the primary's end of it: bus/standby_link.py.
 from collections import deque
 from typing import Final, NamedTuple
 
-from bus.order_link import Frames, LinkError
+from bus.order_link import Frames, LinkError, check_step
 from bus.standby_frames import HASH_BYTES, NOWHERE, Awaited, Kind, Position, header_of, standby_frames
 
 CHECKPOINT_BYTES_MAX: Final = 1 << 32
@@ -113,6 +113,7 @@ class StandbyEnd:
         kind, epoch, first, count, last, size, term = header_of(frames)
         if kind not in list(Kind) or kind in (Kind.FOLLOW, Kind.HAVE, Kind.TERM):
             raise LinkError(f"expected a primary's frame, was kind {kind}")
+        check_step(term, self.term)
         if term < self.term:
             self.outdated_term = term
             return None

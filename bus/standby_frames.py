@@ -3,7 +3,7 @@
 from enum import IntEnum
 from typing import Final, NamedTuple
 
-from bus.order_link import Frames, LinkError, SupersededError, integers_of, link_frames
+from bus.order_link import Frames, LinkError, SupersededError, check_step, integers_of, link_frames
 
 TOPIC: Final = b"standby"  # in front of its frames on the channel `snapshots`
 HASH_BYTES: Final = 8  # of the payload of a HASH
@@ -69,6 +69,7 @@ def check_term(frames: Frames, term: int) -> None:
     kind, *_, theirs = header_of(frames)
     if kind != Kind.TERM:
         raise LinkError(f"expected TERM, for nobody may follow, was kind {kind}")
+    check_step(theirs, term)
     if theirs > term:
         raise SupersededError(theirs)
 

@@ -15,7 +15,7 @@ and a primary that hears of a higher one is none any more.
 from collections import deque
 from typing import Final, NamedTuple, Protocol
 
-from bus.order_link import Frames, LinkError, SupersededError
+from bus.order_link import Frames, LinkError, SupersededError, check_step
 from bus.standby_frames import HASH_BYTES, NOWHERE, Awaited, Kind, Position, header_of, standby_frames
 
 IN_FLIGHT_BYTES_MAX: Final = 8 << 20  # sent and not yet kept by the standby; beyond it the disk remembers
@@ -126,6 +126,7 @@ class PrimaryEnd:
             raise LinkError(f"expected FOLLOW, HAVE or TERM from a standby, was kind {kind}")
         if term > self._term:
             raise SupersededError(term)
+        check_step(term, self._term)
         self._now_ns = now_ns
         if kind == Kind.FOLLOW:
             if self._identity not in (None, identity) and who != self._who:

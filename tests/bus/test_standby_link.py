@@ -1,15 +1,17 @@
 """Whatever is lost, a standby has a beginning of the primary's journal, and in the end all of it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from random import Random
 from typing import Final
 
 import pytest
 
 from bus import standby_link
-from bus.order_link import Frames, LinkError, SupersededError
+from bus.engine_link import EngineEnd
+from bus.order_link import TERM_STEP_MAX, Frames, LinkError, SourceEnd, SupersededError, link_frames
+from bus.order_link import Kind as LinkKind
 from bus.standby_end import RETRY_NS, Arrived, Begin, Hashed, Heard, News, StandbyEnd
-from bus.standby_frames import NOWHERE, Kind, Position, header_of, standby_frames, term_frames
+from bus.standby_frames import NOWHERE, Kind, Position, check_term, header_of, standby_frames, term_frames
 from bus.standby_link import (
     BEAT_NS,
     IN_FLIGHT_BYTES_MAX,
@@ -19,6 +21,7 @@ from bus.standby_link import (
     Piece,
     PrimaryEnd,
 )
+from market.limits import ID_MAX
 
 EPOCH: Final = 7
 WHO: Final = 5
@@ -376,3 +379,23 @@ def test_a_standby_cannot_have_what_it_was_not_sent() -> None:
     pair.settle()
     with pytest.raises(LinkError, match="expected at most record 0, was 5"):
         pair.primary.receive(pair.identity, standby_frames(b"", 0, Kind.HAVE, EPOCH, 5), pair.now_ns)
+
+
+@pytest.mark.parametrize("term", [TERM_STEP_MAX + 4, ID_MAX])
+def test_a_number_that_can_be_no_term_ends_nobody(term: int) -> None:
+    """After the highest there is none that a promotion could take; who has heard it would go with no engine."""
+    pair, engine, source = Pair(), EngineEnd(EPOCH), SourceEnd(2, 1)
+    pair.primary, engine.term, source.term = PrimaryEnd(EPOCH, pair.disk, term=3), 3, 3
+    pair.standby = StandbyEnd(WHO, term=3)
+    hello, welcome = (LinkKind.HELLO, 2, 0, 0, 1, term), (LinkKind.WELCOME, EPOCH, 0, 0, 0, 0, term)
+    refusals: list[Callable[[], object]] = [
+        lambda: pair.primary.receive(pair.identity, term_frames(term), 0),
+        lambda: check_term(term_frames(term), 3),
+        lambda: pair.standby.receive(standby_frames(b"", term, Kind.RECORDS, EPOCH, 1, 0, 0)),
+        lambda: engine.receive(b"x", link_frames(b"", *hello)),
+        lambda: source.receive(link_frames(b"", *welcome)),
+    ]
+    for refusal in refusals:
+        with pytest.raises(LinkError, match=f"expected a term of at most 1,000,003, was {term:,}"):
+            refusal()
+    assert (pair.standby.term, source.term) == (3, 3)
