@@ -1,6 +1,7 @@
 """What the primary's disk has of its journal, for a standby: records as they stand in the files, and a checkpoint."""
 
 import os
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from struct import Struct
@@ -63,16 +64,21 @@ def unpack_beginning(data: bytes) -> Beginning:
 class JournalPast:
     """Reads a journal that its engine goes on writing, in the engine's own thread.
 
+    What the disk does not give is not there, and the engine goes on: a standby that asks for it is given a checkpoint.
+
     Args:
         folder: of the journal.
         figures: the engine's.
+        tell: is told what cannot be read, once until it is something else.
 
     Attributes:
         last_sequence: of the record, the last of a turn, behind which nothing is told yet.
     """
 
-    def __init__(self, folder: Path, figures: tuple[int, ...]) -> None:
+    def __init__(self, folder: Path, figures: tuple[int, ...], tell: Callable[[str], object] = lambda _: None) -> None:
         self.last_sequence = ID_MAX
+        self._tell = tell
+        self._told = ""
         self._folder = folder
         self._figures = figures
         self._schema: Schema[CommandRecord] = COMMANDS
@@ -87,27 +93,32 @@ class JournalPast:
             self._file = _CLOSED
 
     def seek(self, position: Position) -> bool:
-        """Go behind a record; return False if the journal has none such.
-
-        Raises:
-            OSError: if it cannot be read.
-        """
+        """Go behind a record; return False if the journal has none such, or it cannot be read."""
         try:
             begun = self._known_before(position.sequence)
             if begun is None:
                 return False
             crc, place = begun
             self._open(place)
+            return self._walk(position.sequence, crc) == position.crc and (self._is_readable or self._prefix() is None)
         except FileNotFoundError:
             return False  # it was pruned while we looked
-        return self._walk(position.sequence, crc) == position.crc and (self._is_readable or self._prefix() is None)
+        except OSError as error:
+            self._fail(error)
+            return False
 
     def read(self, bytes_max: int) -> Piece | None:
-        """Return what comes next: whole turns of at most so many bytes, or one turn; None if it is pruned or damaged.
+        """Return what comes next: whole turns of at most so many bytes, or one turn.
 
-        Raises:
-            OSError: if it cannot be read.
+        None if it is pruned or damaged, or cannot be read.
         """
+        try:
+            return self._read(bytes_max)
+        except OSError as error:
+            self._fail(error)
+            return None
+
+    def _read(self, bytes_max: int) -> Piece | None:
         size = bytes_max
         while True:
             data = os.pread(self._file, size, self._place.offset)
@@ -128,20 +139,25 @@ class JournalPast:
         return Piece(first, sequence - first + 1, data[:end], crc)
 
     def beginning(self) -> tuple[Position, bytes]:
-        """Return where the newest good checkpoint stands, and what a standby needs to begin there; else NOWHERE.
-
-        Raises:
-            OSError: if it cannot be read.
-        """
-        for found in good_checkpoints(self._folder, self._schema, self._figures):
-            if isinstance(found, Checkpoint):
-                place, size, crc = found.last
-                path = self._folder / self._schema.file_name(place.number)
-                with path.open("rb") as file:
-                    record = os.pread(file.fileno(), size, place.offset - size)
-                content = checkpoint_path(self._folder, place.sequence).read_bytes()
-                return Position(place.sequence, crc), pack_beginning(self._figures, record, content)
+        """Return where the newest good checkpoint stands, and what a standby needs to begin there; else NOWHERE."""
+        try:
+            for found in good_checkpoints(self._folder, self._schema, self._figures):
+                if isinstance(found, Checkpoint):
+                    place, size, crc = found.last
+                    path = self._folder / self._schema.file_name(place.number)
+                    with path.open("rb") as file:
+                        record = os.pread(file.fileno(), size, place.offset - size)
+                    content = checkpoint_path(self._folder, place.sequence).read_bytes()
+                    return Position(place.sequence, crc), pack_beginning(self._figures, record, content)
+        except OSError as error:
+            self._fail(error)
         return NOWHERE, pack_beginning(self._figures, b"", b"")
+
+    def _fail(self, error: OSError) -> None:
+        why = f"{error.filename or self._folder} cannot be read: {error.strerror}"
+        if why != self._told:
+            self._told = why
+            self._tell(why)
 
     def _known_before(self, sequence: int) -> tuple[int, Place] | None:
         """Return a place at or before a record, as near as is known without reading, and the CRC before it.
@@ -149,15 +165,13 @@ class JournalPast:
         The CRC is 0 where a file begins: the record itself is behind it, unless that is the journal's first.
         """
         found: tuple[int, Place] | None = None
-        for path in self._schema.files(self._folder):
+        for path in self._schema.found(self._folder):
             with path.open("rb") as file:
                 head = file.read(HEADER_SIZE)
-            if len(head) < HEADER_SIZE:
-                break
             try:
                 header = self._schema.decode_header(path, head)
             except JournalError:
-                continue  # damaged, and perhaps nothing of it is asked for
+                continue  # damaged, or only begun, and perhaps nothing of it is asked for
             if header.start_sequence > max(sequence, 1):
                 break
             found = 0, Place(header.number, HEADER_SIZE, header.start_sequence - 1)

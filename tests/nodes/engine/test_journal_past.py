@@ -1,6 +1,7 @@
 """What a primary's disk has for its standby: the records as they stand, in whole turns, from any place on."""
 
 import os
+from errno import EIO
 from pathlib import Path
 from typing import Final
 
@@ -11,7 +12,7 @@ from journal.checkpoint import Checkpoint, checkpoint_paths, write_checkpoint
 from journal.format import HEADER_SIZE, PREFIX_SIZE, JournalMode, read_prefix
 from journal.journal import Journal
 from nodes.engine.command_record import COMMANDS, CommandRecord
-from nodes.engine.journal_past import JournalPast, unpack_beginning
+from nodes.engine.journal_past import JournalPast, pack_beginning, unpack_beginning
 from tests.journal.records import EPOCH, FIGURES, record_of
 
 TURNS: Final = 1, 3, 1, 2, 5, 1, 1, 4, 2, 1  # records each
@@ -168,3 +169,35 @@ def test_the_newest_good_checkpoint_is_given(folder: Path) -> None:
     paths[0].unlink()
     position, content = past.beginning()
     assert (position, unpack_beginning(content)) == (NOWHERE, (COMMANDS.version, FIGURES, b"", b""))
+
+
+def test_what_the_disk_does_not_give_is_as_if_it_were_pruned(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A bad sector in an old file ended the primary, at each word of its standby; it is told once, and it goes on."""
+    ends, told, pread = _ends(folder), list[str](), os.pread
+    past = JournalPast(folder, FIGURES, told.append)
+    assert past.seek(NOWHERE)
+
+    def bad_sector(file: int, size: int, offset: int) -> bytes:
+        if offset >= HEADER_SIZE:
+            raise OSError(EIO, os.strerror(EIO))
+        return pread(file, size, offset)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "pread", bad_sector)
+        assert past.read(1 << 20) is None
+        assert not past.seek(ends[-1][0])
+        assert past.beginning() == (NOWHERE, pack_beginning(FIGURES, b"", b""))
+    assert told == [f"{folder} cannot be read: Input/output error"]
+    assert past.seek(ends[-1][0])
+    past.close()
+
+
+def test_a_file_that_is_missing_among_the_first_ones_hinders_nobody_behind_it(folder: Path) -> None:
+    """Nor one that ends in its header: the engine goes on behind a checkpoint, and so does its standby."""
+    ends, past, paths = _ends(folder), JournalPast(folder, FIGURES), COMMANDS.files(folder)
+    paths[0].write_bytes(b"TICK")
+    assert not past.seek(NOWHERE)
+    assert past.seek(ends[-1][0])
+    paths[1].unlink()
+    assert past.seek(ends[-1][0])
+    past.close()
