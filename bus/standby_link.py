@@ -73,12 +73,14 @@ class PrimaryEnd:
 
     Attributes:
         has: the sequence of the last record that the standby has kept, 0 if there is none.
+        is_agreed: whether a standby has said that it has a record of ours, so that its journal is a beginning of ours.
     """
 
     def __init__(
         self, epoch: int, past: Past, end: Position = NOWHERE, term: int = 0, *, is_awaited: bool = False
     ) -> None:
         self.has = 0
+        self.is_agreed = False
         self._epoch = epoch
         self._past = past
         self._end = end
@@ -124,9 +126,9 @@ class PrimaryEnd:
         kind, epoch, sequence, crc, who, _, term = header_of(frames)
         if kind not in (Kind.FOLLOW, Kind.HAVE, Kind.TERM):
             raise LinkError(f"expected FOLLOW, HAVE or TERM from a standby, was kind {kind}")
+        check_step(term, self._term)
         if term > self._term:
             raise SupersededError(term)
-        check_step(term, self._term)
         self._now_ns = now_ns
         if kind == Kind.FOLLOW:
             if self._identity not in (None, identity) and who != self._who:
@@ -144,6 +146,7 @@ class PrimaryEnd:
                 raise LinkError(f"expected at most record {self._end.sequence:,}, was {sequence:,}")
             self._heard_ns = now_ns
             self._slices_had = max(self._slices_had, min(crc, self._sliced))
+            self.is_agreed = self.is_agreed or sequence > 0
             self._kept(sequence)
 
     def journaled(self, end: Position, now_ns: int) -> None:

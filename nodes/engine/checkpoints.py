@@ -47,6 +47,7 @@ class Checkpoints:
         times: when one is due.
         retention: what is kept of the journal.
         begin: lets work be done beside the caller, or at once; one piece at a time is given.
+        may_take: says whether one may be taken now.
 
     Attributes:
         sequence: of the record behind which the last one stands, 0 if there is none.
@@ -60,6 +61,7 @@ class Checkpoints:
         times: CheckpointTimes,
         retention: Retention,
         begin: Callable[[Work], None],
+        may_take: Callable[[], bool] = lambda: True,
     ) -> None:
         self.sequence = core.checkpoint_sequence
         self.failure = ""
@@ -68,6 +70,7 @@ class Checkpoints:
         self._times = times
         self._retention = retention
         self._begin = begin
+        self._may_take = may_take
         self._is_busy = False
         self._taken_at_ns = 0
         self._tried_sequence = self.sequence
@@ -86,14 +89,14 @@ class Checkpoints:
         new_records = self._journal.sequence - self._tried_sequence
         new_records += (self._core.command_count - self._tried_command_count) // COMMANDS_PER_RECORD
         is_due = new_records >= every_records or (new_records > 0 and now_ns - self._taken_at_ns >= every_ns)
-        if is_due and self._is_on and not self._is_busy:
+        if is_due and self._is_on and not self._is_busy and self._may_take():
             self._taken_at_ns = now_ns
             self._take(self._begin, time_ns)
 
     def take_last(self, time_ns: int) -> None:
         """Take a checkpoint of the end of this life, if there is anything new; no other is being written."""
         assert not self._is_busy, "expected the one before to be written"
-        if self._is_on and self._journal.sequence > self.sequence:
+        if self._is_on and self._journal.sequence > self.sequence and self._may_take():
             self._take(lambda work: work(), time_ns)
 
     @property

@@ -27,7 +27,7 @@ class Followed:
         journal: its own, in which records are written.
         socket: the channel of snapshots.
         term: ours.
-        on_bad_frame: is told why a frame is none.
+        on_bad_frame: is told why a frame is none, and what of the journal cannot be read.
         is_awaited: whether nothing is acknowledged that the standby has not kept.
 
     Attributes:
@@ -50,7 +50,7 @@ class Followed:
         self._journal = journal
         self._socket = socket
         self._on_bad_frame = on_bad_frame
-        self._past = JournalPast(journal.folder, journal.figures)
+        self._past = JournalPast(journal.folder, journal.figures, on_bad_frame)
         self._told = NOWHERE  # so far the standby may be told
         self._end = PrimaryEnd(core.epoch, self._past, self._tellable(), term, is_awaited=is_awaited)
         self._hashed_sequence = 0
@@ -64,6 +64,21 @@ class Followed:
         return self._end.has if self.is_awaited else self._journal.sequence
 
     @property
+    def may_checkpoint(self) -> bool:
+        """Whether a checkpoint may be taken: whoever waits for a standby first hears what that one has.
+
+        A disk that has lost the end of our journal lets us write other records in their place. A standby that has the
+        lost ones sees that as long as no checkpoint stands behind them; then it would begin anew, and forget them.
+        """
+        return not self.is_awaited or self._end.is_agreed
+
+    @property
+    def has_all(self) -> bool:
+        """Whether a standby that is there, or is waited for, has all that we have."""
+        is_needed = self.is_awaited or self._end.is_followed
+        return not is_needed or self._end.has == self._journal.sequence
+
+    @property
     def is_full(self) -> bool:
         """Whether nothing more may be taken before the standby gets on: else what is held back would grow for ever."""
         ahead = self._journal.sequence - self._end.has
@@ -74,7 +89,6 @@ class Followed:
 
         Raises:
             SupersededError: if another engine is primary.
-            OSError: if the journal cannot be read.
         """
         try:
             self._end.receive(identity, frames, now_ns)
@@ -83,20 +97,12 @@ class Followed:
         self._send(_PIECES_PER_WORD)
 
     def journaled(self, now_ns: int) -> None:
-        """Send on what was just journaled, or synced.
-
-        Raises:
-            OSError: if the journal cannot be read.
-        """
+        """Send on what was just journaled, or synced."""
         self._end.journaled(self._tellable(), now_ns)
         self._send(1)
 
     def tick(self, now_ns: int) -> None:
-        """Say that we are here, what sources have, and now and then what the state is; `now_ns` is monotonic.
-
-        Raises:
-            OSError: if the journal cannot be read.
-        """
+        """Say that we are here, what sources have, and now and then what the state is; `now_ns` is monotonic."""
         if self._has != self._end.has or self._end.has == self._journal.sequence or self._moved_ns is None:
             self._has, self._moved_ns = self._end.has, now_ns
         self.is_stalled = self.is_awaited and now_ns - self._moved_ns > STALL_NS

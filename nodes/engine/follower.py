@@ -90,6 +90,7 @@ class Follower:
         self._make = make
         self._beside = beside or BesideThread()
         self._behind_since_ns: int | None = None
+        self._ends_a_turn = False  # its journal: a death while it was written may have left a part of one
         self.core: EngineCore | None = None
         self.journal: Journal[CommandRecord] | None = None
         self.checkpoints: Checkpoints | None = None
@@ -126,6 +127,7 @@ class Follower:
             self.core.links.heard(*news)
         elif isinstance(news, Hashed):
             self._compare(news)
+        self._ends_a_turn = self._ends_a_turn or (self.core is not None and self._end.is_following)
         if self._end.is_level and self._end.is_awaited and not self._end.is_doubtful:
             self._keep_role(self.role.model_copy(update={"is_whole": True}))
         self._flush()
@@ -139,12 +141,9 @@ class Follower:
         """
         self._end.tick(now_ns)
         self._flush()
-        if self.checkpoints is not None and self._end.is_following:  # else a part of a turn may be our last
+        if self.checkpoints is not None and self._ends_a_turn:
             self.checkpoints.look(now_ns, time_ns)
-            if (failure := self.checkpoints.failure) != self._told_failure:
-                self._told_failure = failure
-                if failure:
-                    self._warn(NO_CHECKPOINT, failure)
+            self._tell_failure()
         if self._end.lag == 0:
             self._behind_since_ns = None
         elif self._behind_since_ns is None:
@@ -216,6 +215,17 @@ class Follower:
             "checkpoint": self.checkpoints.sequence if self.checkpoints is not None else 0,
         }
 
+    def stop(self, time_ns: int) -> None:
+        """Leave a checkpoint behind the last record: a release that answers commands differently needs one.
+
+        Args:
+            time_ns: ns since 1970.
+        """
+        self._beside.join()
+        if self.checkpoints is not None and self._ends_a_turn:
+            self.checkpoints.take_last(time_ns)
+            self._tell_failure()
+
     def close(self) -> None:
         """Let go of the journal, and finish a checkpoint that is being written."""
         try:
@@ -223,6 +233,13 @@ class Follower:
         finally:
             if self.journal is not None:
                 self.journal.close()
+
+    def _tell_failure(self) -> None:
+        failure = self.checkpoints.failure if self.checkpoints is not None else ""
+        if failure != self._told_failure:
+            self._told_failure = failure
+            if failure:
+                self._warn(NO_CHECKPOINT, failure)
 
     def _flush(self) -> None:
         for frames in self._end.outgoing():
@@ -306,13 +323,21 @@ class Follower:
         if begin.epoch == self.core.epoch and begin.position.sequence <= ours:
             raise StayDownError(
                 f"the primary has not what it has told us before: its journal is another one before record {ours:,}. "
-                f"Promote this engine, or move {self._folder} away to follow that one"
+                f"{self._way}"
             )
         if begin.epoch != self.core.epoch and self.core.engine.live_order_count:
             raise StayDownError(
                 f"the primary has begun with an empty book, and {_are_open(self.core.engine.live_order_count)} here. "
-                f"Promote this engine, or move {self._folder} away to follow that one"
+                f"{self._way}"
             )
+
+    @property
+    def _way(self) -> str:
+        """What a person can do who has lost the primary's journal."""
+        follow = f"move {self._folder} away to follow that one"
+        if why := self.refusal():
+            return f"{follow[0].upper()}{follow[1:]}: this one may not take its place, for {why}"
+        return f"Promote this engine, or {follow}"
 
     def _write_beginning(self, folder: Path, begin: Begin, record: bytes, content: bytes) -> None:
         """Make a journal that begins with the record that a checkpoint stands behind, and that checkpoint."""

@@ -59,14 +59,19 @@ def make_core(
 
 
 def make_checkpoints(
-    settings: Settings, name: str, core: EngineCore, journal: Journal[CommandRecord], beside: BesideThread
+    settings: Settings,
+    name: str,
+    core: EngineCore,
+    journal: Journal[CommandRecord],
+    beside: BesideThread,
+    may_take: Callable[[], bool] = lambda: True,
 ) -> Checkpoints:
-    """Return the checkpoints of the engine `name`, written beside its matching."""
+    """Return the checkpoints of the engine `name`, written beside its matching, whenever `may_take` says so."""
     own = settings.plan.engines[name].settings
     times = CheckpointTimes(int(own.checkpoint_s * NS_PER_SECOND), own.checkpoint_records)
     age_ns = int(own.journal_days * _DAY_NS)
     retention = Retention(Keep(own.journal_keep), age_ns, own.journal_bytes - JOURNAL_FILE_BYTES)
-    return Checkpoints(core, journal, times, retention, beside.begin)
+    return Checkpoints(core, journal, times, retention, beside.begin, may_take)
 
 
 def warn_of(done: Replay, warn: Callable[[str, str], None]) -> None:

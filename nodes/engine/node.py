@@ -70,7 +70,14 @@ class EngineNode:
         )
         self._loop = node.poll_loop(is_awake=lane is None)  # a lane stays awake by itself
         self._beside = BesideThread()
-        self._checkpoints = make_checkpoints(node.settings, node.name, core, journal, self._beside)
+        self._checkpoints = make_checkpoints(
+            node.settings,
+            node.name,
+            core,
+            journal,
+            self._beside,
+            lambda: self._followed is None or self._followed.may_checkpoint,
+        )
         self._told_failure = ""
         self._bad_frame_count = 0
         self._is_deaf = False
@@ -123,6 +130,15 @@ class EngineNode:
         self._node.ready(**here, **over_tcp)
         loop.run()
         self._take_last_words()
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing of the past matters to anybody: not to the engine, and not to a standby that lacks some."""
+        return self._core.is_idle and self._has_standby_all
+
+    @property
+    def _has_standby_all(self) -> bool:
+        return self._followed is None or self._followed.has_all
 
     def close(self) -> None:
         """Close the sockets, and finish a checkpoint that is being written."""
@@ -205,11 +221,15 @@ class EngineNode:
         So may be that a standby has all: without it some are not sent their reports before the next start.
         """
         deadline_ns = monotonic_ns() + LAST_WORDS_NS
-        while (self._core.links.owed or self._turns.is_held) and monotonic_ns() < deadline_ns:
+        while self._is_owed_word and monotonic_ns() < deadline_ns:
             if self._orders.wait(LAST_WORDS_WAIT_MS):
                 self._turns.take_orders()
             self._turns.take_questions()
             self._turns.sync()
+
+    @property
+    def _is_owed_word(self) -> bool:
+        return bool(self._core.links.owed) or self._turns.is_held or not self._has_standby_all
 
     def _collect_garbage(self) -> None:
         """Collect where no order waits for it: after a second without a command, or once a minute."""
@@ -277,21 +297,13 @@ def serve(node: Node, core: EngineCore, journal: Journal[CommandRecord], role: R
     engine = EngineNode(node, core, journal, role.term)
     try:
         engine.run()
-        if not core.is_idle:
+        is_idle = engine.is_idle
+        if not is_idle:
             engine.take_last_checkpoint()
     except SupersededError as error:
         fallen = Role.new_standby().model_copy(update={"term": error.term, "records_term": role.term})
         RoleFile(node.settings.run_dir, node.name).write(fallen)
         raise StayDownError(f"{error}: nothing that was not acknowledged before is acknowledged any more") from None
-    finally:
-        try:
-            engine.close()
-        finally:
-            journal.close()
-    if core.is_idle and journal.sequence and journal.mode is not JournalMode.NONE:
-        put_aside(journal.folder)  # else the next start would read all of it to find nothing
-    elif owed := [node.plan.source_name(source) for source in core.links.owed]:
-        node.log.info("the journal stays: not all have acknowledged their reports", owed=owed)
     except LostTailError as error:
         way = f"restore the desk from a backup, or move {journal.folder} away, and what rests in the book is lost"
         if node.plan.engines[node.name].settings.standby == "must":
@@ -301,3 +313,14 @@ def serve(node: Node, core: EngineCore, journal: Journal[CommandRecord], role: R
             f"{name} has had {error.theirs:,} reports and, by its journal, this engine has told it {error.ours:,}: the "
             f"disk has lost the journal's end, or it is that of a copy. {way[0].upper()}{way[1:]}"
         ) from None
+    finally:
+        try:
+            engine.close()
+        finally:
+            journal.close()
+    if is_idle and journal.sequence and journal.mode is not JournalMode.NONE:
+        put_aside(journal.folder)  # else the next start would read all of it to find nothing
+    elif owed := [node.plan.source_name(source) for source in core.links.owed]:
+        node.log.info("the journal stays: not all have acknowledged their reports", owed=owed)
+    elif core.is_idle and not is_idle:
+        node.log.info("the journal stays: the standby has not all of it")

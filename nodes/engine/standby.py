@@ -77,6 +77,8 @@ class StandbyNode:
         self._node.ready(follows=self._socket.endpoint)
         self._is_ready = True
         self._loop.run()
+        if self._promoted is None:
+            self.follower.stop(time_ns())
         return self._promoted
 
     def close(self) -> None:
