@@ -117,6 +117,11 @@ class Plan:
         """By engine, the ids of the symbols whose books it has, as an engine client takes them."""
         return {engine.name: engine.symbol_ids for engine in self.engines.values()}
 
+    @property
+    def is_synced(self) -> bool:
+        """Whether an engine acknowledges nothing that its disk has not: so do those then who go on from its reports."""
+        return any(engine.settings.journal in ("group", "sync") for engine in self.engines.values())
+
     def source_name(self, number: int) -> str:
         """Return who gives commands under this number, for a person."""
         by_number = {gateway.source: gateway.name for gateway in self.gateways.values()}

@@ -21,7 +21,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from journal.format import JournalError
+from journal.format import JournalError, JournalMode
 from journal.journal import Journal
 from journal.reader import JournalReader
 from market.whole_file import put_aside, write_whole
@@ -62,7 +62,8 @@ class SessionStore:
         positions: by engine, where its link goes on: all reports up to it were kept, or are not of these sessions.
     """
 
-    def __init__(self, folder: Path, bytes_max: int = 1 << 29) -> None:
+        mode: when reports are kept: WRITE, once the kernel has them; SYNC, once the disk has.
+    def __init__(self, folder: Path, bytes_max: int = 1 << 29, mode: JournalMode = JournalMode.WRITE) -> None:
         self.positions: dict[str, Position] = {}
         self._folder = folder
         self._bytes_max = bytes_max
@@ -71,6 +72,7 @@ class SessionStore:
         self._written_after = 0  # the record of the journal after which the names were written
         self._journal: Journal[ReportRecord] | None = None
 
+        self._mode = mode
     @property
     def sequence(self) -> int:
         """Of the last record, 0 if there is none."""
@@ -136,7 +138,7 @@ class SessionStore:
             self.positions = {}
             return
         self._remove_others()
-        self._journal = Journal(self._journal_folder(self._generation), REPORTS, (), 1)
+        self._journal = Journal(self._journal_folder(self._generation), REPORTS, (), 1, self._mode)
         self._journal.recover(take_one)
         if self.sequence < self._written_after:  # a power failure took records that the names were written after
             self.save(sessions)
@@ -213,7 +215,7 @@ class SessionStore:
         return _checkpoint_file(self._folder, generation)
 
     def _begin_journal(self) -> None:
-        self._journal = Journal(self._journal_folder(self._generation), REPORTS, (), 1)
+        self._journal = Journal(self._journal_folder(self._generation), REPORTS, (), 1, self._mode)
         self._journal.recover(lambda *_: None)
         self._bytes = 0
 

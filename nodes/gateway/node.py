@@ -14,6 +14,7 @@ from bus.poll_loop import POLL_READ, PollLoop
 from desk.run_dir import NodeError
 from desk.warm import warm_table
 from engine.wire.refusals import MalformedBytesError
+from journal.format import JournalMode
 from market.clock import NS_PER_SECOND, Now, monotonic_ns, now
 from market.codec import encode_all
 from market.http_names import in_url
@@ -48,7 +49,8 @@ class GatewayNode:
         orders_max = max(engine.settings.orders_max for engine in node.plan.engines.values())
         table = SessionTable(limits, orders_max, source, settings.kept_bytes)
         warm_table(table, node.warming)
-        self._store = SessionStore(plan.folder, settings.journal_bytes)
+        mode = JournalMode.SYNC if node.plan.is_synced else JournalMode.WRITE
+        self._store = SessionStore(plan.folder, settings.journal_bytes, mode)
         kept = KeptSessions(table, self._store, now())
         self._links = EngineClient.over(node.wiring, source, node.plan.symbol_ids, self._store.positions)
         self._references = GatewayReferences(node, table)

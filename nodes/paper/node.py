@@ -174,7 +174,8 @@ async def _serve(node: Node) -> None:
     account_folder = AccountFolder(settings.keys_file, folder / ACCOUNTS_FOLDER)
     accounts = account_folder.load()
     token = load_or_create_token(folder / TOKEN_FILE)
-    ledger = Ledger(folder / LEDGER_FILE, settings.instruments, node.plan.engine_of)
+    plan = node.plan
+    ledger = Ledger(folder / LEDGER_FILE, settings.instruments, plan.engine_of, is_synced=plan.is_synced)
     listener = bind(settings.paper.host, settings.paper.port)
     symbols = {each.symbol_id: each.symbol for each in settings.instruments}
     topics = [topic.of(symbol) for symbol in symbols.values() for topic in (Topic.BOOK, Topic.TRADES)]

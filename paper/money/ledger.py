@@ -5,7 +5,7 @@ before it alone. `save` then writes all that have succeeded since the last one a
 that is most of the work, and costs for a hundred orders little more than for one.
 
 The write-ahead log with synchronous=NORMAL survives a kill -9 of the process at any moment; only a power cut may take
-the last saves with it, and then whole ones.
+the last saves with it, and then whole ones. With FULL each save waits for the disk, and is there.
 """
 
 from collections import defaultdict
@@ -79,13 +79,21 @@ class Ledger:
         remnants: the legs that have ended while the engine may still have them.
     """
 
-    def __init__(self, path: Path | None, instruments: Sequence[Instrument], engine_of: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        path: Path | None,
+        instruments: Sequence[Instrument],
+        engine_of: Mapping[str, str],
+        *,
+        is_synced: bool = False,
+    ) -> None:
         """Open the file at `path`, or make it, readable by its owner alone.
 
         Args:
             path: of the file; None keeps the ledger in memory, for as long as it is open.
             instruments: what is traded.
             engine_of: by symbol, the name of the engine that has its book.
+            is_synced: whether what is saved must last through a power failure.
 
         Raises:
             LedgerError: if the file cannot be used, as `open_ledger` says.
@@ -94,7 +102,7 @@ class Ledger:
             each.symbol: Symbol.of(each, engine_of[each.symbol]) for each in instruments
         }
         self.engines = tuple(sorted({symbol.engine for symbol in self.symbols.values()}))
-        self._connection = open_ledger(path, self.symbols, self.engines)
+        self._connection = open_ledger(path, self.symbols, self.engines, is_synced=is_synced)
         read = self._connection.execute
         self._counters = Tracked[str, int](dict(read("SELECT name, value FROM counters")))
         engines = read("SELECT engine, epoch, report_sequence FROM engines")

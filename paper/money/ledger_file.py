@@ -23,14 +23,18 @@ class LedgerError(MendableError):
     """The file cannot be used; the text is one line for the user."""
 
 
-def open_ledger(path: Path | None, symbols: Mapping[str, Symbol], engines: Sequence[str]) -> sqlite3.Connection:
+def open_ledger(
+    path: Path | None, symbols: Mapping[str, Symbol], engines: Sequence[str], *, is_synced: bool = False
+) -> sqlite3.Connection:
     """Open the file at `path`, or make it, readable by its owner alone; None is memory.
+
+    With `is_synced` what is committed lasts through a power failure.
 
     Raises:
         LedgerError: if it is no ledger, another version's, counts a symbol in other ticks or lots, or has open orders
             of a symbol at another engine.
     """
-    connection = _opened(path)
+    connection = _opened(path, is_synced=is_synced)
     try:
         _check_symbols(connection, symbols, path)
         _name_engines(connection, engines)
@@ -61,7 +65,7 @@ def writing(connection: sqlite3.Connection) -> Iterator[None]:
         raise  # a statement or a row that is wrong is a bug of ours
 
 
-def _opened(path: Path | None) -> sqlite3.Connection:
+def _opened(path: Path | None, *, is_synced: bool) -> sqlite3.Connection:
     # SQLite gives its -wal and -shm files the mode of the main file, so that one decides.
     try:
         if path is not None:
@@ -71,7 +75,7 @@ def _opened(path: Path | None) -> sqlite3.Connection:
     connection = sqlite3.connect(path or ":memory:", isolation_level=None)
     try:
         connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = NORMAL")
+        connection.execute(f"PRAGMA synchronous = {'FULL' if is_synced else 'NORMAL'}")
         connection.execute(f"PRAGMA wal_autocheckpoint = {_LOG_PAGES}")
         (version,) = connection.execute("PRAGMA user_version").fetchone()
         if version == 0:

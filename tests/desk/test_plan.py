@@ -161,3 +161,14 @@ def test_a_free_port_becomes_the_fixed_one_of_its_node() -> None:
         settings = settings.with_port(settings.plan.named([name])[0], port)
     assert [each.settings.port for each in settings.plan.gateways.values()] == [0, 7]
     assert (settings.api.port, settings.paper.port) == (8, 9)
+
+
+@pytest.mark.parametrize(
+    ("journals", "is_synced"),
+    [(("write", "none"), False), (("group", "write"), True), (("write", "sync"), True), (("none", "none"), False)],
+)
+def test_who_goes_on_from_an_engine_that_syncs_syncs_too(journals: tuple[str, str], *, is_synced: bool) -> None:
+    """A ledger or a session that has lost what the engine's disk has would have told what nobody knows any more."""
+    symbols = ["BTCUSDT"], ["ETHUSDT", "BNBUSDT"]
+    rows = [{"name": f"e{n}", "journal": journals[n], "symbols": symbols[n]} for n in range(2)]
+    assert load_settings({"engines": rows}).settings.plan.is_synced == is_synced

@@ -350,3 +350,12 @@ def test_a_file_that_is_no_ledger_is_refused(tmp_path: Path) -> None:
     path.write_text("Dear diary, " * 100)
     with pytest.raises(LedgerError, match="cannot be used as a ledger"):
         Ledger(path, INSTRUMENTS, ONE_ENGINE)
+
+
+@pytest.mark.parametrize("is_synced", [False, True])
+def test_what_is_saved_waits_for_the_disk_where_the_engine_does(tmp_path: Path, *, is_synced: bool) -> None:
+    """Else a power failure takes an order that was confirmed, though the engine's disk has it."""
+    ledger = Ledger(tmp_path / "paper.sqlite", INSTRUMENTS, ONE_ENGINE, is_synced=is_synced)
+    (level,) = ledger._connection.execute("PRAGMA synchronous").fetchone()
+    assert level == (2 if is_synced else 1), "FULL, or NORMAL"
+    ledger.close()
