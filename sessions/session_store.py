@@ -18,6 +18,7 @@ import json
 import shutil
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -30,7 +31,11 @@ from sessions.report_record import REPORTS, ReportRecord
 
 NAMES_FILE: Final = "sessions.json"
 IN_CHECKPOINT: Final = -1
-_VERSION: Final = 2
+_VERSION: Final = 3
+_UNSEALED: Final = 2  # the last version without checksums
+_MAGIC: Final = b"TICKSESS"  # in front of a checkpoint with one
+_UNSEALED_FIRST: Final = b"\x93"  # of one without: an array of three
+_DIGEST_SIZE: Final = 16
 
 
 class StoredSession(NamedTuple):
@@ -57,22 +62,22 @@ class SessionStore:
     Args:
         folder: made when the first session with a name begins.
         bytes_max: of reports, after which `is_full` asks for a checkpoint.
+        mode: when reports are kept: WRITE, once the kernel has them; SYNC, once the disk has.
 
     Attributes:
         positions: by engine, where its link goes on: all reports up to it were kept, or are not of these sessions.
     """
 
-        mode: when reports are kept: WRITE, once the kernel has them; SYNC, once the disk has.
     def __init__(self, folder: Path, bytes_max: int = 1 << 29, mode: JournalMode = JournalMode.WRITE) -> None:
         self.positions: dict[str, Position] = {}
         self._folder = folder
         self._bytes_max = bytes_max
+        self._mode = mode
         self._bytes = 0
         self._generation = 0
         self._written_after = 0  # the record of the journal after which the names were written
         self._journal: Journal[ReportRecord] | None = None
 
-        self._mode = mode
     @property
     def sequence(self) -> int:
         """Of the last record, 0 if there is none."""
@@ -91,12 +96,10 @@ class SessionStore:
         """
         path = self._folder / NAMES_FILE
         try:
-            document = json.loads(path.read_bytes())
+            document = _names_of(path)
             if document["version"] == 1:
                 document = renewed(document, self._journal_folder(document["generation"]))
                 self._write_names(document)
-            if document["version"] != _VERSION:
-                raise JournalError(f"{path} must be of version {_VERSION}, was {document['version']}")
             self._generation, self._written_after = document["generation"], document["after"]
             self.positions = {engine: Position(*values) for engine, values in document["positions"].items()}
             return [StoredSession(**row) for row in document["sessions"]]
@@ -109,13 +112,9 @@ class SessionStore:
         """Return the checkpoint that the journal goes on from, nothing if it begins at the beginning; after `load`.
 
         Raises:
-            JournalError: if it cannot be read.
+            JournalError: if it cannot be read, or is not what was written.
         """
-        if not self._generation:
-            return b""
-        path = self._checkpoint_path(self._generation)
-        with _told(path, "read"):
-            return path.read_bytes()
+        return _checkpoint_at(self._checkpoint_path(self._generation)) if self._generation else b""
 
     def recover(self, take: Callable[[int, ReportRecord], None]) -> None:
         """Give `take` every record with its sequence; `positions` are then the last ones.
@@ -154,9 +153,10 @@ class SessionStore:
             if not rows:
                 return
             self._begin_journal()
+        assert self._journal is not None, "expected a journal"
+        self._journal.sync()  # else a power failure could leave names that say more than the reports
         self._write_names(
             {
-                "version": _VERSION,
                 "generation": self._generation,
                 "positions": self.positions,
                 "after": self.sequence,
@@ -177,7 +177,8 @@ class SessionStore:
         assert self._journal is not None, "nothing is kept"
         self._journal.close()
         self._generation += 1
-        _write_whole(self._checkpoint_path(self._generation), checkpoint)
+        content = _MAGIC + checkpoint
+        _write_whole(self._checkpoint_path(self._generation), content + _digest(content))
         self._begin_journal()
         self.save(sessions)
         self._remove_others()
@@ -220,7 +221,9 @@ class SessionStore:
         self._bytes = 0
 
     def _write_names(self, document: dict[str, Any]) -> None:
-        _write_whole(self._folder / NAMES_FILE, json.dumps(document, indent=1).encode())
+        document = {**document, "version": _VERSION}
+        sealed = {**document, "checksum": _digest_of(document)}
+        _write_whole(self._folder / NAMES_FILE, json.dumps(sealed, indent=1).encode())
 
     def _remove_others(self) -> None:
         """Remove what is of another generation: of the last one, or of one that was begun and not finished."""
@@ -251,19 +254,60 @@ def verify_store(folder: Path) -> tuple[int, int]:
     """
     path = folder / NAMES_FILE
     try:
-        document = json.loads(path.read_bytes())
+        document = _names_of(path)
         version, generation, sessions = document["version"], int(document["generation"]), len(document["sessions"])
     except FileNotFoundError:
         return 0, 0
     except (ValueError, KeyError, TypeError) as error:
         raise JournalError(f"{path} cannot be read: {error}") from error
-    if not 1 <= version <= _VERSION:
-        raise JournalError(f"{path} must be of version {_VERSION}, was {version}")
-    if version < _VERSION:
+    if version < _UNSEALED:
         return sessions, 0
-    if generation and not _checkpoint_file(folder, generation).is_file():
-        raise JournalError(f"{_checkpoint_file(folder, generation)} is missing")
+    if generation:
+        _checkpoint_at(_checkpoint_file(folder, generation))
     return sessions, sum(1 for _ in JournalReader(_reports_folder(folder, generation), REPORTS).records())
+
+
+def _names_of(path: Path) -> dict[str, Any]:
+    """Return what the names say.
+
+    Raises:
+        JournalError: if they are of a later version, or not what was written.
+        OSError, ValueError, KeyError, TypeError: if they cannot be read.
+    """
+    document: dict[str, Any] = json.loads(path.read_bytes())
+    version = document["version"]
+    if not 1 <= version <= _VERSION:
+        raise JournalError(f"{path} must be of version {_VERSION} or before, was {version}")
+    checksum = document.pop("checksum", None)
+    if (version > _UNSEALED or checksum is not None) and checksum != _digest_of(document):
+        raise JournalError(f"{path} is damaged: its checksum is not that of what it says")
+    return document
+
+
+def _checkpoint_at(path: Path) -> bytes:
+    """Return the checkpoint that a file holds.
+
+    Raises:
+        JournalError: if it cannot be read, or is not what was written.
+    """
+    if not path.exists():
+        raise JournalError(f"{path} is missing")
+    with _told(path, "read"):
+        data = path.read_bytes()
+    if data[:1] == _UNSEALED_FIRST:
+        return data
+    content, digest = data[:-_DIGEST_SIZE], data[-_DIGEST_SIZE:]
+    if not content.startswith(_MAGIC) or digest != _digest(content):
+        raise JournalError(f"{path} is damaged: its checksum is not that of its {len(data):,} bytes")
+    return content[len(_MAGIC) :]
+
+
+def _digest(content: bytes) -> bytes:
+    return blake2b(content, digest_size=_DIGEST_SIZE).digest()
+
+
+def _digest_of(document: dict[str, Any]) -> str:
+    return _digest(json.dumps(document, sort_keys=True).encode()).hex()
 
 
 def _reports_folder(folder: Path, generation: int) -> Path:

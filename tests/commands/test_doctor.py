@@ -215,7 +215,7 @@ def _older(path: Path) -> None:
 
 
 def _next_format(path: Path) -> None:
-    path.write_text(json.dumps(json.loads(path.read_text()) | {"version": 3}))
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"version": 4}))
 
 
 def _after_a_checkpoint(path: Path) -> None:
@@ -234,7 +234,7 @@ DAMAGES: list[tuple[str, Callable[[Path], None], str, str, str]] = [
     (LEDGER, _older, "ledger", "ok", "brings it to 12"),
     (NAMES, _scribble, "sessions", "wrong", "cannot be read"),
     (NAMES, _next_format, "sessions", "wrong", "must be of version"),
-    (NAMES, _after_a_checkpoint, "sessions", "wrong", "missing"),
+    (NAMES, _after_a_checkpoint, "sessions", "wrong", "its checksum is not that"),
     ("reports/history.sqlite3", _scribble, "history", "wrong", "not a database"),
     ("reports/performance_20261128.json", _scribble, "reports", "wrong", "performance_20261128.json"),
     (RISK_FILE, _scribble, "halts", "note", "the maker has withdrawn"),

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from journal.format import JournalError
+from journal.format import JournalError, JournalMode
 from market.clock import NS_PER_SECOND
 from sessions.report_record import ReportRecord
-from sessions.session_store import IN_CHECKPOINT, NAMES_FILE, Position, SessionStore, StoredSession
+from sessions.session_store import IN_CHECKPOINT, NAMES_FILE, Position, SessionStore, StoredSession, verify_store
 from sessions.tokens import TokensError, is_token_right, load_tokens
+from tests.reliability import FaultRow
 
 ENGINE = "engine"
 ONE = StoredSession("one", 0, 0, 0, False)
@@ -325,3 +326,111 @@ def test_tokens_that_others_can_read_are_refused(tmp_path: Path) -> None:
         load_tokens(path)
     with pytest.raises(TokensError, match="cannot be read"):
         load_tokens(tmp_path / "none")
+
+
+def test_no_name_is_written_before_the_reports_that_it_counts(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After a power failure reports were gone that the names told to be kept: the engine never sent them again."""
+    store = SessionStore(folder)
+    store.recover(lambda *_: None)
+    save(store, [ONE], Position(7, 10))
+    keep(store, 7, 11, 2, 0, b"ab")
+    calls: list[str] = []
+    fdatasync = os.fdatasync
+
+    def sync(file: int) -> None:
+        calls.append("reports")
+        fdatasync(file)
+
+    def write(path: Path, data: bytes) -> None:
+        calls.append(path.name)
+        path.write_bytes(data)
+
+    monkeypatch.setattr(os, "fdatasync", sync)
+    monkeypatch.setattr("sessions.session_store.write_whole", write)
+    save(store, [ONE, TWO], Position(7, 12))
+    assert calls == ["reports", NAMES_FILE]
+    store.close()
+
+
+@pytest.mark.parametrize("mode", [JournalMode.WRITE, JournalMode.SYNC])
+def test_reports_wait_for_the_disk_where_the_engine_does(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, mode: JournalMode
+) -> None:
+    """Else a power failure takes what a client was told, though the engine's disk has the order."""
+    store = SessionStore(folder, mode=mode)
+    store.recover(lambda *_: None)
+    save(store, [ONE], Position(7, 10))
+    synced: list[int] = []
+    fdatasync = os.fdatasync
+
+    def sync(file: int) -> None:
+        synced.append(store.sequence)
+        fdatasync(file)
+
+    monkeypatch.setattr(os, "fdatasync", sync)
+    keep(store, 7, 11, 2, 0, b"ab")
+    assert synced == ([1] if mode is JournalMode.SYNC else [])
+    store.begin_anew(b"c", [ONE])
+    synced.clear()
+    keep(store, 7, 13, 1, 0, b"d")
+    assert synced == ([1] if mode is JournalMode.SYNC else [])
+    store.close()
+
+
+def _with_checkpoint(folder: Path) -> None:
+    store = SessionStore(folder)
+    store.recover(lambda *_: None)
+    save(store, [ONE], Position(7, 10))
+    store.begin_anew(b"\x93 all that is kept", [ONE._replace(since=IN_CHECKPOINT)])
+    keep(store, 7, 11, 1, 0, b"a")
+    store.close()
+
+
+@pytest.mark.parametrize("name", [NAMES_FILE, "checkpoint-1.msgpack"])
+def test_no_flipped_bit_and_no_lost_end_is_taken_for_sessions(folder: Path, name: str, fault_row: FaultRow) -> None:
+    """A digit of an id, or of a price in a report, was another one then; an empty checkpoint was none, and all gone."""
+    _with_checkpoint(folder)
+    path = folder / name
+    content = path.read_bytes()
+    damages = [content[:size] for size in range(len(content))]
+    for place, byte in enumerate(content):
+        damages += [content[:place] + bytes([byte ^ 1 << bit]) + content[place + 1 :] for bit in range(8)]
+
+    def read() -> tuple[list[StoredSession], dict[str, Position], bytes]:
+        store = SessionStore(folder)
+        return store.load(), store.positions, store.checkpoint()
+
+    expected = read()
+    for damage in damages:
+        path.write_bytes(damage)
+        try:
+            found = read()
+        except JournalError:
+            with pytest.raises(JournalError, match=name):
+                verify_store(folder)
+        else:
+            assert found == expected, damage
+    path.write_bytes(content)
+    assert verify_store(folder) == (1, 1)
+    cause = "names and checkpoint cut at every byte, every bit flipped: refused by name, or the same"
+    fault_row("sessions torn or damaged", cause, len(damages))
+
+
+def test_names_and_checkpoint_of_the_version_before_are_read(folder: Path) -> None:
+    """They have no checksum; what is written then has one."""
+    _with_checkpoint(folder)
+    path = folder / NAMES_FILE
+    document = json.loads(path.read_text())
+    del document["checksum"]
+    path.write_text(json.dumps({**document, "version": 2}))
+    checkpoint = b"\x93 as it was"
+    (folder / "checkpoint-1.msgpack").write_bytes(checkpoint)
+    store = SessionStore(folder)
+    assert store.load() == [ONE._replace(since=IN_CHECKPOINT)]
+    assert store.checkpoint() == checkpoint
+    assert verify_store(folder) == (1, 1)
+    store.recover(lambda *_: None)
+    save(store, [ONE], Position(7, 11))
+    store.close()
+    assert json.loads(path.read_text())["version"] == 3
+    assert "checksum" in json.loads(path.read_text())
