@@ -28,9 +28,15 @@ class NotStillError(MendableError):
 
 
 class Standstill:
-    """What has become of it; `lasted_ns` is how long the nodes stood still, known at the end."""
+    """What has become of it.
+
+    Attributes:
+        lasted_ns: how long the nodes stood still, known at the end.
+        has_nodes: whether there are any.
+    """
 
     lasted_ns: int = 0
+    has_nodes: bool = False
 
 
 @contextmanager
@@ -50,6 +56,7 @@ def standstill(run_dir: Path) -> Iterator[Standstill]:
         if node_pids(run_dir):
             raise NotStillError("a node has started meanwhile")
         return
+    told.has_nodes = True
     held = frozenset(pid for pid in pids if not _is_still(pid))
     guardian, lifeline = _guardian_of(held)
     started_ns = monotonic_ns()

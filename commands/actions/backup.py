@@ -118,7 +118,7 @@ def _seen_at_once(run_dir: Path, opened: ExitStack) -> tuple[list[_Seen], int]:
         with ExitStack() as mine:
             try:
                 with standstill(run_dir) as still:
-                    seen = [_see(path, run_dir, mine) for path in _kept(run_dir)]
+                    seen = [_see(path, run_dir, mine, is_down=not still.has_nodes) for path in _kept(run_dir)]
             except (NotStillError, FileNotFoundError, sqlite3.OperationalError) as error:
                 why = str(error)  # a database in the middle of a checkpoint, for one, lets nobody in
                 continue
@@ -138,13 +138,15 @@ def _kept(run_dir: Path) -> Iterator[Path]:
             yield path
 
 
-def _see(path: Path, run_dir: Path, opened: ExitStack) -> _Seen:
+def _see(path: Path, run_dir: Path, opened: ExitStack, *, is_down: bool) -> _Seen:
     name = str(PurePosixPath(path.relative_to(run_dir)))
     file = opened.enter_context(path.open("rb"))
     if file.read(len(_SQLITE)) != _SQLITE:
         return _Seen(name, file, os.fstat(file.fileno()).st_size, None)
-    # Where there is no log nobody has it open, and none is made by us: a desk that is down stays as it is.
-    how = "mode=ro" if path.with_name(f"{path.name}-wal").exists() else "immutable=1"
+    # Where there is no log nobody has it open, and none is made by us: a desk that is down stays as it is. One that
+    # runs may open it before it is copied, and write.
+    has_log = path.with_name(f"{path.name}-wal").exists()
+    how = "immutable=1" if is_down and not has_log else "mode=ro"
     reader = opened.enter_context(closing(sqlite3.connect(f"{path.absolute().as_uri()}?{how}", uri=True, timeout=0)))
     reader.isolation_level = None
     reader.execute("BEGIN")

@@ -8,12 +8,12 @@ import subprocess
 import sys
 import tarfile
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
 
-from commands.actions.backup import backup, restore
+from commands.actions.backup import _content, _see, backup, restore
 from commands.actions.doctor import desk_health
 from desk.client import DeskError
 from desk.standstill import NotStillError, standstill
@@ -242,3 +242,28 @@ def test_a_desk_goes_on_from_one() -> None:
             assert "agree to the last unit" in report.stdout
         finally:
             again.stop()
+
+
+def test_a_database_that_a_desk_opens_meanwhile_is_as_it_was(
+    counting: tuple[Path, subprocess.Popen[str]], tmp_path: Path
+) -> None:
+    """Nobody has it open when the desk stands still: a tracker that writes to it later wrote into the copy."""
+    run_dir, _ = counting
+    path = run_dir / "closed.sqlite3"
+    _write_rows(path, 1, 500)
+    with ExitStack() as opened:
+        with standstill(run_dir) as still:
+            seen = _see(path, run_dir, opened, is_down=not still.has_nodes)
+        _write_rows(path, 501, 5_000)
+        with _content(seen, tmp_path) as (content, _):
+            (tmp_path / "copy.sqlite3").write_bytes(content.read())
+    with closing(sqlite3.connect(tmp_path / "copy.sqlite3")) as copy:
+        assert copy.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+        assert copy.execute("SELECT count(*), max(number) FROM numbers").fetchone() == (500, 500)
+
+
+def _write_rows(path: Path, first: int, last: int) -> None:
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("CREATE TABLE IF NOT EXISTS numbers (number INTEGER, text TEXT)")
+        connection.executemany("INSERT INTO numbers VALUES (?, ?)", ((n, "x" * 100) for n in range(first, last + 1)))
