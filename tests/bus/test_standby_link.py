@@ -399,3 +399,21 @@ def test_a_number_that_can_be_no_term_ends_nobody(term: int) -> None:
         with pytest.raises(LinkError, match=f"expected a term of at most 1,000,003, was {term:,}"):
             refusal()
     assert (pair.standby.term, source.term) == (3, 3)
+
+
+def test_a_word_about_a_checkpoint_agrees_to_no_record() -> None:
+    """It may be refused when it is whole; who has a record of ours has all before it."""
+    pair = Pair()
+    for frames in StandbyEnd(WHO).outgoing():
+        pair.primary.receive(pair.identity, frames, pair.now_ns)
+    pair.primary.receive(pair.identity, standby_frames(b"", 0, Kind.HAVE, EPOCH, 0, 5), pair.now_ns)
+    assert not pair.primary.is_agreed
+    pair.settle()
+    assert not pair.primary.is_agreed
+    pair.write(b"a")
+    pair.settle()
+    assert pair.primary.is_agreed
+    pair.restart_primary()
+    assert not pair.primary.is_agreed
+    pair.settle()
+    assert pair.primary.is_agreed
