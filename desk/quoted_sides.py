@@ -11,6 +11,7 @@ from market.words import state_since_text
 from trading.reasons import Rule
 
 _FIGURES: Final = {Side.BUY: "bid", Side.SELL: "ask"}
+_NOWHERE: Final = {"level": None, "is_hanging": False}
 
 
 def quoted_side(maker: Mapping[str, Any] | None, withdrawal: Mapping[str, Any] | None, side: Side) -> JsonObject:
@@ -37,7 +38,10 @@ def quoted_side(maker: Mapping[str, Any] | None, withdrawal: Mapping[str, Any] |
 
 
 def quotes_of(maker: Mapping[str, Any] | None, row: JsonObject) -> list[JsonObject]:
-    """Return every quote that stands on a side, nearest to the mid first, each as `side_row` tells it.
+    """Return every quote that stands on a side, nearest to the mid first, as `side_row` tells it, and where it stands.
+
+    That is the `level` that it was placed for, 1 nearest to the mid, None where nobody counts them; and whether it
+    `is_hanging`: left where it is after the other side was filled.
 
     Args:
         maker: its row of the status.
@@ -48,7 +52,9 @@ def quotes_of(maker: Mapping[str, Any] | None, row: JsonObject) -> list[JsonObje
     told = maker["figures"].get("quotes", ())
     here = [each for each in told if each["side"] == row["side"]]
     rows = [side_row(Side[each["side"]], each["rule"], each["why"], each["price"], each["qty"]) for each in here]
-    return [row, *rows[1:]]  # the side tells as well what binds it
+    places = [{"level": each["level"], "is_hanging": each["is_hanging"]} for each in here]
+    rows[:1] = [row]  # the side tells as well what binds it
+    return [row | place for row, place in zip(rows, places or [_NOWHERE], strict=True)]
 
 
 def _away_text(maker: Mapping[str, Any]) -> str:

@@ -24,6 +24,7 @@ _RIGHT: Final = frozenset({"pid", "uptime", "restarts", "per s", "median", "99 %
 _DROPPED: Final = ("restarts", "pid", "uptime", "endpoint", "99 %", "median", "per s")
 _WIDE: Final = 70  # columns of a terminal from which on labels are spelt out
 _GAP: Final = "  "
+_SIDES: Final = ("bid", "ask")
 UNBOUNDED: Final = 10_000  # what is not a terminal has as many columns and rows as it takes
 
 Status = Mapping[str, Any]
@@ -33,6 +34,8 @@ _NAMES: Final = {  # of the lines below the table: wide and narrow
     "gateway": ("order gateway", "gateway"),
     "feed": ("book feed", "feed"),
     "maker": ("maker", "maker"),
+    "bid": ("why the bid", "bid"),
+    "ask": ("why the ask", "ask"),
     "rule": ("last rule", "rule"),
     "venue": ("venue answers", "venue"),
     "today": ("today", "today"),
@@ -54,7 +57,7 @@ def desk_screen(
     market = [Text(line, "dim") for line in wrap(market_text(status.get("market", {})), width)]
     table, addresses, below = _table(status, width, paces), _addresses(status, width), _activity(status, width, paces)
     if len(below) >= height:  # how it goes may be asked again, what it holds may not be missed
-        below = _activity(status, width, {})
+        below = _activity(status, width, {}, is_short=True)
     below += [Text(hint, "dim")] if hint else []
     room = height - len(below)
     parts: list[list[Text]] = []
@@ -169,7 +172,7 @@ def _addresses(status: Status, width: int) -> list[Text]:
     return [Text(line) for name, phrases in shown.items() for line in _packed(name, phrases, width, ", ")]
 
 
-def _activity(status: Status, width: int, paces: Mapping[str, Pace]) -> list[Text]:
+def _activity(status: Status, width: int, paces: Mapping[str, Pace], *, is_short: bool = False) -> list[Text]:
     figures, states = _figures(status), {row["node"]: row["state"] for row in status["nodes"]}
     tracker = figures.get("tracker", {})
     of_engines = [row["figures"].get("halted", ()) for row in status["nodes"] if row["kind"] == "engine"]
@@ -187,7 +190,10 @@ def _activity(status: Status, width: int, paces: Mapping[str, Pace]) -> list[Tex
         lines += [Text(line, "bold red") for line in wrap(behind, width, break_on_hyphens=False)]
     for row in status["nodes"]:
         lines += [Text(line, style) for text, style in _standby(row) for line in wrap(text, width)]
-    sections = [("maker", _quotes(figures.get("maker", {}), states.get("maker", "")))]
+    maker, state = figures.get("maker", {}), states.get("maker", "")
+    sections = [("maker", _quotes(maker, state))]
+    told = () if is_short else _SIDES  # the codes of what holds a side up stand in the line before
+    sections += [(side, _phrases_of(_held_up(maker, state, side), width)) for side in told]
     if paces:
         sections += [("rule", _last_rule(figures.get("maker", {}))), ("venue", _answers(paces.get("maker", Pace())))]
     if "trades" in tracker:
@@ -247,7 +253,7 @@ def _quotes(maker: Mapping[str, Any], state: str) -> list[str]:
         return [f"{state_text(state).removeprefix('is ')}, it quotes nothing"]
     if failing:
         return [failing, "orders there stay as they are"]
-    sides = [_side(maker, side) for side in ("bid", "ask")]
+    sides = [_side(maker, side) for side in _SIDES]
     is_empty = "NO_MID" in (maker.get("bid_rule"), maker.get("ask_rule"))
     none = "no mid: a side of the book is empty" if is_empty else "no mid"  # a maker that is halted has not looked
     mid = f"mid {_price(maker['mid'])}" if maker["mid"] else none
@@ -264,6 +270,20 @@ def _side(maker: Mapping[str, Any], side: str) -> str:
     codes = [*([rule] if rule and not is_quoted else []), *bound]
     told = f"{side} {_price(maker[side])}" if is_quoted else f"no {side}"
     return f"{told}: {', '.join(dict.fromkeys(codes))}" if codes else told
+
+
+def _held_up(maker: Mapping[str, Any], state: str, side: str) -> list[str]:
+    """Return what keeps a side from being quoted, or takes something from it, in words; nothing of a side as wanted."""
+    if state not in ("ready", "silent") or maker.get("failing"):
+        return []
+    if idle := maker.get(f"{side}_idle"):
+        return [idle]
+    return list(maker.get(f"{side}_bound_why") or [])
+
+
+def _phrases_of(texts: Sequence[str], width: int) -> list[str]:
+    """Return texts in pieces of which each fits into a line behind a label."""
+    return [piece for text in texts for piece in wrap(text, width - _indent(width))]
 
 
 def _last_rule(maker: Mapping[str, Any]) -> list[str]:
@@ -333,8 +353,7 @@ def _holdings(tracker: Mapping[str, Any]) -> list[str]:
 
 def _packed(name: str, phrases: Sequence[str], width: int, joint: str) -> Iterator[str]:
     """Yield lines that begin with a label or its indent; a phrase is never broken, but cut if it is too long alone."""
-    label, indent = (_NAMES[name][0], 17) if width >= _WIDE else (_NAMES[name][1], 8)
-    line = ""
+    label, indent, line = _NAMES[name][0 if width >= _WIDE else 1], _indent(width), ""
     for phrase in phrases:
         if line and indent + len(line) + len(joint) + len(phrase) > width:
             yield label.ljust(indent) + line
@@ -343,6 +362,10 @@ def _packed(name: str, phrases: Sequence[str], width: int, joint: str) -> Iterat
             line += (joint if line else "") + phrase
     if line:
         yield label.ljust(indent) + line
+
+
+def _indent(width: int) -> int:
+    return 17 if width >= _WIDE else 8
 
 
 def _figures(status: Status) -> dict[str, Mapping[str, Any]]:

@@ -17,11 +17,11 @@ def why_text(document: JsonObject, go_on: str) -> str:
     Args:
         go_on: the commands that take a halt or a withdrawal back.
     """
-    sides = [
-        [_NAMES[each["side"]], *_columns(each, "no quote")]
-        for side in document["sides"]
-        for each in side["quotes"] or [side]
-    ]
+    quotes = [each for side in document["sides"] for each in side["quotes"] or [side]]
+    sides = [[_NAMES[each["side"]], *_columns(each, "no quote")] for each in quotes]
+    has_levels = any(len(side["quotes"]) > 1 for side in document["sides"])
+    if any(places := [_place(each, has_levels=has_levels) for each in quotes]):
+        sides = [[*row[:2], place, *row[2:]] for row, place in zip(sides, places, strict=True)]
     last = [
         [each["time"][:19].replace("T", " "), each["action"], _NAMES.get(each["side"], ""), *_columns(each, "")]
         for each in document["decisions"]
@@ -30,6 +30,12 @@ def why_text(document: JsonObject, go_on: str) -> str:
     head += [halted_text(document["halted"], go_on)] if document["halted"] else []
     head += [withdrawn_text(document["withdrawn"], go_on)] if document["withdrawn"] else []
     return "\n".join([*head, *_table(sides), *(["", "last decisions, UTC", *_table(last)] if last else [])])
+
+
+def _place(row: JsonObject, *, has_levels: bool) -> str:
+    """Return for which level a quote was placed, where there are several, and whether it hangs."""
+    level = f"level {row['level']}" if has_levels and row.get("level") else ""
+    return ", ".join(filter(None, [level, "hangs" if row.get("is_hanging") else ""]))
 
 
 def _columns(row: JsonObject, none: str) -> list[str]:

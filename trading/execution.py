@@ -10,6 +10,7 @@ from typing import NamedTuple
 from market.account import VenueOrder
 from market.codes import Side
 from market.depth import Depth
+from market.instrument import Instrument
 from trading.hanging import Hanging
 from trading.keeping import Keeping, Requoting
 from trading.precedence import by_precedence
@@ -44,12 +45,21 @@ class Execution:
         requoting, refilling, hanging, can_amend: as `trading.terms` has them.
     """
 
-    def __init__(self, requoting: Requoting, refilling: Refilling, hanging: Decimal, *, can_amend: bool = True) -> None:
+    def __init__(
+        self,
+        requoting: Requoting,
+        refilling: Refilling,
+        hanging: Decimal,
+        instrument: Instrument,
+        *,
+        can_amend: bool = True,
+    ) -> None:
+        self._instrument = instrument
         self._can_amend = can_amend
         self._fixed: set[str] = set()  # orders that the venue does not make smaller
         self._requoting = requoting
         self._refills = Refills(refilling)
-        self._hanging = Hanging(hanging)
+        self._hanging = Hanging(hanging, instrument)
         self._mid_ticks_x2 = 0  # the last that there was: a tolerance is a fraction of it
 
     def plan(
@@ -71,7 +81,7 @@ class Execution:
             reducing: the side whose fills reduce the position; None without one.
         """
         self._mid_ticks_x2 = depth.mid_ticks_x2 or self._mid_ticks_x2
-        keeping = Keeping(self._requoting, now_ns, self._mid_ticks_x2, depth, wanted)
+        keeping = Keeping(self._requoting, self._instrument, now_ns, self._mid_ticks_x2, depth, wanted)
         others, leaving = self._hanging.look(orders, wanted, self._mid_ticks_x2, keeping)
         self._fixed &= {order.client_order_id for order in orders}
         amendable = [order for order in others if self._can_amend and order.client_order_id not in self._fixed]
@@ -83,6 +93,11 @@ class Execution:
             first = by_precedence(todo.places, self._mid_ticks_x2, reducing, staying)[:room]
             todo = within_room(todo, others, keeping, first)
         return todo._replace(cancels={**leaving, **todo.cancels})
+
+    @property
+    def hanging(self) -> Collection[str]:
+        """The client order ids of the orders that hang: those that were left where they are at the last plan."""
+        return self._hanging.left
 
     def fill(self, order: VenueOrder, standing: Sequence[VenueOrder], now_ns: int) -> None:
         """Take a fill; `order` as it is now, and all of ours that stand."""

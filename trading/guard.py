@@ -64,7 +64,7 @@ class Guard:
         self._flow = Amounts()  # that is not told yet
         self._neutral_qty: Decimal | None = None  # at the last look
         self._pauses = Pauses()
-        self._post_only = PostOnly()
+        self._post_only = PostOnly(instrument)
         self._funds = Funds(instrument, rules)
         self._refused: set[tuple[Side, str]] = set()  # in this round, and for what
         self._mid_ticks_x2: int | None = None  # the last that there was

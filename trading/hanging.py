@@ -8,9 +8,11 @@ from decimal import Decimal
 from typing import Final
 
 from market.account import VenueOrder
+from market.instrument import Instrument, format_decimal
 from trading.keeping import Keeping
 from trading.quoting import Quote
 from trading.reasons import Reason, Rule
+from trading.shown import price_text
 from trading.strategy import OwnOrder
 
 HANGING_MAX: Final = 20
@@ -22,11 +24,16 @@ class Hanging:
 
     Args:
         reach: how far from the mid one may be, as a fraction of it; 0: none hangs.
+
+    Attributes:
+        left: the client order ids of those that hang, by the last look.
     """
 
-    def __init__(self, reach: Decimal) -> None:
+    def __init__(self, reach: Decimal, instrument: Instrument) -> None:
         self._reach = reach
+        self._instrument = instrument
         self._names: dict[str, None] = {}  # oldest first
+        self.left: frozenset[str] = frozenset()
 
     def fill(self, filled: VenueOrder, standing: Sequence[VenueOrder]) -> None:
         """Take an order of which nothing is left: those of the other side hang from now on."""
@@ -54,11 +61,13 @@ class Hanging:
             if why is not None:
                 leaving[order.client_order_id] = why
         names = {order.client_order_id for order in hanging}
+        self.left = frozenset(names - leaving.keys())
         return [order for order in orders if order.client_order_id not in names], leaving
 
     def _too_far(self, order: OwnOrder, mid_ticks_x2: int) -> Reason | None:
         off_ticks, most_ticks = abs(order.price_ticks - mid_ticks_x2 // 2), int(self._reach * mid_ticks_x2 / 2)
         if off_ticks <= most_ticks:
             return None
-        numbers = {"off_ticks": off_ticks, "off_ticks_max": most_ticks}
-        return Reason(Rule.HANGING, f"it hangs {off_ticks} ticks from the mid, at most {most_ticks}", numbers)
+        off, most = map(self._instrument.ticks_to_price, (off_ticks, most_ticks))
+        text = f"it hangs {price_text(self._instrument, off)} from the mid, at most {format_decimal(most)}"
+        return Reason(Rule.HANGING, text, {"off_price": off, "off_price_max": most})

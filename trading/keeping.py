@@ -7,10 +7,10 @@ from typing import NamedTuple
 from market.clock import NS_PER_MS, NS_PER_SECOND
 from market.codes import Side
 from market.depth import Depth
-from market.instrument import format_decimal
+from market.instrument import Instrument, format_decimal
 from trading.quoting import Quote
 from trading.reasons import Reason, Rule
-from trading.shown import beside
+from trading.shown import beside, price_text, qty_text
 from trading.strategy import OwnOrder
 
 
@@ -44,15 +44,23 @@ class Keeping:
     """What is asked of an order at one moment.
 
     Args:
+        instrument: what is traded; reasons are told in its prices and quantities.
         mid_ticks_x2: what the tolerance is a fraction of; 0 if no mid was ever known.
         depth: others' book.
         wanted: all quotes of both sides.
     """
 
     def __init__(
-        self, requoting: Requoting, now_ns: int, mid_ticks_x2: int, depth: Depth, wanted: Sequence[Quote]
+        self,
+        requoting: Requoting,
+        instrument: Instrument,
+        now_ns: int,
+        mid_ticks_x2: int,
+        depth: Depth,
+        wanted: Sequence[Quote],
     ) -> None:
         self._requoting = requoting
+        self._instrument = instrument
         self._now_ns = now_ns
         self._tolerance_ticks = int(requoting.tolerance * mid_ticks_x2 / 2)
         self._depth = depth
@@ -78,8 +86,9 @@ class Keeping:
             return None
         if order.price_ticks < other_ticks if order.side == Side.BUY else order.price_ticks > other_ticks:
             return None
-        numbers = {"price_ticks": order.price_ticks, "other_ticks": other_ticks}
-        return Reason(Rule.CROSSING, f"our own quote of the other side is to stand at {other_ticks} ticks", numbers)
+        price, other_price = map(self._instrument.ticks_to_price, (order.price_ticks, other_ticks))
+        text = f"our own quote of the other side is to stand at {format_decimal(other_price)}"
+        return Reason(Rule.CROSSING, text, {"price": price, "other_price": other_price})
 
     def _is_young(self, order: OwnOrder) -> bool:
         return self._now_ns < order.since_ns + self._requoting.life_min_ns
@@ -88,8 +97,9 @@ class Keeping:
         off_ticks = abs(order.price_ticks - quote.price_ticks)
         if off_ticks <= self._tolerance_ticks:
             return None
-        numbers = {"off_ticks": off_ticks, "tolerance_ticks": self._tolerance_ticks}
-        return Reason(Rule.TOLERANCE, f"requote: {off_ticks} ticks off, {self._tolerance_ticks} are tolerated", numbers)
+        off, tolerance = map(self._instrument.ticks_to_price, (off_ticks, self._tolerance_ticks))
+        text = f"requote: {price_text(self._instrument, off)} off, {format_decimal(tolerance)} are tolerated"
+        return Reason(Rule.TOLERANCE, text, {"off_price": off, "tolerance_price": tolerance})
 
     def _worn(self, order: OwnOrder, quote: Quote) -> Reason | None:
         """Return what makes a new order better than this one at nearly its price."""
@@ -105,12 +115,14 @@ class Keeping:
 
     def _missized(self, order: OwnOrder, quote: Quote) -> Reason | None:
         part, has_lots, wanted_lots = self._requoting.replace_below, order.leaves_lots, quote.qty_lots
-        numbers = {"leaves_lots": has_lots, "wanted_lots": wanted_lots}
-        if part and has_lots < part * wanted_lots:
-            return Reason(Rule.TOP_UP, f"too little is left: {has_lots} of {wanted_lots} lots", numbers)
-        if part and has_lots > (2 - part) * wanted_lots:
-            return Reason(Rule.TOO_LARGE, f"larger than wanted: {has_lots} instead of {wanted_lots} lots", numbers)
-        return None
+        is_less, is_more = has_lots < part * wanted_lots, has_lots > (2 - part) * wanted_lots
+        if not part or not (is_less or is_more):
+            return None
+        has, wanted = map(self._instrument.lots_to_qty, (has_lots, wanted_lots))
+        of_text, numbers = qty_text(self._instrument, wanted), {"leaves_qty": has, "wanted_qty": wanted}
+        if is_less:
+            return Reason(Rule.TOP_UP, f"too little is left: {format_decimal(has)} of {of_text}", numbers)
+        return Reason(Rule.TOO_LARGE, f"larger than wanted: {format_decimal(has)} instead of {of_text}", numbers)
 
     def _outqueued(self, order: OwnOrder, quote: Quote) -> Reason | None:
         if not self._requoting.queue_gain:
@@ -120,8 +132,9 @@ class Keeping:
             after_lots = self._ahead_lots(order.side, quote.price_ticks)
         if before_lots is None or after_lots is None or after_lots >= self._requoting.queue_gain * before_lots:
             return None
-        text = f"a new one would have {after_lots} lots before it instead of {before_lots}"
-        return Reason(Rule.QUEUE, text, {"ahead_lots": before_lots, "new_ahead_lots": after_lots})
+        before, after = map(self._instrument.lots_to_qty, (before_lots, after_lots))
+        text = f"a new one would have {qty_text(self._instrument, after)} before it instead of {format_decimal(before)}"
+        return Reason(Rule.QUEUE, text, {"ahead_qty": before, "new_ahead_qty": after})
 
     def _ahead_lots(self, side: Side, price_ticks: int) -> int | None:
         """Return what others have at this price or a better one; None if the book that we see does not reach so far.

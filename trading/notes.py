@@ -1,6 +1,6 @@
 """What a trader tells a person of what it does: each thing once, as it happens."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -148,11 +148,13 @@ class Looked(NamedTuple):
         mid_ticks_x2: the mid that was quoted around, twice; None without one.
         idle: by side, why it is.
         bound: by side, what takes something from what is wanted of it, the hardest first.
+        hanging: the client order ids of the orders that hang.
     """
 
     mid_ticks_x2: int | None
     idle: Mapping[Side, Reason]
     bound: Mapping[Side, Sequence[Reason]] = {}
+    hanging: Collection[str] = ()
 
 
 _OfOrders = Quoted | Filled | Ended | Forgotten | Kept | Declined | Lost | Settled

@@ -80,7 +80,7 @@ class OwnOrders:
         self.unknown: dict[str, UnknownOrder] = {}
         self._why_left: dict[str, Reason] = {}  # of the open ones whose cancel left, and was not refused
         self._why_leaving: dict[str, Reason] = {}  # of the open ones whose cancel has no answer so far
-        self._why_placed: dict[str, Reason] = {}  # of the open ones that this run has sent
+        self._placed: dict[str, Quote] = {}  # of the open ones that this run has sent
         self._since_ns: dict[str, int] = {}  # of the open ones: when there was first news of them
         self._heard_ns: dict[str, int] = {}  # of the open ones: when there was last news of them
         self._denials: dict[str, int] = {}  # how often the venue has said, late enough, that there is no such order
@@ -183,7 +183,11 @@ class OwnOrders:
 
     def why_placed(self, client_order_id: str) -> Reason:
         """Return why an open order stands."""
-        return self._why_placed.get(client_order_id, ADOPTED)
+        return ADOPTED if (quote := self._placed.get(client_order_id)) is None else quote.why
+
+    def level(self, client_order_id: str) -> int | None:
+        """Return which level of its side an open order was placed for; None where nobody counts them."""
+        return None if (quote := self._placed.get(client_order_id)) is None else quote.level
 
     def cancel(self, client_order_id: str, why: Reason) -> None:
         """Note that an open order is being cancelled."""
@@ -238,7 +242,7 @@ class OwnOrders:
         if is_open:
             self.open[name] = order
             if quote is not None:
-                self._why_placed[name] = quote.why
+                self._placed[name] = quote
             self._since_ns.setdefault(name, now_ns)
             self._heard_ns[name] = now_ns
             self._denials.pop(name, None)
@@ -299,7 +303,7 @@ class OwnOrders:
 
     def _end(self, order: VenueOrder, filled_of: OrderedDict[str, Decimal]) -> None:
         name = order.client_order_id
-        of_open = self.open, self._since_ns, self._heard_ns, self._why_placed, self._why_left, self._why_leaving
+        of_open = self.open, self._since_ns, self._heard_ns, self._placed, self._why_left, self._why_leaving
         for those in (*of_open, self._denials):
             those.pop(name, None)
         self.gone.discard(name)

@@ -13,6 +13,7 @@ from market.backoff import Backoff
 from market.clock import NS_PER_MS, NS_PER_SECOND
 from market.codes import Side
 from market.depth import Depth
+from market.instrument import Instrument, format_decimal
 from market.limits import PRICE_TICKS_MAX
 from trading.quoting import Quote
 from trading.reasons import Reason, Rule
@@ -25,7 +26,8 @@ CHASES: Final = 3  # refusals in a row after which a new book does not end the p
 class PostOnly:
     """Of both sides."""
 
-    def __init__(self) -> None:
+    def __init__(self, instrument: Instrument) -> None:
+        self._instrument = instrument
         self._best_ticks: dict[Side, int] = {}  # by the side of a quote, what it would trade with: a book's best price
         self._told_ticks: dict[Side, int] = {}  # the same as a refusal has told it, until there is another book
         self._pauses = {side: Backoff(PAUSE_NS, PAUSE_NS_MAX) for side in Side}
@@ -61,7 +63,7 @@ class PostOnly:
                 quote = wanted[place]
                 if before is not None and before[0] != quote.price_ticks:
                     most_ticks = before[1] + outwards
-                priced[place] = _behind(quote, most_ticks)
+                priced[place] = self._behind(quote, most_ticks)
                 before = quote.price_ticks, priced[place].price_ticks
         return [each for each in priced if 0 < each.price_ticks <= PRICE_TICKS_MAX]
 
@@ -95,11 +97,11 @@ class PostOnly:
             return None
         return min(known) - 1 if side == Side.BUY else max(known) + 1
 
-
-def _behind(quote: Quote, most_ticks: int) -> Quote:
-    is_bid = quote.side == Side.BUY
-    if quote.price_ticks <= most_ticks if is_bid else quote.price_ticks >= most_ticks:
-        return quote
-    text = f"kept behind the other side's best price: it was wanted at {quote.price_ticks} ticks"
-    numbers = {"wanted_ticks": quote.price_ticks, "price_ticks": most_ticks}
-    return replace(quote, price_ticks=most_ticks, why=Reason(Rule.WOULD_TAKE, text, numbers))
+    def _behind(self, quote: Quote, most_ticks: int) -> Quote:
+        is_bid = quote.side == Side.BUY
+        if quote.price_ticks <= most_ticks if is_bid else quote.price_ticks >= most_ticks:
+            return quote
+        wanted_price, price = map(self._instrument.ticks_to_price, (quote.price_ticks, most_ticks))
+        text = f"kept behind the other side's best price: it was wanted at {format_decimal(wanted_price)}"
+        numbers = {"wanted_price": wanted_price, "price": price}
+        return replace(quote, price_ticks=most_ticks, why=Reason(Rule.WOULD_TAKE, text, numbers))

@@ -1,9 +1,9 @@
-"""Numbers for a person, beside the bound that they are held against."""
+"""Numbers for a person: as prices and quantities, and beside the bound that they are held against."""
 
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Final
 
-from market.instrument import format_decimal
+from market.instrument import Instrument, format_decimal
 
 DIGITS_MAX: Final = 28  # that a Decimal keeps: no further ones are told
 
@@ -23,6 +23,16 @@ def beside(value: Decimal, bound: Decimal, places: int = 2) -> str:
 def whole(value: Decimal, places: int = 2) -> str:
     """Return a number with all of its digits, and so many decimals at least."""
     return f"{value:.{places}f}" if value == round(value, places) else format_decimal(value)
+
+
+def price_text(instrument: Instrument, price: Decimal) -> str:
+    """Return a price, or a difference of prices, with the asset that it is paid in."""
+    return f"{format_decimal(price)} {instrument.quote}"
+
+
+def qty_text(instrument: Instrument, qty: Decimal) -> str:
+    """Return a quantity with its asset."""
+    return f"{format_decimal(qty)} {instrument.base}"
 
 
 def _rounded(value: Decimal, places: int) -> Decimal:

@@ -83,7 +83,9 @@ class Trader:
         self._position = Position(instrument, *of_account)
         self.guard = Guard(terms.limits, instrument, rules, terms.triggers)
         # What waits, and for what.
-        self._execution = Execution(terms.requoting, terms.refilling, terms.hanging, can_amend=terms.can_amend)
+        self._execution = Execution(
+            terms.requoting, terms.refilling, terms.hanging, instrument, can_amend=terms.can_amend
+        )
         self._failures = Backoff(2 * terms.interval_ns, FAILED_PAUSE_NS_MAX, jitter)
         self._leave_failures = Backoff(LEAVE_PAUSE_NS, LEAVE_PAUSE_NS_MAX)
         self._awaited = Awaited(self.orders, self.guard, self._position)
@@ -306,7 +308,7 @@ class Trader:
         empty = {side: why for side, why in held.items() if side not in standing}
         idle = together(wanted.why_idle, empty)
         unsaid = {side: why for side, why in wanted.why_none.items() if side not in standing and side not in idle}
-        self._notes.append(notes.Looked(mid_ticks_x2, idle | unsaid, bound))
+        self._notes.append(notes.Looked(mid_ticks_x2, idle | unsaid, bound, self._execution.hanging))
 
     def _look_ns(self) -> int:
         """Return when we must look again, even if nothing happens."""

@@ -109,7 +109,7 @@ class MakerLog:
                     self._failing = why
                     self._decisions.add("wait", None, Reason(Rule.FAILED, why, {"wait_s": _seconds(wait_ns)}))
                 self._log.warning("the venue failed", rule=Rule.FAILED.value, why=why, wait_s=_seconds(wait_ns))
-            case notes.Looked(_, idle, _):
+            case notes.Looked(_, idle):
                 self._tell_idle(idle)
 
     def show(self, looked: notes.Looked, own: OwnOrders, position: Decimal | None, seen: Estimates) -> None:
@@ -119,7 +119,7 @@ class MakerLog:
         from_the_back = sorted(live, key=lambda order: order.price if order.side == Side.BUY else -order.price)
         orders = {order.side: order for order in from_the_back}
         figures: dict[str, Decimal | str | None] = {"mid": mid, "position": position, "last_fill": self._last_fill}
-        bounds: dict[str, list[str]] = {}
+        bounds: dict[str, list[str]] = {}  # their codes, and what each says
         for side, name in _SHORT.items():
             order = orders.get(side)
             figures[name], figures[f"{name}_qty"] = (order.price, order.leaves_qty) if order else (None, None)
@@ -129,9 +129,10 @@ class MakerLog:
             bound = looked.bound.get(side, ())
             figures[f"{name}_why"] = why and joined([why, *bound]).text
             bounds[f"{name}_bound"] = [str(each.rule) for each in bound]
+            bounds[f"{name}_bound_why"] = [each.text for each in bound]
         texts = {name: format_decimal(each) if isinstance(each, Decimal) else each for name, each in figures.items()}
         self._failing = None
-        fills, quotes = list(self._fills), [self._quote(order, own) for order in reversed(from_the_back)]
+        fills, quotes = list(self._fills), [self._quote(each, own, looked) for each in reversed(from_the_back)]
         self._node.show(quotes=quotes, recent_fills=fills)
         self._node.show(failing=None, seen=seen_json(seen), **texts, **bounds, **self.counts)
         if self._mirror is not None:
@@ -141,7 +142,8 @@ class MakerLog:
         """Say that what stands is on its way out, and that nothing of it can be vouched for any more."""
         figures: dict[str, Any] = {}
         for name in _SHORT.values():
-            figures |= {name: None, f"{name}_qty": None, f"{name}_idle": STOPPING.text, f"{name}_bound": []}
+            figures |= {name: None, f"{name}_qty": None, f"{name}_idle": STOPPING.text}
+            figures |= {f"{name}_bound": [], f"{name}_bound_why": []}
             figures |= {f"{name}_rule": STOPPING.rule, f"{name}_why": STOPPING.text}
         self._node.show(quotes=[], **figures)
         self._node.beat()
@@ -156,11 +158,13 @@ class MakerLog:
         if self._mirror is not None:
             self._mirror.close()
 
-    def _quote(self, order: VenueOrder, own: OwnOrders) -> dict[str, str]:
-        """Return an order that stands, with the rule that it stands by."""
-        why = self._idle.get(order.side) or own.why_placed(order.client_order_id)
+    def _quote(self, order: VenueOrder, own: OwnOrders, looked: notes.Looked) -> dict[str, Any]:
+        """Return an order that stands, with the rule that it stands by, its level, and whether it hangs."""
+        name = order.client_order_id
+        why = self._idle.get(order.side) or own.why_placed(name)
         numbers = {"price": format_decimal(order.price), "qty": format_decimal(order.leaves_qty)}
-        return {"side": order.side.name, **numbers, **_texts(why)}
+        place = {"level": own.level(name), "is_hanging": name in looked.hanging}
+        return {"side": order.side.name, **numbers, **_texts(why), **place}
 
     def _sync(self, mirror: GatewayMirror, live: Sequence[VenueOrder]) -> None:
         try:

@@ -8,8 +8,12 @@ from desk.quoted_sides import quoted_side, quotes_of
 from market.codes import Side
 
 QUOTES = [
-    {"side": side, "price": price, "qty": "0.01", "rule": "TOLERANCE", "why": "near enough"}
-    for side, price in (("BUY", "9"), ("BUY", "8"), ("SELL", "11"))
+    {"side": side, "price": price, "qty": "0.01", "rule": "TOLERANCE", "why": "near enough"} | place
+    for side, price, place in (
+        ("BUY", "9", {"level": 1, "is_hanging": False}),
+        ("BUY", "8", {"level": 2, "is_hanging": True}),
+        ("SELL", "11", {"level": None, "is_hanging": False}),
+    )
 ]
 FIGURES: dict[str, Any] = {
     "bid": "9", "bid_qty": "0.01", "bid_rule": "TOLERANCE", "bid_why": "near enough", "quotes": QUOTES,
@@ -25,7 +29,8 @@ def test_every_level_of_a_side_is_told_nearest_first() -> None:
     maker = _maker("ready")
     row = quoted_side(maker, None, Side.BUY)
     assert (row["price"], row["rule"]) == (9, "TOLERANCE")
-    assert [each["price"] for each in quotes_of(maker, row)] == [9, 8]
+    told = [(each["price"], each["level"], each["is_hanging"]) for each in quotes_of(maker, row)]
+    assert told == [(9, 1, False), (8, 2, True)]
 
 
 @pytest.mark.parametrize(

@@ -203,6 +203,25 @@ def test_quotes_that_are_missing_are_said_to_be() -> None:
     assert "ask 91,566.84: ORDER_LIMIT" in text
 
 
+@pytest.mark.parametrize("width", [40, 80, 120])
+def test_what_holds_a_side_up_or_takes_from_it_is_told_in_words(width: int) -> None:
+    """Limits were named by their codes alone."""
+    why = "the position could be 0.12 BTC, at most 0.1; 0.05 held, and 0.07 in orders"
+    bound = {"bid": None, "bid_rule": "POSITION_LIMIT", "bid_idle": why, "ask_bound": ["ORDER_LIMIT", "BAND_LIMIT"]}
+    less = {"ask_bound_why": ["the quote at 9 is 2.00 USDT, at most 1.00 USDT", "too far"]}
+    lines = printed(status_with("maker", figures=bound | less), width, 40)
+    assert max(map(len, lines)) <= width
+    text = " ".join(" ".join(lines).split())
+    assert why in text
+    assert "the quote at 9 is 2.00 USDT, at most 1.00 USDT" in text
+    assert "too far" in text
+    low = printed(status_with("maker", figures=bound | less), width, 12)
+    assert "POSITION_LIMIT" in " ".join(low), "where there is no room the codes stay"
+    assert low[-1] == HINT
+    silent = printed(status_with("maker", figures=bound | less, state="restarting"), width, 40)
+    assert "at most" not in " ".join(silent), "nobody vouches for it"
+
+
 def test_what_is_no_terminal_gets_all_of_it() -> None:
     """A file or a pipe has no columns."""
     text = desk_screen(STATUS, UNBOUNDED, UNBOUNDED).plain

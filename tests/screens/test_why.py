@@ -42,9 +42,10 @@ def test_same_number_is_written_the_same_whoever_told_it() -> None:
 
 
 def test_every_quote_of_a_side_is_told_and_what_is_halted() -> None:
-    """Of several levels the nearest alone was shown, and a halt that is kept while no desk runs was not."""
+    """Of several levels the nearest alone was shown, and nothing of levels, hanging, and a halt that is kept."""
     near, far = (
-        {"side": "BUY", "price": price, "qty": "0.01", "rule": "TOLERANCE", "why": "w"} for price in ("9", "8")
+        {"side": "BUY", "price": price, "qty": "0.01", "rule": "TOLERANCE", "why": "w", "level": level} | more
+        for price, level, more in (("9", 1, {}), ("8", 2, {"is_hanging": True}))
     )
     none: JsonObject = {"side": "SELL", "price": None, "qty": None, "rule": "HALTED", "why": "halted", "quotes": []}
     head = {"symbol": "BTCUSDT", "venue": "paper", "maker": "ready", "withdrawn": None, "halted": ["BTCUSDT"]}
@@ -52,7 +53,15 @@ def test_every_quote_of_a_side_is_told_and_what_is_halted() -> None:
     assert text.splitlines() == [
         "BTCUSDT on paper, maker ready",
         "HALTED BTCUSDT: no new orders; go on with: python cli.py resume",
-        "bid  0.01 at 9  TOLERANCE  w",
-        "bid  0.01 at 8  TOLERANCE  w",
-        "ask  no quote   HALTED     halted",
+        "bid  0.01 at 9  level 1         TOLERANCE  w",
+        "bid  0.01 at 8  level 2, hangs  TOLERANCE  w",
+        "ask  no quote                   HALTED     halted",
     ]
+
+
+def test_one_quote_a_side_is_no_level() -> None:
+    """Nothing is told by it."""
+    quote: JsonObject = {"side": "BUY", "price": "9", "qty": "1", "rule": "WANTED", "why": "w", "level": 1}
+    head: JsonObject = {"symbol": "BTCUSDT", "venue": "paper", "maker": "ready", "withdrawn": None, "halted": []}
+    text = why_text({**head, "sides": [{**quote, "quotes": [quote]}], "decisions": []}, "")
+    assert text.splitlines()[1:] == ["bid  1 at 9  WANTED  w"]

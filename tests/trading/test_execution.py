@@ -11,6 +11,7 @@ import pytest
 
 from market.codes import Side
 from market.depth import Depth, Level
+from tests.trading.markets import BTCUSDT
 from trading.execution import Execution, plan
 from trading.keeping import Keeping, Requoting
 from trading.quoting import Quote
@@ -33,7 +34,7 @@ def planned(
     orders = [OwnOrder(name, each.side, each.price_ticks, each.qty_lots) for name, each in live.items()]
     why_none = dict.fromkeys(Side, NO_MID)
     requoting = Requoting(Decimal(tolerance_ticks), Decimal(replace_below))
-    keeping = Keeping(requoting, 0, 2, Depth((), ()), wanted)  # of a mid of one tick
+    keeping = Keeping(requoting, BTCUSDT, 0, 2, Depth((), ()), wanted)  # of a mid of one tick
     cancels, places, _ = plan(wanted, orders, keeping, held, why_none)
     return {name: why.text for name, why in cancels.items()}, places
 
@@ -47,7 +48,7 @@ def test_nothing_moves_while_prices_are_within_the_tolerance() -> None:
 def test_only_the_side_that_is_off_is_replaced() -> None:
     """One tick beyond the tolerance, and that order alone is cancelled and placed again."""
     live = {"1": Quote(Side.BUY, 9_120_199, 1_094), "2": Quote(Side.SELL, 9_156_777, 1_094)}
-    assert planned((BID, ASK), live) == ({"1": "requote: 24 ticks off, 23 are tolerated"}, [BID])
+    assert planned((BID, ASK), live) == ({"1": "requote: 0.24 USDT off, 0.23 are tolerated"}, [BID])
 
 
 def test_doubled_orders_are_reduced_to_the_closest() -> None:
@@ -75,7 +76,7 @@ def test_what_is_left_of_a_quote_is_replaced_when_its_size_is_far_off(leaves_lot
 def test_an_order_whose_successor_has_no_room_stays(room: int | None, cancelled: str) -> None:
     """With room for one of two new orders both old ones left, and a side stood empty until there was more."""
     orders = [OwnOrder("1", Side.BUY, BID.price_ticks, 1), OwnOrder("2", Side.SELL, ASK.price_ticks, 1)]
-    execution = Execution(Requoting(Decimal("0.0001"), Decimal("0.5")), Refilling(), Decimal(0))
+    execution = Execution(Requoting(Decimal("0.0001"), Decimal("0.5")), Refilling(), Decimal(0), BTCUSDT)
     todo = execution.plan(0, BOOK, (BID, ASK), orders, (), {}, room)
     assert "".join(todo.cancels) == cancelled
     assert [quote.side for quote in todo.places] == [orders[int(name) - 1].side for name in cancelled]
@@ -84,7 +85,7 @@ def test_an_order_whose_successor_has_no_room_stays(room: int | None, cancelled:
 @pytest.mark.parametrize(("reducing", "side"), [(None, Side.BUY), (Side.SELL, Side.SELL)])
 def test_room_for_one_goes_to_the_side_that_reduces_the_position(reducing: Side | None, side: Side) -> None:
     """It went to the bid, long as the maker was; and where a bid stands, to the ask."""
-    execution = Execution(Requoting(Decimal("0.0001")), Refilling(), Decimal(0))
+    execution = Execution(Requoting(Decimal("0.0001")), Refilling(), Decimal(0), BTCUSDT)
     assert [quote.side for quote in execution.plan(0, BOOK, (BID, ASK), [], (), {}, 1, reducing).places] == [side]
     behind = replace(BID, price_ticks=BID.price_ticks - 20_000)
     stands = [OwnOrder("1", Side.BUY, BID.price_ticks, BID.qty_lots)]
@@ -94,7 +95,7 @@ def test_room_for_one_goes_to_the_side_that_reduces_the_position(reducing: Side 
 def test_an_order_off_its_price_leaves_though_nothing_has_room() -> None:
     """A cancel is free, and a wrong price is worse than none."""
     orders = [OwnOrder("1", Side.BUY, BID.price_ticks - 20_000, BID.qty_lots)]
-    execution = Execution(Requoting(Decimal("0.0001")), Refilling(), Decimal(0))
+    execution = Execution(Requoting(Decimal("0.0001")), Refilling(), Decimal(0), BTCUSDT)
     todo = execution.plan(0, BOOK, (BID,), orders, (), {}, 0)
     assert (list(todo.cancels), todo.places) == (["1"], [])
 
@@ -102,7 +103,7 @@ def test_an_order_off_its_price_leaves_though_nothing_has_room() -> None:
 def test_of_two_orders_without_room_for_a_successor_the_nearest_stays() -> None:
     """Either is better than none, and one is enough."""
     orders = [OwnOrder(name, Side.BUY, BID.price_ticks - off, 1) for name, off in (("1", 400), ("2", 200), ("3", 600))]
-    execution = Execution(Requoting(Decimal("0.0001"), Decimal("0.5")), Refilling(), Decimal(0))
+    execution = Execution(Requoting(Decimal("0.0001"), Decimal("0.5")), Refilling(), Decimal(0), BTCUSDT)
     todo = execution.plan(0, BOOK, (BID,), orders, (), {}, 0)
     assert (sorted(todo.cancels), todo.places) == (["1", "3"], [])
 

@@ -139,7 +139,7 @@ def test_stage_that_stops_new_orders_lets_through_what_makes_the_position_smalle
 
 
 def test_stage_that_is_reached_is_known_in_that_round_alone() -> None:
-    """Orders that left for wider quotes had `off_ticks` in their numbers alone."""
+    """Orders that left for wider quotes had how far they were off in their numbers alone."""
     guard, position = Guard(Limits(Decimal("0.1")), BTCUSDT, OrderRules(), Triggers()), holding("0.2")
     reached = []
     for at_s in range(7):

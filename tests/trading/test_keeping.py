@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from market.clock import NS_PER_MS, NS_PER_SECOND
 from market.codes import Side
 from market.depth import Depth, Level
+from tests.trading.markets import BTCUSDT
 from trading.keeping import Keeping, Requoting
 from trading.quoting import Quote
 from trading.reasons import flaw_of_reason
@@ -31,7 +32,7 @@ def rule_of(
 ) -> str | None:
     """Return the code of the rule by which an order of ours does not stand for `BID`; None: it does."""
     wanted = [BID, Quote(Side.SELL, ask_ticks, 100)]
-    keeping = Keeping(requoting, age_ns, MID_X2, depth, wanted)
+    keeping = Keeping(requoting, BTCUSDT, age_ns, MID_X2, depth, wanted)
     why = keeping.flaw(OwnOrder("tb-1", Side.BUY, price_ticks, leaves_lots, 0), BID, is_held=is_held)
     assert why is None or not flaw_of_reason(why)
     return why and why.rule
@@ -93,7 +94,7 @@ def test_what_was_just_placed_is_not_replaced_at_once(
     quote = Quote(Side.BUY, price_ticks, qty_lots)
     requoting = Requoting(Decimal(tolerance), Decimal("0.5"), Decimal("0.9"), 0, 10)
     book = Depth(tuple(Level(ticks, 5) for ticks in range(20, depth_ticks, -1)), ())
-    keeping = Keeping(requoting, 9, 2, book, [quote])
+    keeping = Keeping(requoting, BTCUSDT, 9, 2, book, [quote])
     assert keeping.flaw(OwnOrder("tb-1", Side.BUY, price_ticks, qty_lots, 0), quote) is None
 
 

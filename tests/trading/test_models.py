@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from market.codes import Side
 from market.depth import Depth, Level
+from market.instrument import format_decimal
 from tests.trading.markets import at_mid
 from trading.models import MODELS, model_named
 from trading.models.ladder import Ladder
@@ -236,8 +237,9 @@ def test_quote_that_is_held_back_twice_tells_where_the_model_wanted_it(
 
     market = MID._replace(depth=Depth((Level(9_138_499, 1),), (Level(9_138_501, 1),)), position=position)
     (quote,) = [each for each in Ladder(PLAIN, Beyond(PLAIN)).quotes(market) if each.side == side]
-    assert (quote.why.rule, quote.why.numbers["wanted_ticks"]) == (Rule.CROSSING, wanted)
-    assert f"at {wanted} ticks" in quote.why.text
+    price = market.instrument.ticks_to_price(wanted)
+    assert (quote.why.rule, quote.why.numbers["wanted_price"]) == (Rule.CROSSING, price)
+    assert f"at {format_decimal(price)}, would" in quote.why.text
 
 
 def test_levels_whose_step_is_less_than_a_tick_stand_a_tick_apart() -> None:

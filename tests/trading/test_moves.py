@@ -11,6 +11,7 @@ import pytest
 
 from market.codes import Side
 from market.depth import Depth
+from tests.trading.markets import BTCUSDT
 from tests.trading.test_execution import Standing, can_stand, most_that_can_stay
 from trading.execution import Plan, Shrinking, plan
 from trading.keeping import Keeping, Requoting
@@ -30,7 +31,9 @@ def commands(
 ) -> Commands:
     """Return what turns the orders `live` into `wanted`."""
     orders = [OwnOrder(name, each.side, each.price_ticks, each.qty_lots) for name, each in live.items()]
-    keeping = Keeping(Requoting(Decimal(tolerance_ticks), part), 0, 2, Depth((), ()), wanted)  # of a mid of one tick
+    keeping = Keeping(
+        Requoting(Decimal(tolerance_ticks), part), BTCUSDT, 0, 2, Depth((), ()), wanted
+    )  # of a mid of one tick
     todo = plan(wanted, orders, keeping, (), dict.fromkeys(Side, NOT_WANTED), orders if can_amend else ())
     return paired(todo, orders)
 

@@ -7,6 +7,7 @@ import pytest
 from market.clock import NS_PER_MS, NS_PER_SECOND
 from market.codes import Side
 from market.depth import Depth, Level
+from tests.trading.markets import BTCUSDT
 from trading.post_only import CHASES, PAUSE_NS, PAUSE_NS_MAX, PostOnly
 from trading.quoting import Quote
 from trading.reasons import Rule
@@ -34,7 +35,7 @@ def test_quote_that_would_trade_with_the_book_stands_a_tick_behind_it(
     bid: int, ask: int, placed: tuple[int, int]
 ) -> None:
     """It was sent as it was wanted, refused, and its side away for seconds."""
-    post_only = PostOnly()
+    post_only = PostOnly(BTCUSDT)
     post_only.look(book(bid, ask))
     quotes = post_only.priced([BID, ASK])
     assert tuple(quote.price_ticks for quote in quotes) == placed
@@ -43,7 +44,7 @@ def test_quote_that_would_trade_with_the_book_stands_a_tick_behind_it(
 
 def test_levels_that_would_trade_stay_apart() -> None:
     """All stood at one price: the tick behind the market's. Two that are wanted at one price are one level."""
-    post_only = PostOnly()
+    post_only = PostOnly(BTCUSDT)
     post_only.look(book(90, 99))
     bids = [replace(BID, price_ticks=ticks) for ticks in (102, 95, 100, 100, 97, 98)]
     asks = [replace(ASK, price_ticks=ticks) for ticks in (99, 88, 89)]
@@ -53,14 +54,14 @@ def test_levels_that_would_trade_stay_apart() -> None:
 
 def test_quote_without_a_price_behind_the_market_is_none() -> None:
     """There is nothing below the first tick."""
-    post_only = PostOnly()
+    post_only = PostOnly(BTCUSDT)
     post_only.look(book(None, 1))
     assert post_only.priced([BID]) == []
 
 
 def test_refused_side_waits_for_another_best_price_or_a_moment_and_stands_behind_what_it_was_told() -> None:
     """The refusal tells before the book does where the other side is; a book of another depth tells nothing new."""
-    post_only = PostOnly()
+    post_only = PostOnly(BTCUSDT)
     post_only.look(book(90, 105))
     assert post_only.refuse(BID, 0) == PAUSE_NS
     post_only.look(book(91, 105))
@@ -77,7 +78,7 @@ def test_refused_side_waits_for_another_best_price_or_a_moment_and_stands_behind
 
 def test_quote_that_is_taken_ends_the_row() -> None:
     """The next refusal is the first again."""
-    post_only = PostOnly()
+    post_only = PostOnly(BTCUSDT)
     for n in range(5):
         post_only.refuse(ASK, n)
     post_only.take(Side.SELL)
@@ -88,7 +89,7 @@ def test_quote_that_is_taken_ends_the_row() -> None:
 @pytest.mark.parametrize("is_moving", [True, False])
 def test_book_that_is_wrong_all_day_brings_no_storm(*, is_moving: bool) -> None:
     """Ten books a second, each with another best price, none of them the venue's: once a minute, in the end."""
-    post_only, now_ns, count = PostOnly(), 0, 0
+    post_only, now_ns, count = PostOnly(BTCUSDT), 0, 0
     while now_ns < DAY_NS:
         post_only.look(book(90, 105 + (now_ns // NS_PER_SECOND % 2 if is_moving else 0)))
         if Side.BUY in post_only.reasons(now_ns):

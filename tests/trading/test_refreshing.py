@@ -8,8 +8,7 @@ from itertools import count
 from market.clock import NS_PER_MS, NS_PER_SECOND
 from market.codes import Side
 from market.depth import Depth, Level
-from tests.pairs import default_instruments
-from tests.trading.markets import symmetric
+from tests.trading.markets import BTCUSDT, symmetric
 from tests.trading.rough_venue import ARRIVAL_NS, RoughVenue
 from trading import news, notes
 from trading.actions import Cancel, Place, apart
@@ -25,7 +24,6 @@ from trading.strategy import OwnOrder
 from trading.terms import Terms
 from trading.trader import Trader
 
-BTCUSDT = default_instruments()[0]
 RUN_NS, CALM_NS = 60 * NS_PER_SECOND, 120 * NS_PER_SECOND  # a breaker may be open for long
 TERMS = Terms(
     Requoting(Decimal("0.0003"), Decimal("0.5"), Decimal("0.5"), NS_PER_SECOND, 5 * NS_PER_SECOND),
@@ -132,7 +130,7 @@ def test_side_that_waits_after_a_fill_is_quoted_when_the_wait_is_over() -> None:
 def test_tolerance_is_one_of_the_last_mid_while_there_is_none() -> None:
     """With a side of the book gone, quotes around the last best price were cancelled for a tick."""
     quote = Quote(Side.BUY, 99_000, 10)
-    execution = Execution(Requoting(Decimal("0.0001")), Refilling(), Decimal(0))
+    execution = Execution(Requoting(Decimal("0.0001")), Refilling(), Decimal(0), BTCUSDT)
     bids = (Level(99_999, 5),)
     execution.plan(0, Depth(bids, (Level(100_001, 5),)), [quote], [], (), {})
     order = OwnOrder("tb-1", Side.BUY, 98_990, 10)

@@ -6,6 +6,7 @@ from math import ceil, floor
 from typing import Final, NamedTuple
 
 from market.codes import Side
+from market.instrument import Instrument, format_decimal
 from market.limits import PRICE_TICKS_MAX, QTY_LOTS_MAX
 from trading.models.obstacles import obstacle
 from trading.models.parameters import Parameters
@@ -45,6 +46,7 @@ class Ladder:
     def _ladder(self, market: Market, mid: Decimal) -> Iterator[Quote]:
         """Yield all that would be quoted if there were no bounds; prices and quantities may be 0 or below."""
         own, bids, asks = self._parameters, market.depth.bids, market.depth.asks
+        instrument = market.instrument
         centre_ticks = Decimal(bids[0].price_ticks + asks[0].price_ticks) / 2
         if own.centre == "micro":
             bid_lots, ask_lots = bids[0].qty_lots, asks[0].qty_lots
@@ -55,14 +57,14 @@ class Ladder:
         inventory = min(max(held, Decimal(-1)), Decimal(1))
         distances = self._spread.distances(inventory, market.seen)
         bid_ticks, ask_ticks = centre_ticks * (1 - distances.bid), centre_ticks * (1 + distances.ask)
-        bid = _held(Side.BUY, bid_ticks, asks[0].price_ticks - 1, _TAKING)
-        ask = _held(Side.SELL, ask_ticks, bids[0].price_ticks + 1, _TAKING)
+        bid = _held(Side.BUY, bid_ticks, asks[0].price_ticks - 1, _TAKING, instrument)
+        ask = _held(Side.SELL, ask_ticks, bids[0].price_ticks + 1, _TAKING, instrument)
         if bid.price_ticks >= ask.price_ticks:  # with other takers on either side: what adds to the position makes way
             if inventory > 0:
-                bid = _held(Side.BUY, bid_ticks, ask.price_ticks - 1, _CROSSING)
+                bid = _held(Side.BUY, bid_ticks, ask.price_ticks - 1, _CROSSING, instrument)
             else:
-                ask = _held(Side.SELL, ask_ticks, bid.price_ticks + 1, _CROSSING)
-        first_lots = own.notional / mid / market.instrument.lot_size
+                ask = _held(Side.SELL, ask_ticks, bid.price_ticks + 1, _CROSSING, instrument)
+        first_lots = own.notional / mid / instrument.lot_size
         bid_part, ask_part = (1 - own.size_skew * max(adding, Decimal(0)) for adding in (inventory, -inventory))
         step_ticks = centre_ticks * own.level_step
         yield from self._levels(Side.BUY, bid, step_ticks, first_lots * bid_part)
@@ -87,19 +89,20 @@ class _First(NamedTuple):
     why: Reason
 
 
-_TAKING: Final = (Rule.WOULD_TAKE, "a tick behind the other side's best price", "trade at once")
-_CROSSING: Final = (Rule.CROSSING, "a tick behind our own other side", "trade with that")
+_TAKING: Final = (Rule.WOULD_TAKE, "just behind the other side's best price", "trade at once")
+_CROSSING: Final = (Rule.CROSSING, "just behind our own other side", "trade with that")
 
 
-def _held(side: Side, ticks: Decimal, most_ticks: int, so_by: tuple[Rule, str, str]) -> _First:
+def _held(side: Side, ticks: Decimal, most_ticks: int, so_by: tuple[Rule, str, str], instrument: Instrument) -> _First:
     """Return a first quote that is wanted at `ticks`, and may come as near to the other side as `most_ticks`."""
     nearest = min if side == Side.BUY else max
     wanted_ticks, at_ticks = _outwards(side, ticks), nearest(ticks, Decimal(most_ticks))
     if (price_ticks := _outwards(side, at_ticks)) == wanted_ticks:
         return _First(at_ticks, price_ticks, WANTED)
     rule, where, what = so_by
-    text = f"{where}: the model's first, at {wanted_ticks} ticks, would {what}"
-    return _First(at_ticks, price_ticks, Reason(rule, text, {"wanted_ticks": wanted_ticks, "price_ticks": price_ticks}))
+    wanted_price, price = map(instrument.ticks_to_price, (wanted_ticks, price_ticks))
+    text = f"{where}: the model's first, at {format_decimal(wanted_price)}, would {what}"
+    return _First(at_ticks, price_ticks, Reason(rule, text, {"wanted_price": wanted_price, "price": price}))
 
 
 def _outwards(side: Side, ticks: Decimal) -> int:

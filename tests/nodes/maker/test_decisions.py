@@ -64,7 +64,7 @@ def test_place_cancel_and_idle_side_are_a_line_each(
     assert _told(run_dir)[count:] == [(action, side, "TOLERANCE") for action, side in moved]
     cancel: JsonObject = last_decisions(run_dir, 4)[0]
     assert (cancel["price"], cancel["qty"]) == (Decimal("91202.23"), Decimal("0.01094"))
-    assert cancel["numbers"] == {"off_ticks": 2_794, "tolerance_ticks": 2_742}
+    assert cancel["numbers"] == {"off_price": Decimal("27.94"), "tolerance_price": Decimal("27.42")}
     assert cancel["client_order_id"].startswith("tb-mine-")
     (bid,) = [order_id for order_id, order in venue.orders.items() if order.side == Side.BUY]
     venue.fill(bid, Decimal("0.00094"))
@@ -154,6 +154,23 @@ def test_every_limit_that_binds_is_told_in_the_journal_and_by_why(
     assert limited == [("limited", side, rule) for side in ("BUY", "SELL") for rule in rules]
     assert (shown["bid_rule"], shown["bid_bound"], shown["bid_idle"]) == ("WANTED", list(rules), None)
     assert "OPEN_ORDERS_LIMIT: 4 orders are wanted, at most 2; ORDER_LIMIT: level 1 at 91202.23 is" in shown["bid_why"]
+    assert [text[:21] for text in shown["bid_bound_why"]] == ["4 orders are wanted, ", "level 1 at 91202.23 i"]
+
+
+def test_each_quote_tells_its_level_and_whether_it_hangs(venue: ScriptedVenue, now: list[int], run_dir: Path) -> None:
+    """A person could not tell an order that was left behind a fill from one that is wanted."""
+    venue.totals["BTC"] = "1"
+    with a_maker(run_dir, venue, levels=2, hanging="0.01") as maker:
+        maker.cycle()
+        shown = [(each["side"], each["level"], each["is_hanging"]) for each in figures(maker)["quotes"]]
+        asks = [order for order in venue.orders.values() if order.side == Side.SELL]
+        venue.fill(min(asks, key=lambda each: each.price).order_id)
+        maker.cycle()
+        after = [(each["side"], each["is_hanging"]) for each in figures(maker)["quotes"]]
+        maker.stop()
+    assert sorted(shown) == [(side, level, False) for side in ("BUY", "SELL") for level in (1, 2)]
+    assert after.count(("BUY", True)) == 2
+    assert ("SELL", True) not in after
 
 
 def test_refusal_failure_foreign_end_and_the_stop_are_told(

@@ -33,8 +33,8 @@ def test_requotes_only_beyond_the_tolerance(quoting: ScriptedMaker, venue: Scrip
     assert sorted(venue.cancels) == ["1", "2"]
     assert len(venue.orders) == 2
     assert [line["why"] for line in lines(told, "cancelled")] == [
-        "requote: 2794 ticks off, 2742 are tolerated",
-        "requote: 2806 ticks off, 2742 are tolerated",
+        "requote: 27.94 USDT off, 27.42 are tolerated",
+        "requote: 28.06 USDT off, 27.42 are tolerated",
     ]
 
 
@@ -111,7 +111,7 @@ def test_partly_filled_order_stays_while_half_of_it_is_left(
     assert venue.cancels == ["1"]
     assert venue.orders["3"].qty == Decimal("0.01094")
     assert [line["qty"] for line in lines(told, "filled")] == ["0.00547", "0.00001"]
-    assert lines(told, "cancelled")[0]["why"] == "too little is left: 546 of 1094 lots"
+    assert lines(told, "cancelled")[0]["why"] == "too little is left: 0.00546 of 0.01094 BTC"
 
 
 def test_what_is_filled_on_the_way_of_a_cancel_is_told(
