@@ -24,6 +24,7 @@ from market.words import state_text
 DESK_LOCK = "desk.lock"
 ANSWER_MS_MAX = 2_000
 MAKER_S_MAX = 8.0  # for its word on what it was told: an order whose fate is unknown may still arrive for 5 s
+SILENCES = 3  # answers that a supervisor owes, in a row, after which it is not asked again: one may be late
 LOOK_S = 0.05
 STOP_MARGIN_S = 5.0  # beyond what the desk gives its nodes
 SILENT_STOP_S = 60.0
@@ -94,23 +95,33 @@ def maker_row(run_dir: Path) -> dict[str, Any] | None:
     return next((row for row in desk_status(run_dir)["nodes"] if row["node"] == "maker"), None)
 
 
-def awaited_maker(run_dir: Path, is_done: Callable[[dict[str, Any]], bool]) -> dict[str, Any] | None:
+def awaited_maker(
+    run_dir: Path, is_done: Callable[[dict[str, Any]], bool], meanwhile: Callable[[], object] | None = None
+) -> dict[str, Any] | None:
     """Return the maker's row once `is_done` says so of it, it is stopped, or it takes too long; None without a maker.
+
+    Args:
+        meanwhile: called where the supervisor does not answer, once, before it is asked for the last time.
 
     Raises:
         NoDeskError: if no desk runs, or not any more.
-        DeskError: if it has not answered for as long as is waited.
+        DeskError: if it does not answer.
     """
-    deadline = time.monotonic() + MAKER_S_MAX
+    deadline, silences = time.monotonic() + MAKER_S_MAX, 0
     while True:
         try:
             row = maker_row(run_dir)
         except NoDeskError:
             raise
-        except DeskError:  # a busy machine, perhaps: one answer that is late is not the end
-            if time.monotonic() > deadline:
+        except DeskError:
+            silences += 1
+            if silences == SILENCES:
                 raise
+            if meanwhile is not None:
+                meanwhile()
+                meanwhile, silences, deadline = None, SILENCES - 1, time.monotonic() + MAKER_S_MAX
             continue
+        silences = 0
         if row is None or row["state"] == "stopped" or is_done(row) or time.monotonic() > deadline:
             return row
         time.sleep(LOOK_S)

@@ -1,6 +1,7 @@
 """The operator: who halts and resumes symbols at the engines of a desk, and waits for the maker to know."""
 
 import time
+from collections.abc import Callable
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from itertools import chain
@@ -34,14 +35,10 @@ TURN_MS = 20
 
 @dataclass(slots=True)
 class Outcome:
-    """What has come of a halt or a resume: what was confirmed by whom, and what was not, a line for each.
-
-    `is_maker_unheard`: whether the supervisor, through which the maker is asked, does not answer.
-    """
+    """What has come of a halt or a resume: what was confirmed by whom, and what was not, a line for each."""
 
     confirmed: list[str] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
-    is_maker_unheard: bool = False
 
 
 @dataclass(slots=True)
@@ -54,14 +51,21 @@ class _Answer:
 
 
 def set_halted(
-    settings: Settings, symbol: str | None, *, is_halted: bool, is_cancelling: bool = False, awaits_maker: bool = True
+    settings: Settings,
+    symbol: str | None,
+    *,
+    is_halted: bool,
+    is_cancelling: bool = False,
+    awaits_maker: bool = True,
+    if_silent: Callable[[Outcome], object] = lambda _: None,
 ) -> Outcome:
     """Halt or resume `symbol`, or every symbol, everywhere, and return who has confirmed it and who has not.
 
     A resume of what was not halted is not among what is confirmed. If `is_cancelling`, every open order of those
     symbols is cancelled as well, whoever has entered it. A halt is in halted.json before anybody is asked: who hangs,
     the supervisor, too, keeps it from nobody. The maker hears of it in any case; its word is waited for if
-    `awaits_maker`.
+    `awaits_maker`. Where the supervisor, through which it comes, does not answer at once, `if_silent` is called with
+    what has come of it so far, once, before it is asked again.
 
     Raises:
         NoDeskError: if there is nobody to ask.
@@ -93,7 +97,7 @@ def set_halted(
     if is_halted and not all(answer.is_done for answer in answers.values()):
         outcome.missing.append(f"the halt is kept in {kept.path}, and holds when they are back")
     if awaits_maker and settings.symbol in symbols.values():
-        _await_maker(settings, outcome, kept, is_halted=is_halted)
+        _await_maker(settings, outcome, kept, if_silent, is_halted=is_halted)
     return outcome
 
 
@@ -155,7 +159,14 @@ def _told(engine: str, answer: _Answer, symbol_id: int, is_halted: bool, is_canc
     return True, ("halted: no new orders, cancels go through" if is_halted else "resumed") + ended
 
 
-def _await_maker(settings: Settings, outcome: Outcome, kept: HaltedFile, *, is_halted: bool) -> None:
+def _await_maker(
+    settings: Settings,
+    outcome: Outcome,
+    kept: HaltedFile,
+    if_silent: Callable[[Outcome], object],
+    *,
+    is_halted: bool,
+) -> None:
     """Wait until the maker has pulled its quotes at its venue, or knows that it may quote again.
 
     Args:
@@ -176,9 +187,10 @@ def _await_maker(settings: Settings, outcome: Outcome, kept: HaltedFile, *, is_h
         return is_overruled() or is_told_by(row)
 
     try:
-        row = None if desk_pid(settings.run_dir) is None else awaited_maker(settings.run_dir, is_settled)
+        row = None
+        if desk_pid(settings.run_dir) is not None:
+            row = awaited_maker(settings.run_dir, is_settled, lambda: if_silent(outcome))
     except SilentDeskError as error:
-        outcome.is_maker_unheard = True
         what = (
             f"the maker, to which {kept.path.name} tells it, has not confirmed the {'halt' if is_halted else 'resume'}"
         )

@@ -81,6 +81,7 @@ def flatten(
 
     Raises:
         NoDeskError: if no desk has ever run in the run directory.
+        SilentDeskError: if its supervisor, who would stop the maker, does not answer: nothing is done then.
         DeskError: if the position is not flat in the end, saying why.
         VenueError: if the venue cannot be asked before anything was done.
     """
@@ -99,6 +100,8 @@ def flatten(
         flattener.refuse_others()
         if confirm is None:
             return
+        if quoted == settings.symbol:
+            _maker_row(settings.run_dir)  # a supervisor that hangs does not stop it: that is said before anybody types
         confirm()
         again = command_text(f"flatten {settings.symbol} --neutral {format_decimal(base.qty)}", settings.run_dir)
         try:

@@ -40,18 +40,23 @@ def halt(settings: Settings, symbol: str | None, tell: Tell, *, is_cancelling: b
         DeskError: naming what is not halted or not cancelled, or that orders of ours may be left at the venue.
     """
     named = None if symbol is None else known_symbol(settings, symbol)
+    left: list[str] | None = None  # at the venue, once it was asked
+
+    def take_away() -> None:
+        nonlocal left
+        if _has_quoted(settings.run_dir):
+            left = _take_away(settings, tell)
+
     try:
-        outcome = _set_halted(settings, named, tell, is_halted=True, is_cancelling=is_cancelling)
+        outcome = _set_halted(settings, named, tell, take_away, is_halted=True, is_cancelling=is_cancelling)
     except NoDeskError:
         if not (_has_quoted(settings.run_dir) or (settings.run_dir / DESK_FILE).is_file()):
             raise  # a mistyped run directory, perhaps: nobody would hear of a halt there
         _halt_alone(settings, named, tell, is_cancelling=is_cancelling)
         return
-    missing = outcome.missing
-    is_unheard = outcome.is_maker_unheard and _has_quoted(settings.run_dir)
-    if is_unheard or _is_left_alone(settings):  # its engines are asked over tcp, whoever runs here
-        missing += _take_away(settings, tell)
-    if missing:
+    if left is None and _is_left_alone(settings):  # its engines are asked over tcp, whoever runs here
+        left = _take_away(settings, tell)
+    if missing := [*outcome.missing, *(left or ())]:
         raise DeskError("\n".join(missing))
 
 
@@ -74,7 +79,7 @@ def resume(settings: Settings, symbol: str | None, tell: Tell) -> None:
     for line in resumed:
         tell_and_count(line)
     try:
-        outcome = _set_halted(settings, named, tell_and_count, is_halted=False)
+        outcome = _set_halted(settings, named, tell_and_count, lambda: None, is_halted=False)
         if outcome.missing:
             raise DeskError("\n".join(outcome.missing))
         if not told:
@@ -154,11 +159,29 @@ def _halted_file(settings: Settings) -> HaltedFile:
 
 
 def _set_halted(
-    settings: Settings, symbol: str | None, tell: Tell, *, is_halted: bool, is_cancelling: bool = False
+    settings: Settings,
+    symbol: str | None,
+    tell: Tell,
+    if_silent: Callable[[], object],
+    *,
+    is_halted: bool,
+    is_cancelling: bool = False,
 ) -> Outcome:
-    outcome = set_halted(settings, symbol, is_halted=is_halted, is_cancelling=is_cancelling)
-    for line in outcome.confirmed:
-        tell(line)
+    """Do what `set_halted` does, and tell what was confirmed, each line once; `if_silent` comes behind them."""
+    count = 0
+
+    def tell_new(outcome: Outcome) -> None:
+        nonlocal count
+        for line in outcome.confirmed[count:]:
+            tell(line)
+        count = len(outcome.confirmed)
+
+    def tell_and_go_on(outcome: Outcome) -> None:
+        tell_new(outcome)
+        if_silent()
+
+    outcome = set_halted(settings, symbol, is_halted=is_halted, is_cancelling=is_cancelling, if_silent=tell_and_go_on)
+    tell_new(outcome)
     return outcome
 
 

@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from commands.actions import flatten as action
 from commands.actions.flatten import Flattener, Neutral
 from commands.app import app
-from desk.client import DeskError, NoDeskError
+from desk.client import DeskError, NoDeskError, SilentDeskError
 from desk.desk_file import DESK_FILE
 from desk.risk_file import write_risk
 from desk.settings import Settings, load_settings
@@ -368,6 +368,29 @@ def test_preview_says_that_its_cost_leads_the_maker_on(
     assert account.sent == []
     warned = [line for line in told if "the maker withdraws when it is started again, widens: 50" in line]
     assert warned == (told[-1:] if quoted == "BTCUSDT" else [])
+
+
+@pytest.mark.parametrize("quoted", ["BTCUSDT", "ETHUSDT"])
+def test_a_supervisor_that_hangs_is_told_before_anybody_types(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, quoted: str
+) -> None:
+    """It asked for the symbol, and then said that the maker cannot be stopped. Of another pair it need not be."""
+    account, asked = Account("1.05"), list[str]()
+
+    def silent(run_dir: Path) -> dict[str, Any]:
+        raise SilentDeskError(run_dir, 7)
+
+    monkeypatch.setattr(account, "load", lambda _: RULES, raising=False)
+    monkeypatch.setattr(action, "command_venue", lambda _: account)
+    monkeypatch.setattr(action, "_maker_row", silent)
+    flat = partial(action.flatten, settings, quoted, Decimal(1), Decimal("0.005"), lambda: asked.append("?"), print)
+    if quoted == "ETHUSDT":
+        flat()
+        assert (asked, account.held[-1]) == (["?"], Decimal(1))
+        return
+    with pytest.raises(SilentDeskError):
+        flat()
+    assert (asked, account.sent) == ([], [])
 
 
 def test_an_order_that_a_killed_maker_had_sent_is_waited_for(

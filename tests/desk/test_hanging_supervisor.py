@@ -8,9 +8,6 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import pytest
-
-from desk import client
 from desk.halted_file import HALTED_FILE
 from tests.desk.desk_process import LEAN, Desk, until
 
@@ -35,13 +32,12 @@ def _of_maker(done: subprocess.CompletedProcess[str], prefix: str) -> list[str]:
     return [name for name in names if name.startswith(prefix)]
 
 
-def test_halt_holds_while_the_supervisor_hangs(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_halt_holds_while_the_supervisor_hangs(desk: Desk) -> None:
     """It wrote nothing before the supervisor had answered: the maker quoted on, then and afterwards."""
     desk.start(*LEAN)
     prefix = until("the maker quotes", lambda: desk.node("maker")["figures"].get("placed") and _prefix(desk))
     until("both sides stand", lambda: len(_of_maker(desk.cli("orders", "--json"), prefix)) == 2)
-    with _hanging(desk), monkeypatch.context() as hasty:
-        hasty.setattr(client, "MAKER_S_MAX", 0.0)
+    with _hanging(desk):
         _assert_told_without_it(desk, prefix)
         placed = desk.cli("place", "buy", "0.01", "50000", "--json")
         assert placed.returncode == 0, placed.stderr
@@ -79,6 +75,6 @@ def _assert_told_without_it(desk: Desk, prefix: str) -> None:
     status = desk.cli("status")
     assert (status.returncode, hint in status.stderr) == (1, True)
     assert re.search(r"; running: engine, .*maker.*paper", status.stderr), status.stderr
-    for words in (("stop", "maker"), ("flatten", "--yes")):
+    for words in (("stop", "maker"), ("start", "maker"), ("set", "maker.skew=0.001"), ("flatten", "--yes")):
         refused = desk.cli(*words)
         assert (refused.returncode, hint in refused.stderr) == (1, True), refused.stderr

@@ -8,7 +8,7 @@ import pytest
 from bus.engine_client import EngineClient, LinkEnd
 from bus.topology import Source
 from desk import client, operator
-from desk.client import DeskError
+from desk.client import DeskError, SilentDeskError
 from desk.halted_file import HaltedFile
 from desk.operator import Outcome, set_halted
 from desk.settings import Settings, load_settings
@@ -156,6 +156,52 @@ def test_another_command_at_the_same_time_is_told_from_a_silent_maker(
     outcome = _halt(settings)
     assert ("the maker has no quote at paper" in outcome.confirmed) is is_confirmed
     assert outcome.missing == ([] if is_confirmed else ["another command has resumed BTCUSDT meanwhile"])
+
+
+@pytest.mark.parametrize("comes_back", [True, False])
+def test_a_silent_supervisor_is_not_waited_for_before_what_can_be_done_without_it(
+    settings: Settings, asked: dict[str, Any], monkeypatch: pytest.MonkeyPatch, *, comes_back: bool
+) -> None:
+    """`halt` asked it for 8 s first, while the maker's orders stood; its word counts all the same if it comes."""
+    done: list[list[str]] = []
+    silences: list[int] = []
+
+    def status(run_dir: Path) -> dict[str, Any]:
+        if done and comes_back:
+            kept = HaltedFile(run_dir, ())
+            kept.read()
+            figures = {"halted": True, "halt_version": kept.version}
+            return {"nodes": [{"node": "maker", "state": "ready", "why": "", "figures": figures}]}
+        silences.append(len(done))
+        raise SilentDeskError(run_dir, 7)
+
+    monkeypatch.setattr(client, "desk_status", status)
+    monkeypatch.setattr(client, "MAKER_S_MAX", 3_600.0)
+    outcome = set_halted(
+        settings, "BTCUSDT", is_halted=True, if_silent=lambda so_far: done.append(list(so_far.confirmed))
+    )
+    assert done == [["BTCUSDT halted: no new orders, cancels go through"]], "once, behind what is known"
+    assert silences == ([0] if comes_back else [0, 1])
+    assert ("the maker has no quote at paper" in outcome.confirmed) is comes_back
+    assert [line.partition("(pid")[2][:3] for line in outcome.missing] == ([] if comes_back else [" 7)"])
+
+
+def test_a_silent_supervisor_is_asked_three_times(
+    settings: Settings, asked: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A busy machine may owe an answer; one in between counts anew, and a maker that is silent is waited for."""
+    said: list[bool] = [False, False, True, False, False, False, True]
+
+    def status(run_dir: Path) -> dict[str, Any]:
+        if not said.pop(0):
+            raise SilentDeskError(run_dir, 7)
+        return {"nodes": [{"node": "maker", "state": "ready", "why": "", "figures": {}}]}
+
+    monkeypatch.setattr(client, "desk_status", status)
+    monkeypatch.setattr(client, "MAKER_S_MAX", 3_600.0)
+    with pytest.raises(SilentDeskError):
+        client.awaited_maker(settings.run_dir, lambda _: False)
+    assert said == [True]
 
 
 @pytest.mark.parametrize("row", [None, {"state": "stopped", "figures": {}}], ids=["none", "stopped"])
