@@ -15,12 +15,17 @@ config = typer.Typer(no_args_is_help=True, help="Show the settings.")
 def warm() -> None:
     """Compile what is compiled, once, so that the next start is quick."""
     from desk.warm import warm_kernels, warm_mirror, warm_sessions
-    from market.kernels.compiling import compiled_count
+    from market.kernels.compiling import compiled_count, kernel_count
     from screens.progress import count_line
     from simulation.recorded_market import warm as warm_replay
 
-    before = compiled_count()
-    with ticking(lambda took_ns: count_line(compiled_count() - before, None, took_ns, "kernel")) as progress:
+    before, count = compiled_count(), kernel_count()
+
+    def line(took_ns: int) -> str:
+        done = compiled_count() - before
+        return count_line(done, max(done, count - before), took_ns, "kernel")
+
+    with ticking(line) as progress:
         for warm_some in (warm_kernels, warm_mirror, warm_replay):
             warm_some(progress.say)
         warm_sessions()
@@ -31,6 +36,7 @@ def keys(
     allow: Annotated[str | None, typer.Option(help="The public key of a machine that may reach our engine.")] = None,
     whose: Annotated[str, typer.Option(help="A word on whose it is.")] = "",
     run_dir: RunDir = None,
+    as_json: Json = False,
 ) -> None:
     """Show this machine's public key for the bus over tcp; make the pair if there is none."""
     from commands.actions.keys import bus_keys
@@ -38,7 +44,7 @@ def keys(
 
     if run_dir is not None and not run_dir.is_dir():
         raise DeskError(f"there is no run directory {run_dir}: `up` makes it, or mkdir")
-    print(bus_keys(settings_of(run_dir), allow, whose))
+    show(bus_keys(settings_of(run_dir), allow, whose), as_json)
 
 
 @config.command("show", epilog="Example: python cli.py config show --json")

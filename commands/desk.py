@@ -209,11 +209,12 @@ def logs(
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until Ctrl-C.")] = False,
     lines: Annotated[int, typer.Option("--lines", "-n", min=0, help="How many of the last lines of each.")] = 20,
     run_dir: RunDir = None,
+    as_json: Json = False,
 ) -> None:
     """Print the nodes' logs."""
     from commands.actions.logs import print_logs
 
-    print_logs(run_dir_of(run_dir), name, lines, is_following=follow)
+    print_logs(run_dir_of(run_dir), name, lines, is_following=follow, as_json=as_json)
 
 
 @app.command(epilog="Example: TICKBUS_GATEWAY__PORT=8083 python cli.py node gateway")

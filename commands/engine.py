@@ -22,15 +22,20 @@ def replay(
     verify: Annotated[bool, typer.Option("--verify", help="Compare with the live engine's state.")] = False,
     engine: Engine = None,
     run_dir: RunDir = None,
+    as_json: Json = False,
 ) -> None:
     """Replay the journal into an engine of its own and print what comes out."""
     from commands.actions.journal import asked_engines, replay_journal
 
     settings = settings_of(run_dir)
     engines = asked_engines(settings, engine)
+    documents = {}
     for each in engines:
-        line = replay_journal(settings, each, is_verified=verify)
-        print(line if len(engines) == 1 else f"{each.name}: {line}")
+        documents[each.name], line = replay_journal(settings, each, is_verified=verify)
+        if not as_json:
+            print(line if len(engines) == 1 else f"{each.name}: {line}")
+    if as_json:
+        show((documents, ""), as_json)
 
 
 @app.command(epilog="Example: python cli.py promote --run-dir standby")

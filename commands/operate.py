@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from commands import completing
-from commands.options import AnySymbol, RunDir, SymbolCommand, run_dir_of, settings_of
+from commands.options import AnySymbol, Json, RunDir, SymbolCommand, run_dir_of, settings_of, show
 from commands.output import OutputError
 
 app = typer.Typer()
@@ -83,14 +83,15 @@ def flatten(
 
 
 @app.command(epilog="Example: python cli.py token")
-def token(run_dir: RunDir = None) -> None:
+def token(run_dir: RunDir = None, as_json: Json = False) -> None:
     """The token with which the dashboard halts, resumes and flattens; the api makes it."""
     from desk.client import require_node
-    from desk.command_token import load_token
+    from desk.command_token import TOKEN_FILE, load_token
 
     where = run_dir_of(run_dir)
     require_node(where, "api")
-    print(load_token(where))
+    found = load_token(where)
+    show(({"token": found, "file": str(where / TOKEN_FILE)}, found), as_json)
 
 
 @app.command("set", epilog="Example: python cli.py set maker.half_spread=0.001 maker.skew=0.0005")

@@ -52,6 +52,7 @@ def ticking(line: Callable[[int], str]) -> Iterator[Progress]:
     with Progress() as progress:
 
         def tick() -> None:
+            progress.tell(line)
             while not is_over.wait(_TICK_S):
                 progress.tell(line)
 

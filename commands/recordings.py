@@ -46,10 +46,16 @@ def info(path: _File, run_dir: RunDir = None, as_json: Json = False) -> None:
 
 
 @recording.command(epilog="Example: python cli.py recording check btc.gz")
-def check(path: _File, run_dir: RunDir = None) -> None:
+def check(path: _File, run_dir: RunDir = None, as_json: Json = False) -> None:
     """Read a recording to its end and print what is wrong with it; exit code 1 if anything is."""
     from commands.actions.record import inspected
 
     found, _ = inspected(settings_of(run_dir), path)
-    print("\n".join(found.faults) or f"{path}: nothing is wrong")
+    show(
+        (
+            {"file": str(path), "is_sound": not found.faults, "faults": found.faults},
+            "\n".join(found.faults) or f"{path}: nothing is wrong",
+        ),
+        as_json,
+    )
     raise typer.Exit(1 if found.faults else 0)

@@ -6,7 +6,7 @@ handed over as text.
 
 import csv
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -40,8 +40,14 @@ class Answer(NamedTuple):
     has_more: bool
 
 
-def ask(database: Database, statement: str, rows_max: int) -> Answer:
+def ask(
+    database: Database, statement: str, rows_max: int, tell: Callable[[int, int], object] = lambda _done, _all: None
+) -> Answer:
     """Return what a statement of SQL gives over the tables of `schema.py`; beside each `time_ms` stands a `time`.
+
+    Args:
+        rows_max: how many of its rows.
+        tell: told how many rows of the tables are handed over, and of how many; what follows then nobody knows.
 
     Raises:
         HistoryError: if there is no DuckDB, it does not take the statement, or that is not one that asks.
@@ -54,9 +60,12 @@ def ask(database: Database, statement: str, rows_max: int) -> Answer:
             if len(kinds) != 1 or kinds[0] not in _QUESTIONS:
                 was = ", then ".join(kinds) or "nothing"
                 raise HistoryError(f"expected one question that changes nothing, was {was}")
-            for table in METADATA.sorted_tables:
-                if table.name in statement.lower():
-                    _hand_over(database, table, connection, Path(scratch))
+            tables = [table for table in METADATA.sorted_tables if table.name in statement.lower()]
+            total, done = _row_count(database, tables), 0
+            for table in tables:
+                for count in _hand_over(database, table, connection, Path(scratch)):
+                    done += count
+                    tell(done, max(done, total))
             for setting in _LIMITS:
                 connection.execute(setting)
             found = connection.execute(statement)
@@ -105,13 +114,22 @@ def _duckdb() -> Any:
     return duckdb
 
 
-def _hand_over(database: Database, table: Table, connection: "DuckDBPyConnection", scratch: Path) -> None:
-    """Make a table of DuckDB of one of the history."""
+def _row_count(database: Database, tables: Sequence[Table]) -> int:
+    with database.transaction() as source:
+        return sum(source.execute(select(func.count()).select_from(table)).scalar_one() for table in tables)
+
+
+def _hand_over(database: Database, table: Table, connection: "DuckDBPyConnection", scratch: Path) -> Iterator[int]:
+    """Make a table of DuckDB of one of the history; yields how many rows are handed over, some at a time."""
     text = scratch / f"{table.name}.csv"
     plain = [type_coerce(func.coalesce(column, literal(_NULL, String)), String) for column in table.c]  # as it is kept
     with database.transaction() as source:
         found = source.execution_options(yield_per=_STEP).execute(select(*plain))
-        _write_text(text, found)
+        with text.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file, quoting=csv.QUOTE_ALL)
+            for rows in found.partitions():
+                writer.writerows(rows)
+                yield len(rows)
     columns = "*, epoch_ms(time_ms) AS time" if "time_ms" in table.c else "*"
     types = [(column.name, _type(column)) for column in table.c]
     _read(connection, text, types).project(columns).create(table.name)

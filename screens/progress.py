@@ -1,7 +1,11 @@
 """How far a long work is."""
 
+from typing import Final
+
 from market.clock import NS_PER_SECOND
 from market.words import counted
+
+_MB: Final = 1_000_000
 
 
 def progress_line(done_ns: int, all_ns: int, took_ns: int) -> str:
@@ -20,5 +24,17 @@ def progress_line(done_ns: int, all_ns: int, took_ns: int) -> str:
 def count_line(done: int, total: int | None, took_ns: int, noun: str) -> str:
     """Return how many are done, how many in a second, and how long the rest will take if the `total` is known."""
     rate = done * NS_PER_SECOND / max(took_ns, 1)
-    left = "" if total is None else f", {(total - done) / max(rate, 1e-9):,.0f} s left"
+    left = "" if total is None or not done else f", {(total - done) / rate:,.0f} s left"
     return f"{counted(done, noun)}, {rate:,.0f} a second{left}"
+
+
+def size_line(done: int, total: int, took_ns: int) -> str:
+    """Return how many of the bytes of a work are done, how many in a second, and how long the rest will take."""
+    rate = done * NS_PER_SECOND / max(took_ns, 1)
+    left_s = max(0, total - done) / max(rate, 1e-9)
+    return f"{done / _MB:,.1f} of {total / _MB:,.1f} MB, {rate / _MB:,.1f} MB a second, {left_s:,.0f} s left"
+
+
+def elapsed_line(what: str, took_ns: int) -> str:
+    """Return what is done, and for how long it has been: of a work of which nobody knows how far it is."""
+    return f"{what}, {took_ns / NS_PER_SECOND:,.0f} s"

@@ -3,12 +3,14 @@
 import sys
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 
 from commands.options import Answer
+from commands.progress import Progress
 from desk.client import DeskError, UsageError
 from desk.decisions_file import decisions_until
 from desk.settings import Settings
@@ -23,6 +25,7 @@ from reports.exact import figure
 from reports.folder import ReportsFolder
 from reports.performance import book_of, history_of
 from screens.at import at_text
+from screens.progress import elapsed_line
 from simulation.journaled import OURS
 
 LEVELS: Final = 5
@@ -42,7 +45,8 @@ def desk_at(settings: Settings, text: str) -> Answer:
     try:
         folder = _journal_of(engine.journal_folder, time_ns)
         past = Past(folder, engine.symbol_ids, settings.run_dir / "past" / engine.name)
-        moment = past.at(time_ns, _tell)
+        with Progress() as progress:
+            moment = past.at(time_ns, lambda at_ns: progress.tell(partial(_replayed_line, at_ns)))
         decisions = decisions_until(settings.run_dir, time_ns)
     except JournalError as error:
         raise DeskError(str(error)) from None
@@ -112,9 +116,8 @@ def _journal_of(folder: Path, time_ns: int) -> Path:
     raise DeskError(f"nothing is kept of before {iso_time(newest // NS_PER_MS)}")
 
 
-def _tell(time_ns: int) -> None:
-    if sys.stderr.isatty():
-        print(f"\r\033[Kreplayed up to {iso_time(time_ns // NS_PER_MS)}", end="", file=sys.stderr, flush=True)
+def _replayed_line(at_ns: int, took_ns: int) -> str:
+    return elapsed_line(f"replayed up to {iso_time(at_ns // NS_PER_MS)}", took_ns)
 
 
 def _unkept(refusal: OSError) -> str:

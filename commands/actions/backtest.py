@@ -13,11 +13,9 @@ from desk.client import DeskError, UsageError
 from desk.settings import Settings, setting_texts
 from desk.strategy import strategy_json, strategy_of
 from desk.symbols import SymbolRow
-from flow.recordings.inspection import Inspection
 from market.account import trade_json
 from market.clock import NS_PER_MS, NS_PER_SECOND, iso_time, monotonic_ns
 from market.exact_json import JsonObject, dumps
-from market.instrument import Instrument
 from market.whole_file import write_whole
 from market.words import counted
 from reports.folder import ReportsFolder
@@ -79,7 +77,7 @@ def print_backtest(
         DeskError, NodeError, BacktestError: if a recording cannot be traded on, or the folder not be used.
     """
     with new_folder(out) as folder:
-        found = [_inspected(settings, path) for path in paths]
+        found = [inspected(settings, path) for path in paths]
         stretches = plan(settings, [each for each, _ in found])
         warm(lambda line: print(line, file=sys.stderr))
         began_ns = monotonic_ns()
@@ -117,18 +115,6 @@ def print_backtest(
     for note in [*notes, *(problem for run in runs for problem in run["problems"])]:
         print(f"note: {note}", file=sys.stderr)
     return 0 if all(map(is_sound, documents)) else 1
-
-
-def _inspected(settings: Settings, path: Path) -> tuple[Inspection, Instrument]:
-    """Return what is in a recording; a terminal is told which one is read."""
-    is_watched = sys.stderr.isatty()
-    if is_watched:
-        print(f"\rreading {path}", end="", file=sys.stderr, flush=True)
-    try:
-        return inspected(settings, path)
-    finally:
-        if is_watched:
-            print("\r\033[K", end="", file=sys.stderr, flush=True)
 
 
 def _run(stretch: Stretch, folder: Path, delays: Delays) -> JsonObject:

@@ -13,18 +13,21 @@ import sqlite3
 import tarfile
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO, Final, NamedTuple
 
 from commands.actions.out_folder import new_folder
+from commands.progress import Progress
 from desk.client import DeskError, command_text, desk_settings
 from desk.standstill import NotStillError, standstill
 from market.mendable import MendableError
 from market.whole_file import sync_folder, writing_new
 from market.words import counted
+from screens.progress import size_line
 
 VERSION: Final = 1
 MANIFEST: Final = "MANIFEST.json"
@@ -62,9 +65,10 @@ def backup(run_dir: Path, target: Path) -> str:
         seen, still_ns = _seen_at_once(run_dir, opened)
         if not seen:
             raise DeskError(f"there is nothing to keep in {run_dir}")
+        total = sum(each.size or os.fstat(each.file.fileno()).st_size for each in seen)
         try:
-            with writing_new(target) as file:
-                size = _write_archive(file, seen, target.absolute().parent, is_gzip=target.name.endswith("gz"))
+            with writing_new(target) as file, _bytes_told(total) as tell:
+                size = _write_archive(file, seen, target.absolute().parent, tell, is_gzip=target.name.endswith("gz"))
         except (OSError, sqlite3.Error) as error:
             raise DeskError(f"cannot write {target}: {getattr(error, 'strerror', None) or error}") from None
     stood = f"; the desk stood still for {still_ns / 1e6:.1f} ms" if still_ns else ""
@@ -154,13 +158,29 @@ def _see(path: Path, run_dir: Path, opened: ExitStack, *, is_down: bool) -> _See
     return _Seen(name, file, 0, reader)
 
 
-def _write_archive(file: BinaryIO, seen: list[_Seen], scratch: Path, *, is_gzip: bool) -> int:
+@contextmanager
+def _bytes_told(total: int) -> Iterator[Callable[[int], None]]:
+    """Let a terminal be told how far a work is, of which each part is told by its bytes; gives what is told them."""
+    done = 0
+    with Progress() as progress:
+
+        def tell(size: int) -> None:
+            nonlocal done
+            done += size
+            progress.tell(partial(size_line, done, total))
+
+        yield tell
+
+
+def _write_archive(
+    file: BinaryIO, seen: list[_Seen], scratch: Path, tell: Callable[[int], object], *, is_gzip: bool
+) -> int:
     manifest: dict[str, Any] = {"version": VERSION, "taken_at": datetime.now(UTC).isoformat(timespec="seconds")}
     files: dict[str, dict[str, Any]] = {}
     with tarfile.open(fileobj=file, mode="w|gz" if is_gzip else "w|") as archive:
         for each in seen:
             with _content(each, scratch) as (content, size):
-                reading = _Hashed(content, size)
+                reading = _Hashed(content, size, tell)
                 archive.addfile(_member(each.name, size), reading)
             files[each.name] = {"size": size, "sha256": reading.hash.hexdigest()}
         text = json.dumps({**manifest, "files": files}, indent=1).encode()
@@ -192,15 +212,16 @@ def _content(seen: _Seen, scratch: Path) -> Iterator[tuple[BinaryIO, int]]:
 class _Hashed:
     """A reader of so many bytes of a file, which has their SHA-256 then."""
 
-    def __init__(self, file: BinaryIO, size: int) -> None:
+    def __init__(self, file: BinaryIO, size: int, tell: Callable[[int], object]) -> None:
         self.hash = hashlib.sha256()
-        self._file, self._left = file, size
+        self._file, self._left, self._tell = file, size, tell
 
     def read(self, size: int = -1) -> bytes:
         """Return the next bytes, at most `size`."""
         content = self._file.read(self._left if size < 0 else min(size, self._left))
         self._left -= len(content)
         self.hash.update(content)
+        self._tell(len(content))
         return content
 
 
@@ -213,7 +234,8 @@ def _unpack(source: Path, folder: Path) -> str:
     """
     found: dict[str, dict[str, Any]] = {}
     manifest: dict[str, Any] | None = None
-    with tarfile.open(source, "r|*") as archive:
+    with Progress() as progress, source.open("rb") as taken, tarfile.open(fileobj=taken, mode="r|*") as archive:
+        size = os.fstat(taken.fileno()).st_size
         for member in archive:
             content = archive.extractfile(member) if member.isreg() else None
             if content is None or manifest is not None:
@@ -223,7 +245,8 @@ def _unpack(source: Path, folder: Path) -> str:
                 continue
             path = folder / _safe(member.name)
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            reading = _Hashed(content, member.size)  # type: ignore[arg-type]
+            tell = partial(_tell_read, progress, taken, size)
+            reading = _Hashed(content, member.size, tell)  # type: ignore[arg-type]
             with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, _MODE), "wb") as file:
                 shutil.copyfileobj(reading, file, _CHUNK)
             found[member.name] = {"size": path.stat().st_size, "sha256": reading.hash.hexdigest()}
@@ -236,6 +259,11 @@ def _unpack(source: Path, folder: Path) -> str:
         name = min(each for each in found.keys() | wanted.keys() if found.get(each) != wanted.get(each))
         raise ValueError(f"it is damaged: {name} is not as it was written")
     return str(manifest["taken_at"])
+
+
+def _tell_read(progress: Progress, file: BinaryIO, size: int, _: int) -> None:
+    """Tell how far a file is read, which may be compressed."""
+    progress.tell(partial(size_line, file.tell(), size))
 
 
 def _safe(name: str) -> PurePosixPath:

@@ -25,6 +25,7 @@ from commands.actions.doctor_stores import (
     session_findings,
     wrong,
 )
+from commands.progress import ticking
 from desk.client import DESK_LOCK, DeskError, command_text, desk_pid, desk_settings, lone_nodes
 from desk.desk_file import kept_settings
 from desk.halted_file import HaltedFile
@@ -36,6 +37,7 @@ from desk.venue import is_own_paper, quick_venue, venue_keys
 from market.mendable import MendableError
 from market.words import counted
 from nodes.listener import bind
+from screens.progress import elapsed_line
 from venues.venue import VenueError
 
 _LOCK_FILE: Final = Path(__file__).parents[2] / "requirements.lock"
@@ -51,7 +53,9 @@ _MARKS: Final = {"ok": "ok", "note": "note", "wrong": "WRONG"}
 
 def desk_health(run_dir: Path) -> tuple[dict[str, Any], str]:
     """Return what was found of the run directory, as a document and as text; `is_sound` unless something is wrong."""
-    found = list(_findings(run_dir))
+    found: list[Finding] = []
+    with ticking(lambda took_ns: elapsed_line(f"{counted(len(found), 'finding')}, checks on", took_ns)):
+        found.extend(_findings(run_dir))
     is_sound = all(each.state != "wrong" for each in found)
     rows = [{**each._asdict(), "do": each.do or None} for each in found]
     document = {"run_dir": str(run_dir.absolute()), "is_sound": is_sound, "findings": rows}

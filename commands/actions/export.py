@@ -11,7 +11,7 @@ from typing import Final, NamedTuple, TextIO
 from commands.actions.out_file import refuse_kept, text_file
 from commands.actions.report import Period
 from commands.options import Answer
-from commands.progress import counted_on
+from commands.progress import counted_on, ticking
 from desk.client import UsageError
 from desk.settings import Settings
 from history.analysis import AMOUNT, ask, write_parquet
@@ -23,6 +23,7 @@ from market.words import counted
 from reports.exact import figure
 from reports.pnl import FifoBook
 from reports.trade_history import HistoryRow, fee_value
+from screens.progress import count_line, elapsed_line
 from screens.rows import rows_text
 
 COLUMNS: Final = (
@@ -135,8 +136,20 @@ def ask_history(settings: Settings, statement: str, rows_max: int) -> Answer:
         HistoryError: if there is no history, or no DuckDB, or it does not take the statement.
     """
     database = Database(settings.reports_dir / FILE_NAME, is_read_only=True)
+    handed, total = 0, 0
+
+    def tell(done: int, count: int) -> None:
+        nonlocal handed, total
+        handed, total = done, count
+
+    def line(took_ns: int) -> str:
+        if handed < total:
+            return count_line(handed, total, took_ns, "row")
+        return elapsed_line("DuckDB reads and asks" if total else "the tables are looked at", took_ns)
+
     try:
-        columns, rows, has_more = ask(database, statement, rows_max)
+        with ticking(line):
+            columns, rows, has_more = ask(database, statement, rows_max, tell)
     finally:
         database.close()
     text = rows_text(columns, rows)

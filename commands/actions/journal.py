@@ -1,6 +1,9 @@
 """What the command line does with an engine's journal: look at it, verify it, and replay it against the live engine."""
 
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from decimal import Decimal
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -10,6 +13,7 @@ import msgpack
 from bus.channel import ChannelSocket
 from bus.topology import SNAPSHOTS
 from commands.actions.ruling import others_of, ruling_settings
+from commands.options import Answer
 from commands.progress import Progress
 from desk.client import DeskError, asked
 from desk.plan import EnginePlan
@@ -22,10 +26,10 @@ from journal.reader import JournalReader, Place
 from market.words import counted
 from nodes.engine.command_record import COMMANDS, CommandRecord
 from nodes.engine.core import EngineCore
-from nodes.engine.inspection import inspect, inspection_text, verification_text, verify
+from nodes.engine.inspection import inspect, inspection_text, told, verification_text, verify
 from nodes.engine.making import engine_figures, make_core
 from nodes.engine.turns import STATE_TOPIC
-from screens.progress import count_line
+from screens.progress import size_line
 
 
 def asked_engines(settings: Settings, name: str | None) -> tuple[EnginePlan, ...]:
@@ -48,17 +52,36 @@ def journal_report(settings: Settings, engine: EnginePlan, *, is_verification: b
     """
     folder = engine.journal_folder
     try:
-        if is_verification:
-            document = verify(folder, engine_figures(settings, engine.name))
-            return document, verification_text(document)
-        document = inspect(folder)
-        return document, inspection_text(document)
+        with reading_told(folder) as tell:
+            if is_verification:
+                document = verify(folder, engine_figures(settings, engine.name), tell)
+                return document, verification_text(document)
+            document = inspect(folder, tell)
+            return document, inspection_text(document)
     except (JournalError, OSError) as error:
         raise DeskError(str(error)) from None
 
 
-def replay_journal(settings: Settings, engine: EnginePlan, *, is_verified: bool) -> str:
-    """Replay an engine's journal into one of our own and say what came out; compare it with the live one if asked.
+@contextmanager
+def reading_told(folder: Path) -> Iterator[Callable[[Place], None]]:
+    """Let a terminal be told how far the reading of a journal is, by the place that it has come to.
+
+    Raises:
+        OSError: if a file cannot be looked at.
+    """
+    sizes = {COMMANDS.number_of(path): path.stat().st_size for path in COMMANDS.files(folder)}
+    total = sum(sizes.values())
+    with Progress() as progress:
+
+        def tell(place: Place) -> None:
+            done = place.offset + sum(size for number, size in sizes.items() if number < place.number)
+            progress.tell(partial(size_line, done, total))
+
+        yield tell
+
+
+def replay_journal(settings: Settings, engine: EnginePlan, *, is_verified: bool) -> Answer:
+    """Replay an engine's journal into one of our own; return what came out, compared with the live one if asked.
 
     The live one may be the standby that was promoted in this one's place: then it is its journal, too.
 
@@ -80,13 +103,11 @@ def replay_journal(settings: Settings, engine: EnginePlan, *, is_verified: bool)
         begun = _begun(core, reader, engine.journal_folder)
         first = last = begun.sequence if begun else 0
         told_before = core.command_count
-        total = None if sequence is None else sequence - first
-        with Progress() as progress:
-            for last, record in reader.records(begun):
+        with reading_told(engine.journal_folder) as tell:
+            for last, record in told(reader, begun, tell):
                 core.replay([record])
                 if last == sequence:
                     break
-                progress.tell(partial(count_line, last - first, total, noun="record"))
         elapsed_s = time.monotonic() - started
         journal.close()
     except (JournalError, OSError) as error:
@@ -98,12 +119,22 @@ def replay_journal(settings: Settings, engine: EnginePlan, *, is_verified: bool)
         f"{counted(command_count, 'command')} in {counted(last - first, 'record')} replayed in {elapsed_s:.2f} s "
         f"({speed:,.0f} a second): {counted(core.engine.live_order_count, 'open order')}, state {found:016x}"
     )
+    document = {
+        "run_dir": str(settings.run_dir),
+        "records": last - first,
+        "last_record": last,
+        "commands": command_count,
+        "seconds": Decimal(f"{elapsed_s:.3f}"),
+        "open_orders": core.engine.live_order_count,
+        "state": f"{found:016x}",
+        "is_same_as_live": True if is_verified else None,
+    }
     if not is_verified:
-        return line
+        return document, line
     line = f"{line}, in {settings.run_dir}" if settings is not asked_for else line
     if last != sequence or found != expected:
         raise DeskError(f"{line}; the live engine is at record {sequence:,} with state {expected:016x}")
-    return f"{line}; the live engine says the same"
+    return document, f"{line}; the live engine says the same"
 
 
 def _begun(core: EngineCore, reader: JournalReader[CommandRecord], folder: Path) -> Place | None:

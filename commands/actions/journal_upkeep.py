@@ -3,8 +3,11 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
+from commands.actions.journal import reading_told
+from commands.progress import ticking
 from desk.client import DeskError
 from desk.plan import EnginePlan
 from desk.settings import Settings
@@ -18,6 +21,7 @@ from market.words import counted
 from nodes.engine.command_record import COMMANDS
 from nodes.engine.inspection import verification_text, verify
 from nodes.engine.making import engine_figures
+from screens.progress import elapsed_line
 
 
 def prune_journal(settings: Settings, engine: EnginePlan, keep: Keep) -> str:
@@ -30,7 +34,8 @@ def prune_journal(settings: Settings, engine: EnginePlan, keep: Keep) -> str:
     with _held(folder):
         before = _sizes(folder)
         try:
-            prune(folder, COMMANDS, engine_figures(settings, engine.name), Retention(keep, -1, 0), time_ns())
+            with ticking(partial(elapsed_line, f"{keep}s what no start needs")):
+                prune(folder, COMMANDS, engine_figures(settings, engine.name), Retention(keep, -1, 0), time_ns())
         except (JournalError, OSError) as error:
             raise DeskError(str(error)) from None
         gone = before.keys() - _sizes(folder).keys()
@@ -59,7 +64,8 @@ def repair_journal(settings: Settings, engine: EnginePlan, *, is_sure: bool) -> 
     folder = engine.journal_folder
     with _held(folder):
         try:
-            found = verify(folder, engine_figures(settings, engine.name))
+            with reading_told(folder) as tell:
+                found = verify(folder, engine_figures(settings, engine.name), tell)
             said = verification_text(found)
             if found["state"] not in ("damaged", "corrupt"):
                 return f"{said}: nothing to repair", False

@@ -1,17 +1,18 @@
 """This machine's keys for the bus over tcp, and whose may reach it."""
 
 from bus.curve import is_key
+from commands.options import Answer
 from desk.client import UsageError
 from desk.settings import Settings
 from desk.wiring import desk_curve
 from market.whole_file import write_whole
 
 
-def bus_keys(settings: Settings, allowed: str | None, whose: str) -> str:
-    """Return what a person must know of this machine's keys, which are made if there are none; let `allowed` in.
+def bus_keys(settings: Settings, allowed: str | None, whose: str) -> Answer:
+    """Return what one must know of this machine's keys, never the secret one; they are made if there are none.
 
     Args:
-        allowed: the public key of another machine, to be added to those that may reach our engine.
+        allowed: the public key of another machine, to be let in: added to those that may reach our engine.
         whose: a word on the holder, for the file.
 
     Raises:
@@ -26,6 +27,12 @@ def bus_keys(settings: Settings, allowed: str | None, whose: str) -> str:
             line = f"{allowed} {' '.join(whose.split())}".rstrip()
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             write_whole(path, "\n".join([*known.splitlines(), line, ""]).encode())
-    lines = [f"public key     {curve.keys.public.decode()}", f"both keys      {settings.bus_keys_file}"]
-    lines += [f"may reach us   {key.decode()} {whose}".rstrip() for key, whose in curve.allowed.load().items()]
-    return "\n".join(lines)
+    public, others = curve.keys.public.decode(), {key.decode(): name for key, name in curve.allowed.load().items()}
+    lines = [f"public key     {public}", f"both keys      {settings.bus_keys_file}"]
+    lines += [f"may reach us   {key} {name}".rstrip() for key, name in others.items()]
+    document = {
+        "public_key": public,
+        "file": str(settings.bus_keys_file),
+        "allowed": [{"public_key": key, "whose": name} for key, name in others.items()],
+    }
+    return document, "\n".join(lines)

@@ -6,10 +6,12 @@ import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Final
 
+from commands.progress import Progress
 from desk.client import DeskError, UsageError, require_node
 from desk.settings import Settings
 from flow.live import Subscribed
@@ -25,6 +27,7 @@ from market.clock import NS_PER_SECOND, monotonic_ns, time_ns, utc_datetime
 from market.http_names import connectable, in_url
 from market.instrument import Instrument
 from market.words import counted
+from screens.progress import count_line
 
 if TYPE_CHECKING:
     from venues.binance_streams import MarketStreams
@@ -91,8 +94,15 @@ def inspected(settings: Settings, path: Path) -> tuple[Inspection, Instrument]:
     known = {each.symbol: each for each in settings.instruments}
     if (symbol := recorded_symbol(path)) not in known:
         raise DeskError(f"{path} is of {symbol}, which the desk does not know; it has {', '.join(known)}")
-    with _read_failures_told(path):
-        return inspected_once(path, known[symbol], cache_folder()), known[symbol]
+    with _read_failures_told(path), Progress() as progress:
+        found = inspected_once(
+            path, known[symbol], cache_folder(), lambda count: progress.tell(partial(_read_line, path, count))
+        )
+    return found, known[symbol]
+
+
+def _read_line(path: Path, count: int, took_ns: int) -> str:
+    return f"{path}: {count_line(count, None, took_ns, 'record')}"
 
 
 @contextmanager

@@ -5,12 +5,14 @@ from collections.abc import Iterator
 from contextlib import closing
 from datetime import datetime
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 from bus.topology import Source, source_of_order
 from commands.actions.account import LEDGER_FILE
 from commands.options import Answer
+from commands.progress import ticking
 from desk.client import DeskError
 from desk.decisions_file import decisions_of
 from desk.settings import Settings
@@ -25,6 +27,7 @@ from market.instrument import Instrument, format_decimal
 from nodes.engine.past import Past
 from paper.calls.ledger_reader import LedgerReader
 from paper.money.ledger_file import LedgerError
+from screens.progress import elapsed_line
 from screens.trace import trace_text
 
 EARLIER_NS: Final = 2_000 * NS_PER_MS  # by which an engine may have had an order before its exchange's time of it
@@ -131,7 +134,9 @@ def _matched(settings: Settings, told: JsonObject) -> Iterator[JsonObject]:
     for folder in _journals(engine.journal_folder):
         try:
             past = Past(folder, engine.symbol_ids, settings.run_dir / "past" / engine.name)
-            for record, event in past.events_of(order_id, since_ns, until_ns):
+            with ticking(partial(elapsed_line, f"replays the journal of {engine.name}")):
+                found = list(past.events_of(order_id, since_ns, until_ns))
+            for record, event in found:
                 is_known = True
                 yield _of_engine(engine.name, record, event, order_id, instrument)
         except JournalError as error:  # pruned, damaged, or of another release; the others know what they know

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
@@ -29,6 +29,7 @@ from market.words import counted
 _REACH_BPS: Final = 10_000  # all levels
 _SILENCE_NS: Final = 10 * NS_PER_SECOND
 _READ_BYTES: Final = 1 << 20
+_TOLD_RECORDS: Final = 256
 
 
 @dataclass(slots=True)
@@ -118,8 +119,8 @@ class Inspection:
         }
 
 
-def inspect(path: Path, instrument: Instrument) -> Inspection:
-    """Read a file to its end, or to where it is damaged.
+def inspect(path: Path, instrument: Instrument, tell: Callable[[int], object] = lambda _: None) -> Inspection:
+    """Read a file to its end, or to where it is damaged; `tell` is told now and then how many records were read.
 
     Raises:
         OSError: if it cannot be read at all.
@@ -128,7 +129,9 @@ def inspect(path: Path, instrument: Instrument) -> Inspection:
     book = RecordedBook(_REACH_BPS)
     try:
         found.has_snapshot = is_complete((path,))
-        for record in _records(path, instrument, found.skipped):
+        for count, record in enumerate(_records(path, instrument, found.skipped), 1):
+            if count % _TOLD_RECORDS == 0:
+                tell(count)
             _take(found, record)
             if not isinstance(record, RecordedTrade):
                 book.apply(record)

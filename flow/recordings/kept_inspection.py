@@ -6,6 +6,7 @@ It is found by a hash of the file's bytes, of the pair, and of the code that ins
 import hashlib
 import json
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
 from typing import Final
@@ -18,8 +19,12 @@ from market.whole_file import write_whole
 _FILE: Final = "inspection.json"
 
 
-def inspected(path: Path, instrument: Instrument, folder: Path) -> Inspection:
+def inspected(
+    path: Path, instrument: Instrument, folder: Path, tell: Callable[[int], object] = lambda _: None
+) -> Inspection:
     """Return what is in a file; from the cache if it is there, else it gets there, if the disk takes it.
+
+    `tell` is told how many records were read, where it is not there.
 
     Raises:
         OSError: if the file cannot be read at all.
@@ -27,7 +32,7 @@ def inspected(path: Path, instrument: Instrument, folder: Path) -> Inspection:
     kept = folder / _name_of(path, instrument) / _FILE
     found = _load(kept, path)
     if found is None:
-        found = inspect(path, instrument)
+        found = inspect(path, instrument, tell)
         _keep(kept, found)
     return found
 

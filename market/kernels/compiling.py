@@ -120,6 +120,11 @@ def compiled_count() -> int:
     return 0 if CACHE_FOLDER is None else sum(1 for _ in CACHE_FOLDER.rglob("*.nbc"))
 
 
+def kernel_count(root: Path = Path(__file__).parents[2]) -> int:
+    """Return how many kernels the sources below `root` have."""
+    return sum(path.read_text(encoding="utf-8").count("\n@kernel\n") for path in kernel_sources(root))
+
+
 def argument(value: int) -> int:
     """Return a constant to pass to functions; numba compiles a function anew for every plain constant passed to it."""
     return np.int64(value)  # type: ignore[return-value]

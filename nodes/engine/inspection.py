@@ -5,7 +5,7 @@ Of a journal that is being written the last record may be on its way and then lo
 
 import os
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -19,8 +19,10 @@ from market.words import counted
 from nodes.engine.command_record import COMMANDS, CommandRecord
 
 Document = dict[str, Any]
+Tell = Callable[[Place], object]
 
 _FILE_COLUMNS: Final = ("name", "mode", "epoch", "sequences", "records", "commands", "bytes")
+_TOLD_RECORDS: Final = 1_024  # between two words on how far a reading is
 _SOURCE_COLUMNS: Final = ("source", "records", "commands", "last link sequence")
 
 
@@ -38,8 +40,14 @@ class _Count:
         self.last_sequence = sequence
 
 
-def inspect(folder: Path) -> Document:
+def _untold(_: Place) -> None:
+    """Tell nobody."""
+
+
+def inspect(folder: Path, tell: Tell = _untold) -> Document:
     """Read every record and return what the journal holds: files, sources, sequences, times, the torn tail if any.
+
+    `tell` is told now and then behind which record the reading is.
 
     Raises:
         CorruptJournalError: naming file and offset.
@@ -51,7 +59,7 @@ def inspect(folder: Path) -> Document:
     by_source: defaultdict[int, _Count] = defaultdict(_Count)
     first: CommandRecord | None = None
     last: CommandRecord | None = None
-    for sequence, record in reader.records(reader.beginning()):
+    for sequence, record in told(reader, reader.beginning(), tell):
         first, last = first or record, record
         by_file[reader.files[-1].path].add(record, sequence)
         by_source[record.source].add(record, record.first_sequence + record.message_count - 1)
@@ -83,7 +91,19 @@ def inspect(folder: Path) -> Document:
     }
 
 
-def verify(folder: Path, figures: tuple[int, ...] | None = None) -> Document:
+def told(reader: JournalReader[CommandRecord], after: Place | None, tell: Tell) -> Iterator[tuple[int, CommandRecord]]:
+    """Yield the records that a reader has behind a place, telling now and then behind which one it is.
+
+    Raises:
+        CorruptJournalError, JournalMismatchError, OSError: as `JournalReader.records`.
+    """
+    for sequence, record in reader.records(after):
+        yield sequence, record
+        if sequence % _TOLD_RECORDS == 0:
+            tell(reader.place)
+
+
+def verify(folder: Path, figures: tuple[int, ...] | None = None, tell: Tell = _untold) -> Document:
     """Read every record and return whether the journal is sound, and the state of its end.
 
     `state` is `sound`, `torn` (the next start cuts the tail off and goes on), `damaged` (an engine starts from a
@@ -92,6 +112,7 @@ def verify(folder: Path, figures: tuple[int, ...] | None = None) -> Document:
     Args:
         folder: of the journal.
         figures: of the engine that it must suit, None for any.
+        tell: as `inspect` has it.
 
     Raises:
         JournalMismatchError: if the journal is of another version or capacity: nothing can be said of it.
@@ -102,7 +123,7 @@ def verify(folder: Path, figures: tuple[int, ...] | None = None) -> Document:
     begins_after = next((sequence for sequence, why in checkpoints if not why), 0)
     count, corruption = _Count(), None
     try:
-        for sequence, record in reader.records(_first_place(reader, folder, begins_after)):
+        for sequence, record in told(reader, _first_place(reader, folder, begins_after), tell):
             count.add(record, sequence)
     except CorruptJournalError as error:
         corruption = {"file": error.path.name, "offset": error.offset, "why": str(error)}

@@ -1,6 +1,7 @@
 """What all commands have in common: JSON of what they read, no colours where none are wanted, words for Tab."""
 
 import os
+import re
 from typing import Any
 
 import pytest
@@ -9,12 +10,13 @@ import typer
 from commands import completing
 from commands.output import take_no_color
 from tests.commands.tree import commands
+from tests.docs.tables import OPERATING
 
 # Commands without --json: what they are for is done when they end, or what they print has a form of its own.
 DO = {
-    *("up", "down", "stop", "start", "node", "watchdog", "warm", "backup", "restore", "token", "keys", "set"),
-    *("halt", "resume", "flatten", "promote", "replay", "record", "faults run", "journal repair"),
-    *("journal prune", "journal archive", "history export", "logs", "recording check"),
+    *("up", "down", "stop", "start", "node", "watchdog", "warm", "backup", "restore", "set", "halt", "resume"),
+    *("flatten", "promote", "record", "faults run", "journal repair", "journal prune", "journal archive"),
+    *("history export",),
 }
 
 
@@ -22,6 +24,15 @@ def test_what_reads_has_json() -> None:
     """A new command has it, or says here that it does something."""
     without = {name for name, command in commands().items() if all(each.name != "as_json" for each in command.params)}
     assert without == DO
+
+
+def test_what_has_json_is_documented() -> None:
+    """In the one list of them."""
+    text = re.search(r"^\*\*JSON\.\*\* .*$", OPERATING.read_text(encoding="utf-8"), re.MULTILINE)
+    assert text is not None
+    listed = set(re.findall(r"`([a-z ]+)`", text[0].partition("`history export` writes")[0]))
+    changes = {"place", "cancel", "accounts create", "accounts fund", "accounts reset"}
+    assert listed == commands().keys() - DO - changes
 
 
 @pytest.mark.parametrize(

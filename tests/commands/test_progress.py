@@ -11,6 +11,7 @@ from commands.actions import report
 from commands.progress import ticking
 from desk.settings import load_settings
 from reports.folder import ReportsFolder
+from screens.progress import count_line, elapsed_line, size_line
 
 
 @pytest.mark.parametrize("is_screen", [True, False])
@@ -33,6 +34,15 @@ def test_a_work_that_says_nothing_is_told_while_it_goes_on(
     assert (written == "compiles\n") is not is_screen
     assert "compiles\n" in written
     assert ("\r5 kernels" in written, written.endswith("\r\033[K")) == (is_screen, is_screen)
+
+
+def test_a_line_tells_what_is_done_how_fast_and_what_is_left() -> None:
+    """By hand: 2 of 8 MB in 4 s are half a MB a second, and 12 s more. Nothing done says nothing of the rest."""
+    assert size_line(2_000_000, 8_000_000, 4_000_000_000) == "2.0 of 8.0 MB, 0.5 MB a second, 12 s left"
+    assert size_line(9_000_000, 8_000_000, 4_000_000_000).endswith(", 0 s left"), "a journal that has grown"
+    assert count_line(5, 20, 10_000_000_000, "kernel") == "5 kernels, 0 a second, 30 s left"
+    assert count_line(0, 26, 10_000_000_000, "kernel") == "0 kernels, 0 a second"
+    assert elapsed_line("prunes", 7_400_000_000) == "prunes, 7 s"
 
 
 def test_a_report_of_many_days_tells_how_many_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

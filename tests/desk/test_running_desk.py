@@ -323,6 +323,7 @@ def test_token_is_what_the_api_has_made(running_desk: Desk) -> None:
     """In one command, for whoever wants to give commands from the dashboard."""
     path = running_desk.run_dir / "api.token"
     assert running_desk.cli("token").stdout == path.read_text()
+    assert running_desk.cli_json("token") == {"token": path.read_text().strip(), "file": str(path)}
     assert path.stat().st_mode & 0o777 == 0o600
 
 

@@ -96,7 +96,7 @@ def test_whatever_a_kernel_is_made_of_is_in_the_digest() -> None:
 
 def _has_kernels(path: Path) -> bool:
     """Whether a module compiles something, and does not only ask what kernels are made of, or where they are."""
-    asks = ".kernel_sources", ".is_compiled", ".compiled_count"
+    asks = ".kernel_sources", ".is_compiled", ".compiled_count", ".kernel_count"
     return any(name.startswith("market.kernels.compiling.") and not name.endswith(asks) for name in _imports(path))
 
 
@@ -111,13 +111,15 @@ def test_warm_leaves_no_kernel_to_be_compiled_while_a_desk_runs() -> None:
     """The first look at the depth held an engine up for seconds, a gateway's first checkpoint its start."""
     code = """if True:
         from commands.config import warm
+        from market.kernels.compiling import kernel_count
         from tests.engine.model.kernels_checked import kernels
         warm()
         print(*(name for name, kernel in kernels() if not kernel.signatures))
+        print(len(list(kernels())) - kernel_count())
     """
     root = Path(compiling.__file__).parents[2]
     result = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True)
-    assert result.stdout == "\n"
+    assert result.stdout == "\n0\n", "and it tells of how many that are"
 
 
 def test_a_kept_kernel_is_loaded_without_what_compiling_needs() -> None:
