@@ -52,17 +52,21 @@ def promote(
     print(promote_engine(settings_of(run_dir), engine))
 
 
-@app.command(epilog="Example: python cli.py at 14:03:07")
+@app.command(epilog="Example: python cli.py at 14:03:07 --window 300")
 def at(
     time: Annotated[str, typer.Argument(help="UTC: 2026-11-29T14:03:07.250, 14:03 of today, or now.")],
     run_dir: RunDir = None,
     symbol: Symbol = None,
+    window: Annotated[
+        int | None,
+        typer.Option("--window", min=1, max=3_600, help="So many seconds before it, too.", show_default="none"),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Print what was at a moment: the book, our orders and what was ahead of them, position, the last decisions."""
     from commands.actions.at import desk_at
 
-    show(desk_at(settings_of(run_dir, symbol=symbol), time), as_json)
+    show(desk_at(settings_of(run_dir, symbol=symbol), time, window), as_json)
 
 
 @app.command(epilog="Example: python cli.py trace tb-0fadf2-1796039021104-3")

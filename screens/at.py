@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
 
+from market.clock import iso_time
 from market.exact_json import JsonObject
 from market.instrument import format_decimal
 
@@ -17,7 +18,33 @@ def at_text(document: JsonObject) -> str:
     lines.append(f"Position: {_plain(document['position'])}")
     lines += [_order_line(order) for order in orders] or ["No order of ours was open."]
     lines += [_decision_line(side, decision) for side, decision in document["decisions"].items()]
+    if "window" in document:
+        lines += ["", *_window_lines(document["window"])]
     return "\n".join(lines)
+
+
+def _window_lines(window: JsonObject) -> list[str]:
+    """Return what came before: what was traded, how the mid went, our fills, and what of that is not known."""
+    bars, fills = window["bars"], window["fills"]
+    traded = [bar for bar in bars if bar[1] is not None]
+    mids = [bar[8] for bar in bars if bar[8] is not None]
+    lines = [f"Since {window['since'][11:19]}:"]
+    if traded:
+        low, high, qty = min(bar[3] for bar in traded), max(bar[2] for bar in traded), sum(bar[5] for bar in traded)
+        lines.append(f"   traded: {_plain(qty)} from {_plain(low)} to {_plain(high)}")
+    elif bars:
+        lines.append("   traded: nothing")
+    if mids:
+        first, last, low, high = map(_plain, (mids[0], mids[-1], min(mids), max(mids)))
+        lines.append(f"   mid: from {first} to {last}, low {low}, high {high}")
+    lines += [
+        f"   {iso_time(fill['time_ms'])[11:23]}  {fill['side']} {_plain(fill['qty'])} at {_plain(fill['price'])}, "
+        f"position {_plain(fill['position'])}"
+        for fill in fills
+    ]
+    if not fills and "fills" not in window["not_kept"]:
+        lines.append("   no fill of ours")
+    return lines + [f"   note: {why}" for why in window["not_kept"].values()]
 
 
 def _record_phrase(document: JsonObject) -> str:
@@ -44,7 +71,7 @@ def _decision_line(side: str, decision: JsonObject | None) -> str:
     if decision is None:
         return f"{side}: nothing was decided, as far as is kept"
     terms = "" if decision["price"] is None else f" {_plain(decision['qty'])} at {_plain(decision['price'])}"
-    numbers = ", ".join(f"{name} {value}" for name, value in decision["numbers"].items())
+    numbers = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in decision["numbers"].items())
     why = f"{decision['rule']}, {decision['why']}{f' ({numbers})' if numbers else ''}"
     return f"{side}: {decision['action']}{terms} at {decision['time']}: {why}"
 

@@ -9,21 +9,20 @@ from typing import Any, Final
 
 import numpy as np
 
+from commands.actions.at_window import window_of
+from commands.actions.kept_fills import kept_fills
 from commands.options import Answer
 from commands.progress import Progress
 from desk.client import DeskError, UsageError
 from desk.decisions_file import decisions_until
 from desk.settings import Settings
 from journal.format import JournalError
-from market.clock import NS_PER_MS, iso_time, utc_date
+from market.clock import NS_PER_MS, NS_PER_SECOND, iso_time, utc_date
 from market.clock import time_ns as now_ns
 from market.codes import Side
 from market.exact_json import JsonObject
 from market.instrument import Instrument
 from nodes.engine.past import Past, first_time_ns
-from reports.exact import figure
-from reports.folder import ReportsFolder
-from reports.performance import book_of, history_of
 from screens.at import at_text
 from screens.progress import elapsed_line
 from simulation.journaled import OURS
@@ -33,8 +32,8 @@ LEVELS: Final = 5
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def desk_at(settings: Settings, text: str) -> Answer:
-    """Return a desk as it was at a time.
+def desk_at(settings: Settings, text: str, window_s: int | None = None) -> Answer:
+    """Return a desk as it was at a time; with a window the seconds that came before it, too.
 
     Raises:
         DeskError: if the text is no time, or nothing is known of that one.
@@ -48,6 +47,9 @@ def desk_at(settings: Settings, text: str) -> Answer:
         with Progress() as progress:
             moment = past.at(time_ns, lambda at_ns: progress.tell(partial(_replayed_line, at_ns)))
         decisions = decisions_until(settings.run_dir, time_ns)
+        since_ns = time_ns - (window_s or 0) * NS_PER_SECOND
+        kept = kept_fills(settings, since_ns, time_ns)
+        window = {} if window_s is None else {"window": window_of(settings, past, moment, since_ns, time_ns, kept)}
     except JournalError as error:
         raise DeskError(str(error)) from None
     except OSError as error:
@@ -69,8 +71,9 @@ def desk_at(settings: Settings, text: str) -> Answer:
         },
         "others_mid": _others_mid(orders, instrument),
         "orders": _own(orders, instrument),
-        "position": _position(settings, time_ns),
+        "position": kept.position,
         "decisions": {side.name: decision for side, decision in sides.items()},
+        **window,
     }
     return document, at_text(document)
 
@@ -157,22 +160,6 @@ def _others_mid(orders: Any, instrument: Instrument) -> Decimal | None:
     if not all(len(prices) for prices in best):
         return None
     return instrument.ticks_to_price(int(best[0].max()) + int(best[1].min())) / 2
-
-
-def _position(settings: Settings, time_ns: int) -> Decimal | None:
-    """Return what the trades until then have left open, by the daily file, as `report` has it; None without one.
-
-    That is with the lots of the days before, and without what fees have taken of the base asset.
-    """
-    day = utc_date(time_ns)
-    documents, _ = ReportsFolder(settings.reports_dir).read_sums(day, 1)
-    try:
-        document = documents[day]
-        rows = [row for row in history_of(document) if row.trade.time_ms * NS_PER_MS <= time_ns]
-        book = book_of(day, document, rows=rows).symbols.get(settings.symbol)
-    except (KeyError, ValueError):
-        return None  # there is none, or `report` says what is wrong with it
-    return Decimal(0) if book is None else figure(book.fifo.position)
 
 
 def _is_of(decision: JsonObject, settings: Settings, side: Side) -> bool:

@@ -22,6 +22,7 @@ from web.page import HEADERS, REPORT_HEADERS, reports_page, waiting_page
 
 WAIT_S: Final = 1.0  # for what is made, before it is said that it is being made
 WEEK: Final = 7
+WINDOW_S: Final = 300  # before a moment of the past
 LINES_MAX: Final = 500
 LOG_BYTES_MAX: Final = 256 << 10
 _USAGE: Final = 2  # the exit code of a command that does not understand what is asked
@@ -105,7 +106,7 @@ class AskedRoutes:
         time = request.args.get("time", "")
         if _TIME.fullmatch(time) is None:
             raise BadRequest(f"expected a time as 2026-11-30T14:03:07.250 or 14:03, was {time[:40]!r}")
-        words = ["at", time, "--symbol", symbol, "--json"]
+        words = ["at", time, "--symbol", symbol, "--window", str(WINDOW_S), "--json"]
         made = await self._asked.answer(tuple(words), lambda: self._run(words), WAIT_S)
         if made is None:
             text = dumps({"making": f"the journal is replayed up to {time}"})

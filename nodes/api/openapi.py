@@ -104,9 +104,10 @@ CALLS: Final = (
     ),
     _Call(
         "/api/at",
-        "Tell what was at a moment: the book, our orders and what was ahead of them, position, the last decisions.",
+        "Tell what was at a moment: the book, our orders and what was ahead of them, position, the last decisions; and "
+        "of the 300 s before it trades, mid and our quotes by the second, our fills, and what is not kept (`window`).",
         {
-            200: ("what `python cli.py at --json` tells", _JSON),
+            200: ("what `python cli.py at --window 300 --json` tells", _JSON),
             202: ("the journal is replayed: ask again", _JSON),
             400: ("it is no time", _JSON),
             404: ("nothing is known of that moment, or there is no such symbol", _JSON),

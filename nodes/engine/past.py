@@ -12,7 +12,7 @@ from contextlib import suppress
 from hashlib import blake2b
 from io import BytesIO
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, Protocol
 
 import numpy as np
 
@@ -62,6 +62,16 @@ class Moment(NamedTuple):
     next_ns: int | None
 
 
+class Watch(Protocol):
+    """Who looks on while a stretch of the past is gone through."""
+
+    def pass_to(self, time_ns: int, engine: FastEngine) -> None:
+        """Take it that the engine has been as it is from the last such time until this one, ns since 1970."""
+
+    def see(self, events: Int64Array) -> None:
+        """Take rows of events that come next, valid for as long as this takes."""
+
+
 class Past:
     """The past of one engine.
 
@@ -108,6 +118,38 @@ class Past:
                 tell(last_ns)
         return Moment(run.engine, last_ns, reader.last_sequence, None)
 
+    def watch(self, since_ns: int, until_ns: int, watch: Watch, first_sequence: int = 0) -> int:
+        """Go through the records from a time to another one; return from when on that was, ns since 1970.
+
+        That is later where less is known. And if the records before `first_sequence` are too many to go through, it
+        begins at the first state that is kept behind them.
+
+        Raises:
+            JournalError, OSError: as `at`.
+        """
+        reader = JournalReader(self._folder, COMMANDS)
+        since_ns = self._known_from(reader, since_ns)
+        run, place, last_ns = self._state_before(since_ns)
+        if (place.sequence if place else 0) < first_sequence:
+            run, place, last_ns = self._state_behind(first_sequence, until_ns) or (run, place, last_ns)
+        began_ns, is_begun = max(since_ns, last_ns) if last_ns else 0, False
+        for _, record in reader.records(place):
+            if record.time_ns > until_ns:
+                break
+            began_ns = began_ns or max(since_ns, record.time_ns)
+            if record.time_ns < since_ns:
+                run.take(record)
+                continue
+            if not is_begun:
+                watch.pass_to(began_ns, run.engine)
+                is_begun = True
+            watch.pass_to(record.time_ns, run.engine)
+            run.take(record, watch.see)
+        began_ns = began_ns or until_ns
+        for time_ns in (until_ns,) if is_begun else (began_ns, until_ns):
+            watch.pass_to(time_ns, run.engine)
+        return began_ns
+
     def events_of(self, order_id: int, since_ns: int, until_ns: int) -> Iterator[tuple[int, Event]]:
         """Yield what happened to an order between two times, ns since 1970, each with the record that it is due to.
 
@@ -117,14 +159,19 @@ class Past:
             JournalError, OSError: as `at`.
         """
         reader = JournalReader(self._folder, COMMANDS)
-        if reader.beginning().sequence:
-            since_ns = max(since_ns, first_time_ns(self._folder) or 0)
-        run, place, _ = self._state_before(since_ns)
+        run, place, _ = self._state_before(self._known_from(reader, since_ns))
+        found: list[Event] = []
         for sequence, record in reader.records(place):
             if record.time_ns > until_ns:
                 return
-            for event in run.take(record, order_id):
+            run.take(record, (lambda rows: found.extend(_about(order_id, rows))) if order_id else None)
+            for event in found:
                 yield sequence, event
+            found.clear()
+
+    def _known_from(self, reader: JournalReader[CommandRecord], since_ns: int) -> int:
+        """Return from when on something is known: where the first files are gone that is the first checkpoint."""
+        return max(since_ns, first_time_ns(self._folder) or 0) if reader.beginning().sequence else since_ns
 
     def _state_before(self, time_ns: int) -> tuple["_Run", Place | None, int]:
         """Return the last state that is kept of until a time, where the journal goes on, and its last record's time."""
@@ -134,6 +181,14 @@ class Past:
                 with suppress(OSError, ValueError, JournalError):  # damaged, or removed meanwhile: an earlier one
                     return self._loaded(path)
         return begun
+
+    def _state_behind(self, sequence: int, until_ns: int) -> tuple["_Run", Place, int] | None:
+        """Return the first state that is kept of a record or one after it, of until a time; None without one."""
+        for path, last_ns in self._states():
+            if last_ns <= until_ns and int(path.stem.partition("-")[0]) >= sequence:
+                with suppress(OSError, ValueError):  # damaged, or removed meanwhile: a later one
+                    return self._loaded(path)
+        return None
 
     def _behind_checkpoint(self, time_ns: int) -> tuple["_Run", Place | None, int]:
         """Return the state of the last good checkpoint until a time; without one that of the journal's beginning."""
@@ -149,8 +204,8 @@ class Past:
     def _states(self) -> Iterator[tuple[Path, int]]:
         """Yield the kept states, oldest first, each with the time of its last record."""
         for path in sorted(self._kept.glob("*.state")):
-            _, _, last_ns = path.stem.partition("-")
-            if last_ns.isdecimal():
+            sequence, _, last_ns = path.stem.partition("-")
+            if sequence.isdecimal() and last_ns.isdecimal():
                 yield path, int(last_ns)
 
     def _try_to_keep(self, engine: FastEngine, reader: JournalReader[CommandRecord], last_ns: int) -> None:
@@ -202,9 +257,9 @@ class _Run:
         self.engine = FastEngine(capacity)
         self._decoder = CommandDecoder(self.engine.commands, own_symbols)
 
-    def take(self, record: CommandRecord, order_id: int = 0) -> list[Event]:
-        """Handle what came in one frame as the engine's node does; return what came of it for an order."""
-        engine, found = self.engine, list[Event]()
+    def take(self, record: CommandRecord, see: Callable[[Int64Array], object] | None = None) -> None:
+        """Handle what came in one frame as the engine's node does; `see` gets the rows of events that came of it."""
+        engine = self.engine
         if record.source in (Source.OPERATOR, Source.DESK):
             self._take_of_desk(record)
         else:
@@ -214,10 +269,9 @@ class _Run:
             engine.match()
             while len(engine.events):
                 rows = engine.events.readable()
-                if order_id:
-                    found += _about(order_id, rows)
+                if see is not None:
+                    see(rows)
                 engine.events.consume(len(rows))
-        return found
 
     def _take_of_desk(self, record: CommandRecord) -> None:
         with suppress(MalformedMessageError):

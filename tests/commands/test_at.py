@@ -3,13 +3,15 @@
 import json
 from decimal import Decimal
 from pathlib import Path
+from shutil import rmtree
 
 import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from commands.actions import at
+from commands.actions import at, at_window
 from commands.actions.at import moment_of
+from commands.actions.kept_fills import kept_fills
 from commands.app import app
 from desk.client import DeskError
 from desk.decisions_file import DecisionsFile, decisions_until
@@ -98,9 +100,119 @@ def test_position_has_the_lots_of_before_and_no_fees(tmp_path: Path) -> None:
         fill(3, Side.SELL, "0.5", "100", "0.05", time_ms=NOON_MS + 1),
     ]
     told = Bookkeeper(venue, BTC, reports, clock).update().document["symbols"]["BTCUSDT"]["position"]
-    found = [at._position(settings, (NOON_MS + later_ms) * NS_PER_MS) for later_ms in (-1, 0, 1)]
-    assert found == [Decimal("1.998"), Decimal("2.997"), Decimal("2.497")]
-    assert found[-1] == told
+    times_ns = [(NOON_MS + later_ms) * NS_PER_MS for later_ms in (-1, 0, 1)]
+    found = [kept_fills(settings, time_ns, time_ns) for time_ns in times_ns]
+    assert [each.position for each in found] == [Decimal("1.998"), Decimal("2.997"), Decimal("2.497")]
+    assert found[-1].position == told
+    assert all((each.fills, each.before, each.missing) == ([], each.position, "") for each in found)
+    both = kept_fills(settings, times_ns[0], times_ns[-1])
+    assert [(trade.trade_id, position) for trade, position in both.fills] == [
+        (2, Decimal("2.997")),
+        (3, Decimal("2.497")),
+    ]
+    assert both.before == Decimal("1.998")
+
+
+def test_fills_around_midnight_are_those_of_both_days_and_a_day_without_a_file_is_said(tmp_path: Path) -> None:
+    """The position goes on over midnight; of a day that is not kept neither fills nor position are made up."""
+    run_dir = tmp_path / "run"
+    reports, midnight_ms = ReportsFolder(run_dir / "reports"), NOON_MS + DAY_MS // 2
+    settings = load_settings({"run_dir": run_dir}).settings
+    venue, clock = ScriptedVenue(START), SetClock(midnight_ms - 1_000)
+    venue.trades_of_all = [fill(1, Side.BUY, "2", "100", "0", time_ms=midnight_ms - 5_000)]
+    Bookkeeper(venue, BTC, reports, clock).update()
+    clock.ms = midnight_ms + 9_000
+    venue.trades_of_all.append(fill(2, Side.SELL, "0.5", "100", "0", time_ms=midnight_ms + 3_000))
+    Bookkeeper(venue, BTC, reports, clock).update()
+    bounds_ns = [(midnight_ms + at_ms) * NS_PER_MS for at_ms in (-10_000, 8_000)]
+    found = kept_fills(settings, *bounds_ns)
+    assert [position for _, position in found.fills] == [Decimal(2), Decimal("1.5")]
+    assert (found.before, found.position, found.missing) == (Decimal(0), Decimal("1.5"), "")
+    first, second = reports.days()
+    reports.file_of(first).rename(tmp_path / "first")
+    found = kept_fills(settings, *bounds_ns)
+    assert found.missing == f"the daily file of {first} is not there"
+    assert [trade.trade_id for trade, _ in found.fills] == [2]
+    assert (found.before, found.position) == (Decimal(2), Decimal("1.5"))
+    reports.file_of(second).write_text("{")
+    found = kept_fills(settings, *bounds_ns)
+    assert (found.fills, found.before, found.position) == ([], None, None)
+    assert found.missing.endswith(f"the daily file of {second} is damaged")
+
+
+def test_todays_file_knows_up_to_when_it_was_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A moment of a second ago had no fills, and said nothing of it."""
+    run_dir = tmp_path / "run"
+    settings = load_settings({"run_dir": run_dir}).settings
+    Bookkeeper(ScriptedVenue(START), BTC, ReportsFolder(run_dir / "reports"), SetClock(NOON_MS)).update()
+    until_ns = (NOON_MS + 4_000) * NS_PER_MS
+    assert kept_fills(settings, until_ns, until_ns).until_ns == until_ns, "of a day that is over all is known"
+    monkeypatch.setattr("commands.actions.kept_fills.now_ns", lambda: until_ns)
+    assert kept_fills(settings, until_ns, until_ns).until_ns == NOON_MS * NS_PER_MS
+
+
+def test_window_has_the_seconds_before_the_moment(run_dir: Path) -> None:
+    """By the engine's journal and the daily file; what is not kept is said, and nothing stands in its place."""
+    asked = ("at", "2026-01-01T00:00:25.500", "--run-dir", str(run_dir), "--window")
+    window = json.loads(ran(*asked, "20", "--json"))["window"]
+    began = START_NS // NS_PER_SECOND + 5
+    assert [bar[0] for bar in window["bars"]] == list(range(began, began + 21))
+    assert (window["since"], window["not_kept"]) == ("2026-01-01T00:00:05.500Z", {})
+    for second in (10, 17, 24):
+        then = json.loads(ran("at", f"2026-01-01T00:00:{second}.999999", "--run-dir", str(run_dir), "--json"))
+        (bar,) = [each for each in window["bars"] if each[0] == START_NS // NS_PER_SECOND + second]
+        ours = {order["side"]: order["price"] for order in then["orders"]}
+        assert bar[6:8] == [ours.get("BUY"), ours.get("SELL")]
+        assert bar[8] == pytest.approx((then["book"]["bids"][0][0] + then["book"]["asks"][0][0]) / 2, abs=1e-6)
+    traded = [bar for bar in window["bars"] if bar[1] is not None]
+    assert traded
+    assert all(bar[3] <= min(bar[1], bar[4]) <= max(bar[1], bar[4]) <= bar[2] and bar[5] > 0 for bar in traded)
+    assert all(bar[5] == 0 for bar in window["bars"] if bar[1] is None)
+    text = ran(*asked, "20")
+    assert "Since 00:00:05:" in text
+    assert "   traded: " in text
+    longer = json.loads(ran(*asked, "120", "--json"))["window"]
+    assert longer["bars"][0][0] == START_NS // NS_PER_SECOND
+    assert longer["not_kept"]["bars"] == "nothing is told of before 00:00:00: the engine's journal begins there"
+    assert longer["not_kept"]["fills"] == "fills and position are not kept: the daily file of 2025-12-31 is not there"
+
+
+def test_window_tells_every_fill_with_the_position_after_it(run_dir: Path) -> None:
+    """Those of the daily file until then, and no later one."""
+    document = json.loads((run_dir / "reports" / "performance_20260101.json").read_text())
+    asked = ("at", "2026-01-01T00:00:29", "--run-dir", str(run_dir), "--window", "28", "--json")
+    found = json.loads(ran(*asked))
+    rows = [row for row in document["trade_history"] if "2026-01-01T00:00:01" < row["time"] <= "2026-01-01T00:00:29"]
+    assert [(fill["id"], fill["price"], fill["side"]) for fill in found["window"]["fills"]] == [
+        (row["id"], row["price"], row["side"]) for row in rows
+    ]
+    assert rows, "a window without fills shows nothing"
+    assert found["window"]["fills"][-1]["position"] == found["position"]
+
+
+def test_window_of_what_nobody_keeps_says_so(run_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Behind the last record, of a busy stretch, of a venue elsewhere, and of an engine that was told nothing."""
+    asked = ("at", "2026-01-01T00:05", "--run-dir", str(run_dir), "--json", "--window")
+    late = json.loads(ran(*asked, "60"))["window"]
+    assert late["bars"] == []
+    assert late["not_kept"]["bars"].startswith("nothing has happened since 00:00:")
+    around = json.loads(ran(*asked, "290"))["window"]
+    assert 10 < len(around["bars"]) < 30, "none behind the last record"
+    monkeypatch.setattr(past, "KEPT_RECORDS", 300)
+    monkeypatch.setattr(at_window, "RECORDS_MAX", 600)
+    busy = json.loads(ran("at", "2026-01-01T00:00:29", "--run-dir", str(run_dir), "--json", "--window", "28"))["window"]
+    assert 1 < len(busy["bars"]) < 28
+    assert busy["not_kept"]["bars"].endswith(": that is more than 600 records")
+    settings = load_settings({"run_dir": run_dir, "venue.url": "http://127.0.0.1:1"}).settings
+    document, _ = at.desk_at(settings, "2026-01-01T00:00:29", 20)
+    assert document["window"]["bars"] == []
+    assert document["window"]["not_kept"]["bars"].startswith("prices and quotes at paper are not kept: ")
+    rmtree(run_dir / "past")
+    (engine,) = load_settings({"run_dir": tmp_path}).settings.plan.engines.values()
+    with Journal(engine.journal_folder, COMMANDS, figures_of(Capacity(1)), START_NS) as journal:
+        journal.recover(lambda _, __: None)
+    told = json.loads(ran("at", "now", "--run-dir", str(tmp_path), "--json", "--window", "9"))["window"]
+    assert (told["bars"], told["not_kept"]["bars"]) == ([], "nothing had happened in this engine's journal")
 
 
 def test_what_is_not_known_is_one_line(run_dir: Path, tmp_path: Path) -> None:

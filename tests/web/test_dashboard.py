@@ -65,6 +65,8 @@ _NEAR_POINTS = "document.querySelectorAll('#near .u-over').length === 1"
 _LEGENDS_MATCH = """(near) => /^[0-9:]{8} · .* mid /.test(document.querySelector("#candles-legend").textContent)
   && new RegExp(near).test(document.querySelector("#near-legend").textContent)"""
 
+_STARTS_WITH = "([of, text]) => document.querySelector(of).textContent.startsWith(text)"
+
 # At one moment: a quote may be moved between two questions.
 _QUOTES = """() => [
   [...document.querySelectorAll("#orders tbody tr")].map((row) => row.innerText),
@@ -300,6 +302,69 @@ def test_shows_a_moment_of_the_past_and_says_so_until_it_is_live_again(browser: 
     assert page.inner_text("#state") == "LIVE"
     assert not page.is_visible("#moment")
     assert [text for text in one.said if "404" not in text] == []
+    page.close()
+
+
+def test_charts_of_the_past_are_of_that_time_alone(browser: Browser, desk: Desk) -> None:
+    """Second by second what `at` tells, with its fills and the position; what happens now changes nothing of it."""
+    one = Opened(browser, desk)
+    page = one.page
+    until("something was filled", lambda: desk.cli_json("at", "now", "--window", "300")["window"]["fills"], 240)
+    told = desk.cli_json("at", "now", "--window", "300")
+    window = told["window"]
+    page.keyboard.press("p")
+    page.keyboard.type(told["time"])
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#past-banner:has-text('THE PAST: 20')")
+    for chart in ("candles", "near", "held"):
+        page.wait_for_selector(f"#moment-{chart} canvas >> nth=0")
+    assert page.is_visible("#moment-kept-note") == bool(window["not_kept"])
+    page.focus("#moment-charts")
+    for key, place in (("End", -1), ("PageUp", -11)):
+        page.keyboard.press(key)
+        bar = window["bars"][place]
+        clock = time.strftime("%H:%M:%S", time.gmtime(bar[0]))
+        page.wait_for_function(_STARTS_WITH, arg=["#moment-candles-legend", clock])
+        legend = page.inner_text("#moment-candles-legend")
+        assert legend.partition(" mid ")[2].rstrip("0") == f"{bar[8]:,.4f}".rstrip("0")
+        quotes = " / ".join("\N{EN DASH}" if price is None else f"{price:,.2f}" for price in bar[6:8])
+        assert f"ours {quotes} " in legend
+    now = page.inner_text("#clock")
+    page.wait_for_function("(then) => document.querySelector('#clock').textContent !== then", arg=now)
+    assert page.inner_text("#moment-candles-legend") == legend, "while the present goes on"
+    fills = [[cells[0], cells[2], cells[3]] for cells in page.evaluate(_CELLS, "#moment table:has(#moment-fills)")]
+    shown = window["fills"][-60:][::-1]
+    clocks = [time.strftime("%H:%M:%S", time.gmtime(each["time_ms"] // 1_000)) for each in shown]
+    assert [cells[0] for cells in fills] == clocks
+    assert [cells[1:] for cells in fills] == [[f"{each['price']:,.2f}", f"{each['qty']:.5f}"] for each in shown]
+    assert one.serious() == {}
+    for width in (360, 1_280, 2_560):
+        page.set_viewport_size({"width": width, "height": 900})
+        assert page.evaluate("document.documentElement.scrollWidth") == width
+        assert page.evaluate(_TOO_WIDE) == []
+    assert one.said == []
+    page.close()
+
+
+def test_what_nobody_has_kept_of_the_past_is_said_where_it_would_stand(browser: Browser, desk: Desk) -> None:
+    """An empty chart, or that of the moment that was shown before, would be taken for what was."""
+    one = Opened(browser, desk)
+    page, told = one.page, desk.cli_json("at", "now", "--window", "9")
+    unkept = {"bars": "prices and quotes at binance-testnet are not kept", "fills": "the daily file is not there"}
+    none: dict[str, Any] = {"bars": [], "fills": [], "position_before": None, "not_kept": unkept}
+    answers = [told | {"position": None, "window": told["window"] | none}, told]
+    page.route("**/api/at?**", lambda route: route.fulfill(json=answers[-1]))
+    for is_kept in (True, False):
+        page.fill("#past-time", told["time"] if is_kept else "00:00:01")
+        page.keyboard.press("Enter")
+        page.wait_for_selector("#moment-candles", state="visible" if is_kept else "hidden")
+        shown = [page.is_visible(f"#moment-{chart}") for chart in ("candles", "near", "held")]
+        assert shown == [is_kept, is_kept, is_kept and told["position"] is not None]
+        answers.pop()
+    assert page.inner_text("#moment-candles-empty") == f"Not kept: {unkept['bars']}."
+    assert page.inner_text("#moment-kept-note") == f"Not all is kept: {unkept['fills']}."
+    assert page.inner_text("#moment-fills-empty") == "none is known"
+    assert one.serious() == {}
     page.close()
 
 

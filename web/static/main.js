@@ -51,7 +51,7 @@ function draw() {
     qty = stepText(line.hello.lot);
     half = halfText(line.hello.tick);
     PARTS.forEach(([names]) => names.forEach((name) => changed.add(name)));
-    past ??= new Past(symbol, line);
+    past ??= new Past(symbol, line, missing);
   }
   for (const [names, part] of PARTS) if (names.some((name) => changed.has(name))) part();
   charts.draw(line, changed);
@@ -84,10 +84,14 @@ function otherColours() {
   const isDark = theme.dataset.theme ? theme.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
   theme.dataset.theme = isDark ? "light" : "dark";
   localStorage.setItem("theme", theme.dataset.theme);
+  recolour();
+}
+function recolour() {
   charts.recolour();
+  past?.charts.recolour();
 }
 if (localStorage.getItem("theme")) theme.dataset.theme = localStorage.getItem("theme");
-matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => charts.recolour());
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", recolour);
 const words = element("words");
 element("theme").addEventListener("click", otherColours);
 element("help").addEventListener("click", () => words.showModal());

@@ -33,12 +33,14 @@ export function decimals(value, places, isSigned = false) {
   return sign + text;
 }
 
-// The text of a decimal as it is, with commas and a true minus: nothing is rounded.
-export function exact(text, isSigned = false) {
-  if (text === null || text === undefined) return "–";
-  const [whole, part] = String(text).replace("-", "").split(".");
+// The text of a decimal as it is, with commas and a true minus: nothing is rounded. A number may come as one, with
+// twelve decimals at most; JavaScript would write a small one as 9.4e-7.
+export function exact(value, isSigned = false) {
+  if (value === null || value === undefined) return "–";
+  const text = typeof value === "number" && Math.abs(value) < 1e-6 ? value.toFixed(12) : String(value);
+  const [whole, part] = text.replace("-", "").split(".");
   const kept = part ? part.replace(/0+$/, "") : "";
-  const sign = String(text).startsWith("-") ? "−" : isSigned && /[1-9]/.test(text) ? "+" : "";
+  const sign = text.startsWith("-") ? "−" : isSigned && /[1-9]/.test(text) ? "+" : "";
   return sign + withCommas(whole) + (kept ? `.${kept}` : "");
 }
 

@@ -1,13 +1,15 @@
 // A moment of the past in place of what is: by the address, #at=TIME, so that the browser's way back is the way back.
-import { clockMs, decimals, exact } from "./numbers.js";
+import { clock, clockMs, decimals, exact } from "./numbers.js";
+import { PastCharts } from "./past_charts.js";
 import { drawRows, drawTerms, element, setText } from "./rows.js";
 
-const ASK_MS = 1000, STEP_MS = 10_000, WORDS = { BUY: ["▲ buy", "buy"], SELL: ["▼ sell", "sell"] };
+const FILLS = 60, ASK_MS = 1000, STEP_MS = 10_000, WORDS = { BUY: ["▲ buy", "buy"], SELL: ["▼ sell", "sell"] };
 
 export class Past {
-  constructor(symbol, line) {
+  constructor(symbol, line, missing) {
     this.symbol = symbol;
     this.line = line;
+    this.charts = new PastCharts(missing);
     this.wanted = null; // the time that is asked for, as text; null: the present
     this.told = null;
     this.why = ""; // the present is shown again: no moment of the past could be
@@ -79,6 +81,7 @@ export class Past {
         this.told = answer;
         this.draw();
         this.show(true);
+        this.charts.show(answer, this.line.hello); // drawn where it can be seen: it has a size only then
         return;
       }
       why = answer.error;
@@ -124,6 +127,10 @@ export class Past {
       cells: [WORDS[order.side][0], price(order.price), qty(order.qty), order.orders_ahead ? `${qty(order.ahead)} in ${order.orders_ahead}` : "first"],
       kind: WORDS[order.side][1],
     })));
+    const fills = told.window.fills.slice(-FILLS).reverse();
+    drawRows(element("moment-fills"), fills.map((fill) => ({ cells: [clock(fill.time_ms), WORDS[fill.side][0], price(fill.price), qty(fill.qty)], kind: WORDS[fill.side][1] })));
+    element("moment-fills-empty").hidden = fills.length > 0;
+    setText(element("moment-fills-empty"), told.window.not_kept.fills ? "none is known" : "none");
     element("moment-book-empty").hidden = told.book.bids.length + told.book.asks.length > 0;
     element("moment-orders-empty").hidden = told.orders.length > 0;
     drawTerms(element("moment-decisions"), Object.entries(told.decisions).map(([side, each]) => [side === "BUY" ? "bid" : "ask", decided(each)]));
@@ -133,6 +140,6 @@ export class Past {
 function decided(each) {
   if (!each) return "nothing was decided, as far as is kept";
   const terms = each.price === null ? "" : ` ${exact(each.qty)} at ${exact(each.price)}`;
-  const numbers = Object.entries(each.numbers).map(([name, value]) => `${name} ${value}`).join(", ");
+  const numbers = Object.entries(each.numbers).map(([name, value]) => `${name.replaceAll("_", " ")} ${value}`).join(", ");
   return `${each.time.slice(0, 19).replace("T", " ")} ${each.action}${terms}: ${each.rule}, ${each.why}${numbers ? ` (${numbers})` : ""}`;
 }

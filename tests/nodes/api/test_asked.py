@@ -60,7 +60,7 @@ def test_a_moment_is_what_the_command_tells(kept: Api) -> None:
     for _ in range(2):
         answer = _until_made(kept, AT + "2026-11-30T14:03:07.250Z")
         assert (answer.status, answer.document) == (200, {"record": 7})
-    assert kept.asked == [("at", "2026-11-30T14:03:07.250Z", "--symbol", "BTCUSDT", "--json")]
+    assert kept.asked == [("at", "2026-11-30T14:03:07.250Z", "--symbol", "BTCUSDT", "--window", "300", "--json")]
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,8 @@ from journal.pruning import Keep, Retention
 from journal.reader import JournalReader, Place
 from market.codec import decode_commands, encode_all
 from market.commands import Command, HaltSymbol, MassCancel
+from market.events import Executed
+from market.kernels.rows import Int64Array, read_event
 from nodes.engine import past as module
 from nodes.engine.checkpoints import Checkpoints, CheckpointTimes
 from nodes.engine.command_record import COMMANDS, CommandRecord, figures_of
@@ -68,6 +70,69 @@ def test_any_moment_is_that_of_a_replay_from_the_beginning(
         found.engine.check_invariants()
     assert len(list((tmp_path / "kept").glob("*/*.state"))) >= 5
     assert len({each.engine.state_hash() for each in straight}) > 6, "all moments alike show nothing"
+
+
+class Seen:
+    """Who looks on, and notes the books and the trades."""
+
+    def __init__(self) -> None:
+        self.books: list[tuple[int, int]] = []  # a time, and the hash of the state until then
+        self.trades: list[int] = []
+
+    def pass_to(self, time_ns: int, engine: FastEngine) -> None:
+        """Note the book."""
+        self.books.append((time_ns, engine.state_hash()))
+
+    def see(self, events: Int64Array) -> None:
+        """Note the trades."""
+        self.trades += [event.sequence for row in events if isinstance(event := read_event(row), Executed)]
+
+
+@pytest.mark.parametrize("kept_records", [300, 4_000])
+def test_who_looks_on_sees_each_moment_between_two_and_no_other(
+    folder: Path,
+    tmp_path: Path,
+    records: list[CommandRecord],
+    monkeypatch: pytest.MonkeyPatch,
+    kept_records: int,
+) -> None:
+    """Whether states are kept or not: the state before each record, those of the first time and of the last, too."""
+    monkeypatch.setattr(module, "KEPT_RECORDS", kept_records)
+    times = sorted({record.time_ns for record in records})
+    since_ns, until_ns = times[700] + 1, times[1_200]
+    past = Past(folder, [0], tmp_path / "kept")
+    past.at(times[-1])
+    seen = Seen()
+    assert past.watch(since_ns, until_ns, seen) == since_ns
+    assert [seen.books[0][0], seen.books[-1][0]] == [since_ns, until_ns]
+    assert [time_ns for time_ns, _ in seen.books[1:-1]] == [
+        record.time_ns for record in records if since_ns <= record.time_ns <= until_ns
+    ]
+    dice = random.Random("watch")
+    for time_ns in (since_ns, *dice.sample(times[702:1_200], 5)):
+        state, *_ = (state for at_ns, state in seen.books if at_ns == time_ns)
+        assert state == past.at(time_ns - 1).engine.state_hash()
+    assert seen.books[-1][1] == past.at(until_ns).engine.state_hash()
+    assert seen.trades
+    whole = Seen()
+    assert past.watch(0, times[-1], whole) == times[0]
+    assert [each for each in whole.trades if each in seen.trades] == seen.trades
+
+
+def test_who_looks_on_begins_late_where_there_would_be_too_many_records(
+    folder: Path, tmp_path: Path, records: list[CommandRecord], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At a state that is kept; where none is, with all of them, for nothing else is known."""
+    seen, end_ns = Seen(), records[-1].time_ns
+    past = Past(folder, [0], tmp_path / "none")
+    assert past.watch(0, end_ns, seen, first_sequence=900) == records[0].time_ns
+    monkeypatch.setattr(module, "KEPT_RECORDS", 300)
+    past = Past(folder, [0], tmp_path / "kept")
+    past.at(end_ns)
+    late = Seen()
+    assert past.watch(0, end_ns, late, first_sequence=801) == records[899].time_ns
+    assert late.books[1:] == seen.books[-len(late.books) + 1 :]
+    assert late.trades == seen.trades[-len(late.trades) :]
 
 
 def test_kept_state_is_gone_on_from_and_a_damaged_one_is_not(
