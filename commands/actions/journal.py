@@ -69,7 +69,7 @@ def reading_told(folder: Path) -> Iterator[Callable[[Place], None]]:
     Raises:
         OSError: if a file cannot be looked at.
     """
-    sizes = {COMMANDS.number_of(path): path.stat().st_size for path in COMMANDS.files(folder)}
+    sizes = {COMMANDS.number_of(path): path.stat().st_size for path in COMMANDS.found(folder)}
     total = sum(sizes.values())
     with Progress() as progress:
 
