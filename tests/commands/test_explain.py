@@ -59,7 +59,7 @@ def test_levels_limits_and_what_holds_a_quote_back_are_told(explain: RunDir) -> 
     ]  # fmt: skip
     assert text[3] == "k of bids   1 / k 20 bps (not known: maker.half_spread)"
     start = text.index("held back, or cut by a limit (the table is without limits):")
-    assert text[start + 1].startswith("full short, bid: WOULD_TAKE: a tick behind the other side's best price")
+    assert text[start + 1].startswith("full short, bid: WOULD_TAKE: just behind the other side's best price")
     assert text[start + 2].startswith("full short, ask: EXPOSURE_LIMIT: the position could be worth -10")
     rows = [line.split() for line in text if line.startswith(("levels", "flat  "))]
     assert rows[1:] == [

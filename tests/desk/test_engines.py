@@ -167,9 +167,8 @@ def test_commands_ask_the_engine_that_they_are_about(engines: Desk) -> None:
     assert resumed.confirmed == ["ETHUSDT resumed"]
     for engine, folder in (("engine", "journal"), ("engine2", "journal.engine2")):
         assert list((engines.run_dir / folder).glob("*.journal"))
-        assert "the live engine says the same" in replay_journal(
-            settings, settings.plan.engines[engine], is_verified=True
-        )
+        _, text = replay_journal(settings, settings.plan.engines[engine], is_verified=True)
+        assert "the live engine says the same" in text
     inspected = engines.cli("journal", "inspect", "--engine", "engine2")
     assert "commands" in inspected.stdout, inspected.stderr
     with pytest.raises(DeskError, match="there is no engine engine3; the engines are engine, engine2"):

@@ -123,8 +123,7 @@ def test_says_what_it_waits_for() -> None:
         assert not gateway.references.are_known
         gateway.market.price_ticks = 1_000
         gateway.floor.now_ns += 3 * SILENCE_NS_MAX
-        until("the reference is known", lambda: gateway.is_band(1_100))
-        assert gateway.references.are_known
+        until("all references are known", lambda: gateway.is_band(1_100) and gateway.references.are_known)
         gateway.close()
 
 
