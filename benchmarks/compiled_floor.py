@@ -15,7 +15,7 @@ from typing import Any, Final
 import numpy as np
 import zmq
 
-from benchmarks.latency_floor import COMMAND, ORDER_BYTES, REPORT, REPORT_BYTES
+from benchmarks.latency_floor import COMMAND, REPORT, REPORT_BYTES, FloorClient
 from bus.kernels.parts import (
     MONOTONIC,
     NOTHING_WAITS,
@@ -33,7 +33,7 @@ from bus.kernels.parts import (
     sleep_on,
 )
 from bus.native import address_of_socket, find_calls
-from market.clock import NS_PER_US, monotonic_ns
+from market.clock import NS_PER_US
 from market.kernels.compiling import inlined, kernel
 from market.kernels.integers import ByteArray
 from market.kernels.rows import Int64Array
@@ -163,7 +163,7 @@ def _serve_both(port_of: Any, look_ns: int) -> None:
     context.term()
 
 
-class CompiledFloor:
+class CompiledFloor(FloorClient):
     """The two loops, and a client of theirs.
 
     Args:
@@ -186,21 +186,3 @@ class CompiledFloor:
                 self._processes[-1].start()
         self._socket = socket.create_connection(("127.0.0.1", port_of.get(timeout=120)))
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-
-    def alone(self, count: int) -> list[int]:
-        """Return the ns of so many round trips, one after the other."""
-        took_ns = []
-        for _ in range(count):
-            start_ns = monotonic_ns()
-            self._socket.send(b"o" * ORDER_BYTES)
-            got = len(self._socket.recv(_ROOM))
-            took_ns.append(monotonic_ns() - start_ns)
-            assert got == REPORT_BYTES, f"expected {REPORT_BYTES} bytes, were {got}"
-        return took_ns
-
-    def close(self) -> None:
-        """End the processes."""
-        self._socket.close()
-        for process in reversed(self._processes):
-            process.join(20)
-            process.kill()

@@ -5,8 +5,9 @@ Two processes in the places of gateway and engine, with the same kinds of socket
 
 import multiprocessing
 import socket
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import zmq
 
@@ -56,24 +57,11 @@ def _serve_engine(address: str) -> None:
     context.term()
 
 
-class Floor:
-    """The two processes, and a client of theirs.
+class FloorClient:
+    """A client of processes that echo."""
 
-    Args:
-        folder: for the socket; short enough for a Unix socket.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        context = multiprocessing.get_context("spawn")
-        port_of, address = context.Queue(), f"ipc://{folder}/floor.ipc"
-        self._processes = [
-            context.Process(target=_serve_engine, args=(address,)),
-            context.Process(target=_serve_gateway, args=(port_of, address)),
-        ]
-        for process in self._processes:
-            process.start()
-        self._socket = socket.create_connection(("127.0.0.1", port_of.get(timeout=60)))
-        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    _socket: socket.socket
+    _processes: Sequence[Any]
 
     def alone(self, count: int) -> list[int]:
         """Return the ns of so many round trips, one after the other."""
@@ -92,3 +80,23 @@ class Floor:
         for process in reversed(self._processes):
             process.join(20)
             process.kill()
+
+
+class Floor(FloorClient):
+    """The two processes, and a client of theirs.
+
+    Args:
+        folder: for the socket; short enough for a Unix socket.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        context = multiprocessing.get_context("spawn")
+        port_of, address = context.Queue(), f"ipc://{folder}/floor.ipc"
+        self._processes = [
+            context.Process(target=_serve_engine, args=(address,)),
+            context.Process(target=_serve_gateway, args=(port_of, address)),
+        ]
+        for process in self._processes:
+            process.start()
+        self._socket = socket.create_connection(("127.0.0.1", port_of.get(timeout=60)))
+        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
