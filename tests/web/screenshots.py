@@ -8,7 +8,7 @@ from pathlib import Path
 from playwright.sync_api import Browser, Page
 
 from tests.desk.desk_process import ROOT, Desk, short_directory, until
-from tests.pages.browser import chromium
+from tests.pages.browser import chromium, wait_until
 
 FILLS_MIN = 25  # before there is something to see
 TALL, WIDE, PHONE = (1_440, 1_440), (1_440, 900), (360, 740)
@@ -36,7 +36,7 @@ def take(folder: Path) -> None:
             until("it has traded", lambda: desk.node("maker")["figures"].get("filled", 0) >= FILLS_MIN, PATIENCE_S)
             for name, size, theme in (("light", WIDE, "light"), ("phone", PHONE, "dark")):
                 _page(browser, desk, size, theme, "live").screenshot(path=folder / f"dashboard-{name}.png")
-            dark.wait_for_function("document.querySelectorAll('#markouts tbody tr').length > 5")
+            wait_until(dark, "document.querySelectorAll('#markouts tbody tr').length > 5")
             dark.screenshot(path=folder / "dashboard-dark.png")
             dark.set_viewport_size({"width": WIDE[0], "height": WIDE[1]})
             dark.focus("#past-time")

@@ -16,7 +16,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from nodes.api.metrics import FIGURES
 from tests.desk.desk_process import ANSWER_S, Desk, short_directory, until
-from tests.pages.browser import chromium, needs_chromium
+from tests.pages.browser import chromium, needs_chromium, wait_until
 
 pytestmark = [needs_chromium, pytest.mark.slow]
 SHOWN_S_MAX = 1.0  # from a fill to its place on the screen
@@ -256,24 +256,24 @@ def _number(text: str) -> float:
 def test_one_cursor_is_over_both_charts(opened: Opened) -> None:
     """Where one is pointed at, the other shows the same moment, and both say what was then; by keys as well."""
     page = opened.page
-    page.wait_for_function(_NEAR_POINTS)
+    wait_until(page, _NEAR_POINTS)
     box = page.locator("#near .u-over").bounding_box()
     assert box is not None
     page.mouse.move(box["x"] + box["width"] - 4, box["y"] + 20)
-    page.wait_for_function(_LEGENDS_MATCH, arg="^bid .* · ask ")
+    wait_until(page, _LEGENDS_MATCH, arg="^bid .* · ask ")
     page.mouse.move(2, 2)
-    page.wait_for_function("document.querySelector('#candles-legend').textContent === ''")
+    wait_until(page, "document.querySelector('#candles-legend').textContent === ''")
     page.focus("#charts")
     seconds = []
     for _ in range(2):
         page.keyboard.press("ArrowLeft")
-        page.wait_for_function(_LEGENDS_MATCH, arg="ours .* mid|bps")
+        wait_until(page, _LEGENDS_MATCH, arg="ours .* mid|bps")
         seconds.append(time.strptime(page.inner_text("#candles-legend")[:8], "%H:%M:%S"))
     assert (time.mktime(seconds[0]) - time.mktime(seconds[1])) % 86_400 == 1
     assert opened.serious() == {}
     page.focus("#charts")
     page.keyboard.press("Escape")
-    page.wait_for_function("document.querySelector('#candles-legend').textContent === ''")
+    wait_until(page, "document.querySelector('#candles-legend').textContent === ''")
 
 
 def test_shows_a_moment_of_the_past_and_says_so_until_it_is_live_again(browser: Browser, desk: Desk) -> None:
@@ -324,13 +324,13 @@ def test_charts_of_the_past_are_of_that_time_alone(browser: Browser, desk: Desk)
         page.keyboard.press(key)
         bar = window["bars"][place]
         clock = time.strftime("%H:%M:%S", time.gmtime(bar[0]))
-        page.wait_for_function(_STARTS_WITH, arg=["#moment-candles-legend", clock])
+        wait_until(page, _STARTS_WITH, arg=["#moment-candles-legend", clock])
         legend = page.inner_text("#moment-candles-legend")
         assert legend.partition(" mid ")[2].rstrip("0") == f"{bar[8]:,.4f}".rstrip("0")
         quotes = " / ".join("\N{EN DASH}" if price is None else f"{price:,.2f}" for price in bar[6:8])
         assert f"ours {quotes} " in legend
     now = page.inner_text("#clock")
-    page.wait_for_function("(then) => document.querySelector('#clock').textContent !== then", arg=now)
+    wait_until(page, "(then) => document.querySelector('#clock').textContent !== then", arg=now)
     assert page.inner_text("#moment-candles-legend") == legend, "while the present goes on"
     fills = [[cells[0], cells[2], cells[3]] for cells in page.evaluate(_CELLS, "#moment table:has(#moment-fills)")]
     shown = window["fills"][-60:][::-1]
@@ -383,7 +383,7 @@ def test_shows_the_logs_of_a_node(opened: Opened, desk: Desk) -> None:
 def test_leads_to_the_report_of_today(browser: Browser, desk: Desk) -> None:
     """The page that `report --html` writes; it asks for nothing but itself, and says nothing in the console."""
     one = Opened(browser, desk)
-    one.page.wait_for_function("document.querySelector('#report-today').href.match(/[0-9]$/)")
+    wait_until(one.page, "document.querySelector('#report-today').href.match(/[0-9]$/)")
     one.page.click("#report-today")
     one.page.wait_for_selector("h1:has-text('Performance 20')")
     assert one.said == []
@@ -401,7 +401,7 @@ def test_is_read_without_a_sideways_scroll_or_a_serious_fault(
     """Guards the width, the console, what is asked for, what axe finds, and what stands beyond what is quoted."""
     one = Opened(browser, desk, "/" if scheme == "dark" else "/?symbol=ETHUSDT", width, scheme)
     one.page.wait_for_selector("#nodes tbody tr")
-    one.page.wait_for_function("document.querySelector('#quoting .big').textContent.length > 1")
+    wait_until(one.page, "document.querySelector('#quoting .big').textContent.length > 1")
     if scheme == "light":
         assert one.page.inner_text("#quoting .big") == "No maker here"
         for path in ("/docs", "/docs/exchange"):

@@ -14,7 +14,7 @@ from market.codes import Side
 from market.feed_messages import BookOrder
 from nodes.api.sources import DeskView
 from tests.nodes.api.served import BTC, ETH, MID, TOKEN, Api
-from tests.pages.browser import chromium, needs_chromium
+from tests.pages.browser import chromium, needs_chromium, wait_until
 from tests.web.passage import Passage
 
 pytestmark = [needs_chromium, pytest.mark.slow]
@@ -155,8 +155,7 @@ def test_a_time_that_is_none_is_said_so_and_stays_said(browser: Browser, api: Ap
     page = _open(browser, api.url)
     page.fill("#past-time", "yesterday")
     page.keyboard.press("Enter")
-    while page.evaluate("location.hash") != "#live":  # a wait inside the page would be code that its policy forbids
-        page.wait_for_timeout(20)
+    wait_until(page, "location.hash === '#live'")
     page.wait_for_selector("#past-error:has-text('expected a time as')")
     page.wait_for_timeout(300)  # for what would wipe it
     assert "expected a time as" in page.inner_text("#past-error")
@@ -283,8 +282,7 @@ def test_an_answer_to_another_question_is_not_shown(browser: Browser, api: Api) 
     while not held:
         page.wait_for_timeout(20)
     page.keyboard.press("Escape")
-    while page.evaluate("document.activeElement.tagName") != "BODY":  # what a field has is no key of the page
-        page.wait_for_timeout(20)
+    wait_until(page, "document.activeElement.tagName === 'BODY'")  # what a field has is no key of the page
     page.keyboard.press("h")
     page.wait_for_selector("#command-title:has-text('Halt')")
     held[0].continue_()
